@@ -1,0 +1,54 @@
+//! Names to take back when the process ends by another way than dropping what it holds.
+//!
+//! An object that is dropped removes its name. A process that is killed leaves it, and the next open reclaims it. In
+//! between are [`std::process::exit`] and a signal that the program handles: [`release_names`] is for these.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+type Release = Box<dyn Fn() + Send>;
+
+static HELD: Mutex<Vec<(u64, Release)>> = Mutex::new(Vec::new());
+
+fn held() -> MutexGuard<'static, Vec<(u64, Release)>> {
+    // The list is whole after every step, so a panic elsewhere while it was locked does not matter.
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the names of all objects that this process holds, as dropping them would.
+///
+/// Call it before [`std::process::exit`] or from the thread that handles a termination signal (not inside a signal
+/// handler: it takes a lock). Connections stay usable; only nobody can find the objects any more. On Windows it does
+/// nothing, as the kernel does it.
+///
+/// ```
+/// let server = quintet::pipe::PipeServer::create(&format!("cleanup-doc-{}", std::process::id()))?;
+/// quintet::cleanup::release_names();
+/// // std::process::exit(130) would leave nothing behind now.
+/// # drop(server);
+/// # Ok::<(), quintet::Error>(())
+/// ```
+pub fn release_names() {
+    for (_, release) in held().drain(..) {
+        release();
+    }
+}
+
+/// Keeps `release` for [`release_names`] until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Registration(u64);
+
+impl Registration {
+    pub(crate) fn new(release: impl Fn() + Send + 'static) -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        held().push((id, Box::new(release)));
+        Registration(id)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        held().retain(|(id, _)| *id != self.0);
+    }
+}

@@ -1,0 +1,40 @@
+//! The classic ways for processes to talk, with the same meaning on Linux and on Windows.
+//!
+//! | mechanism | module | for |
+//! |---|---|---|
+//! | pipes | [`pipe`] | a conversation between two processes, bytes or whole messages |
+//!
+//! Everything has a [`Name`] and an [`Address`], every blocking call a [`Deadline`], every failure a [`ErrorKind`] to
+//! match and a text that says which object, what was tried, why not, and what would help.
+//!
+//! ```
+//! use quintet::pipe::{PipeClient, PipeMode, PipeServer};
+//!
+//! # let name = &format!("lib-doc-{}", std::process::id());
+//! let server = PipeServer::builder(name)?.mode(PipeMode::Message).create()?;
+//! # let name = name.clone();
+//! let worker = std::thread::spawn(move || PipeClient::connect(&name)?.write_message(b"hello"));
+//! let client = server.accept()?;
+//! assert_eq!(client.read_message()?.as_deref(), Some(&b"hello"[..]));
+//! worker.join().unwrap()?;
+//! # Ok::<(), quintet::Error>(())
+//! ```
+#![deny(missing_docs)]
+
+mod address;
+pub mod cleanup;
+mod deadline;
+mod error;
+mod identity;
+mod name;
+pub mod named;
+mod os;
+pub mod pipe;
+mod suggest;
+mod wait;
+
+pub use address::{Address, Scheme, Target};
+pub use deadline::Deadline;
+pub use error::{Error, ErrorKind, Result};
+pub use identity::{PeerIdentity, UserId};
+pub use name::{Name, Scope};

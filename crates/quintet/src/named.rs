@@ -1,0 +1,140 @@
+//! What all kinds of named objects have in common: they can be listed, looked at and removed.
+//!
+//! `ls`, `stat` and `rm` of the command go through [`kinds`]; a mechanism takes part by implementing [`NamedKind`].
+
+use crate::{Address, Error, ErrorKind, Name, PeerIdentity, Result, Scheme};
+use std::fmt;
+use std::time::SystemTime;
+
+/// Whether anybody still holds an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Liveness {
+    /// A Quintet process holds it, by the kernel's word.
+    Live,
+    /// Nobody holds it: what a process that died left behind. The next open replaces it; removing it is safe.
+    Stale,
+    /// A program that is not Quintet holds it.
+    Foreign,
+}
+
+impl fmt::Display for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Liveness::Live => "live",
+            Liveness::Stale => "stale",
+            Liveness::Foreign => "foreign",
+        })
+    }
+}
+
+/// One named object, as [`NamedKind::list`] and [`NamedKind::stat`] see it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its address.
+    pub address: Address,
+    /// Whether anybody holds it.
+    pub liveness: Liveness,
+    /// What the liveness was concluded from, in words.
+    pub evidence: String,
+    /// The processes that hold it, where the system tells.
+    pub holders: Vec<PeerIdentity>,
+    /// Its size in bytes, for kinds that have one.
+    pub size: Option<u64>,
+    /// When it was created.
+    pub created: Option<SystemTime>,
+    /// What else its kind knows, as key and value: `mode`, `clients`, `path`.
+    pub details: Vec<(&'static str, String)>,
+}
+
+impl Entry {
+    pub(crate) fn new(address: Address, liveness: Liveness, evidence: impl Into<String>) -> Self {
+        Entry {
+            address,
+            liveness,
+            evidence: evidence.into(),
+            holders: Vec::new(),
+            size: None,
+            created: None,
+            details: Vec::new(),
+        }
+    }
+
+    /// The value of one of the [`details`](Self::details).
+    pub fn detail(&self, key: &str) -> Option<&str> {
+        self.details
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A kind of named object.
+pub trait NamedKind: fmt::Debug + Sync {
+    /// The scheme its objects are addressed by.
+    fn scheme(&self) -> Scheme;
+
+    /// All objects of this kind that this user can see, by name. An object that comes or goes meanwhile may be
+    /// missing or still there.
+    ///
+    /// # Errors
+    /// When the place where they are listed cannot be read.
+    fn list(&self) -> Result<Vec<Entry>>;
+
+    /// One object, without touching it: nobody who holds it notices.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Corrupt`] if something else has its name.
+    fn stat(&self, name: &Name) -> Result<Entry>;
+
+    /// Removes a stale object.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Busy`] if somebody holds it;
+    /// [`ErrorKind::Unsupported`] where objects go by themselves with their last holder, as on Windows.
+    fn remove(&self, name: &Name) -> Result<()>;
+}
+
+/// All kinds that this version has.
+///
+/// ```
+/// for kind in quintet::named::kinds() {
+///     println!("{}: {} objects", kind.scheme(), kind.list()?.len());
+/// }
+/// # Ok::<(), quintet::Error>(())
+/// ```
+pub fn kinds() -> &'static [&'static dyn NamedKind] {
+    &[&crate::pipe::Pipes]
+}
+
+/// The kind that a scheme's objects are of.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] if the scheme has no named objects in this version.
+///
+/// ```
+/// use quintet::{Scheme, named};
+/// assert_eq!(named::kind(Scheme::Pipe)?.scheme(), Scheme::Pipe);
+/// # Ok::<(), quintet::Error>(())
+/// ```
+pub fn kind(scheme: Scheme) -> Result<&'static dyn NamedKind> {
+    kinds()
+        .iter()
+        .copied()
+        .find(|kind| kind.scheme() == scheme)
+        .ok_or_else(|| unsupported_scheme(scheme))
+}
+
+/// The error for a scheme that the address grammar knows and this version does nothing with.
+pub(crate) fn unsupported_scheme(scheme: Scheme) -> Error {
+    let have: Vec<String> = kinds()
+        .iter()
+        .map(|kind| format!("{}://", kind.scheme()))
+        .collect();
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("{scheme}:// is not in version {}", env!("CARGO_PKG_VERSION")),
+    )
+    .hint(format!("it has {}", have.join(", ")))
+}

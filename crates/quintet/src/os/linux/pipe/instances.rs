@@ -1,0 +1,215 @@
+//! The instances of a pipe: how many clients a server has at once, and how a client learns that there is no room.
+//!
+//! On Windows a client connects to a free instance or is told that all are busy. On Linux any number of clients would
+//! be queued by the kernel, connected as far as they can tell. So the queue is kept as long as there are free
+//! instances, and the kernel itself makes further clients wait (or tells them EAGAIN): .NET's and everybody's, not only
+//! ours, and for as long as it takes until one is free.
+//!
+//! The kernel's shortest queue has one place. When no instance is free, a *plug*, a socket of our own, sits in it. The
+//! plug is known from its (autobound) address, since a real client may be a thread of this very process. A client that
+//! connects in the instant between our accepting the last one and plugging stays in the queue and is served next, as
+//! soon as an instance is free.
+
+use crate::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The queue of a server that takes any number of clients. The kernel cuts it to `net.core.somaxconn`.
+const UNBOUNDED_QUEUE: i32 = 4096;
+
+/// A listening socket and what is connected through it.
+#[derive(Debug)]
+pub(super) struct Instances {
+    socket: OwnedFd,
+    kind: SocketType,
+    max: Option<u32>,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    connected: u32,
+    plug: Option<Plug>,
+    /// Clients met in the queue while the plug was taken out of it: next in line.
+    early: VecDeque<OwnedFd>,
+}
+
+/// What one look for a client found.
+pub(super) enum Taken {
+    Client(OwnedFd, Instance),
+    NobodyThere,
+}
+
+impl Instances {
+    /// Starts to listen on a bound, non-blocking socket.
+    pub(super) fn listen(socket: OwnedFd, kind: SocketType, max: Option<u32>) -> Result<Arc<Self>> {
+        let instances = Instances {
+            socket,
+            kind,
+            max,
+            state: Mutex::default(),
+            freed: Condvar::new(),
+        };
+        instances.set_queue(max.map_or(UNBOUNDED_QUEUE, |max| i32::try_from(max - 1).unwrap_or(i32::MAX)))?;
+        Ok(Arc::new(instances))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every step leaves the state consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_queue(&self, backlog: i32) -> Result<()> {
+        rustix::net::listen(&self.socket, backlog).map_err(|error| Error::os("cannot listen", error))
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        self.max.is_some_and(|max| state.connected >= max)
+    }
+
+    /// Takes the next client out of the queue if there is one and an instance for it.
+    pub(super) fn take(self: &Arc<Self>) -> Result<Taken> {
+        let mut state = self.lock();
+        if self.is_full(&state) {
+            return Ok(Taken::NobodyThere);
+        }
+        let client = match state.early.pop_front() {
+            Some(client) => Some(client),
+            None => self.accept()?,
+        };
+        let Some(client) = client else {
+            return Ok(Taken::NobodyThere);
+        };
+        state.connected += 1;
+        let balanced = self.balance(&mut state);
+        drop(state);
+        let instance = Instance(self.clone());
+        balanced?;
+        Ok(Taken::Client(client, instance))
+    }
+
+    fn accept(&self) -> Result<Option<OwnedFd>> {
+        match rustix::io::retry_on_intr(|| rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC)) {
+            Ok(client) => Ok(Some(client)),
+            Err(Errno::AGAIN | Errno::CONNABORTED) => Ok(None),
+            Err(error @ (Errno::MFILE | Errno::NFILE)) => Err(Error::new(
+                ErrorKind::Full,
+                format!("cannot accept a client: {error}"),
+            )
+            .hint("close some files or raise the limit (ulimit -n); the client stays queued")),
+            Err(error) => Err(Error::os("cannot accept a client", error)),
+        }
+    }
+
+    /// Sleeps until a client may be there, for at most `slice`.
+    pub(super) fn park(&self, slice: Duration) -> Result<()> {
+        let state = self.lock();
+        if self.is_full(&state) {
+            drop(self.freed.wait_timeout(state, slice));
+            return Ok(());
+        }
+        if !state.early.is_empty() {
+            return Ok(());
+        }
+        drop(state);
+        super::connection::poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(slice))
+            .map_err(|error| Error::os("cannot wait for a client", error))?;
+        Ok(())
+    }
+
+    fn release(&self) {
+        let mut state = self.lock();
+        state.connected -= 1;
+        // Called as a connection is dropped, with nobody to tell. What fails here (no descriptor left for a plug's
+        // place in the queue) is tried again at the next accept or release.
+        let _ = self.balance(&mut state);
+        drop(state);
+        self.freed.notify_all();
+    }
+
+    /// Makes the kernel's queue as long as there are free instances.
+    fn balance(&self, state: &mut State) -> Result<()> {
+        let Some(max) = self.max else {
+            return Ok(());
+        };
+        loop {
+            let taken = state.connected as usize + state.early.len();
+            let free = (max as usize).saturating_sub(taken);
+            if free == 0 {
+                if state.plug.is_none() {
+                    self.set_queue(0)?;
+                    state.plug = Some(Plug::insert(&self.socket, self.kind)?);
+                }
+                return Ok(());
+            }
+            let Some(plug) = state.plug.take() else {
+                return self.set_queue(i32::try_from(free - 1).unwrap_or(i32::MAX));
+            };
+            // Everybody in front of the plug is a client for a free instance; then count again.
+            while plug.queued {
+                match self.accept() {
+                    Ok(Some(socket)) if plug.is(&socket) => break,
+                    Ok(Some(client)) => state.early.push_back(client),
+                    Ok(None) => break,
+                    Err(error) => {
+                        state.plug = Some(plug);
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One connected client's place; free again when this drops.
+#[derive(Debug)]
+pub(super) struct Instance(Arc<Instances>);
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// A socket of ours in the only place of the queue.
+#[derive(Debug)]
+struct Plug {
+    /// Bound to an address that the kernel chose; connected, if `queued`.
+    socket: OwnedFd,
+    /// False when a client was there first, which does as well.
+    queued: bool,
+}
+
+impl Plug {
+    fn insert(listener: &OwnedFd, kind: SocketType) -> Result<Self> {
+        let failed = |error: Errno| Error::os("cannot close the queue of clients", error);
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None).map_err(failed)?;
+        rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed()).map_err(failed)?;
+        let address = rustix::net::getsockname(listener).map_err(failed)?;
+        let queued = match rustix::net::connect(&socket, &address) {
+            Ok(()) => true,
+            // Full: a client was first. Not to be found: the name is another's now, and with it all clients.
+            Err(Errno::AGAIN | Errno::NOENT | Errno::CONNREFUSED | Errno::PROTOTYPE) => false,
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Plug { socket, queued })
+    }
+
+    /// Whether an accepted socket is this plug's other end.
+    fn is(&self, accepted: &OwnedFd) -> bool {
+        let (Ok(ours), Ok(theirs)) = (
+            rustix::net::getsockname(&self.socket),
+            rustix::net::getpeername(accepted),
+        ) else {
+            return false;
+        };
+        Some(ours) == theirs
+    }
+}

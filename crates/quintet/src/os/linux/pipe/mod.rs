@@ -1,0 +1,16 @@
+//! Named pipes on Linux: Unix sockets at the path where .NET has its own.
+//!
+//! Byte mode is a stream socket with nothing on it but the bytes, so that .NET's pipe classes are peers in both roles.
+//! Message mode, which .NET lacks here, is a SEQPACKET socket at the same path, whose packets `packet.rs` describes.
+//! One path cannot be connected to with the wrong type (EPROTOTYPE), which is how a client learns the server's mode.
+
+mod connection;
+mod instances;
+mod listener;
+mod look;
+mod packet;
+mod path;
+
+pub(crate) use connection::{Connection, connect};
+pub(crate) use listener::Listener;
+pub(crate) use look::{list, remove, stat};

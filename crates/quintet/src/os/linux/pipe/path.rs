@@ -1,0 +1,141 @@
+//! Where a pipe's socket is, and whether something lives there.
+
+use crate::{Error, ErrorKind, Name, Result};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+/// What .NET puts before a pipe's name.
+const PREFIX: &str = "CoreFxPipe_";
+
+/// `sun_path` has 108 bytes, the last of them for the NUL.
+const MAX_PATH: usize = 107;
+
+/// The folder of all pipes: `$TMPDIR`, or `/tmp`, as .NET's `Path.GetTempPath`.
+pub(super) fn folder() -> PathBuf {
+    std::env::var_os("TMPDIR")
+        .filter(|folder| !folder.is_empty())
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+}
+
+/// The socket's path for a name, checked to fit into a socket address.
+pub(super) fn of(name: &Name) -> Result<PathBuf> {
+    let path = folder().join(format!("{PREFIX}{name}"));
+    let len = path.as_os_str().len();
+    if len > MAX_PATH {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "its socket path {} has {len} bytes, the system takes at most {MAX_PATH}",
+                path.display()
+            ),
+        )
+        .hint("choose a shorter name or a shorter TMPDIR"));
+    }
+    Ok(path)
+}
+
+/// The name of the pipe whose socket has this file name.
+pub(super) fn name_of(file_name: &std::ffi::OsStr) -> Option<Name> {
+    Name::new(file_name.to_str()?.strip_prefix(PREFIX)?).ok()
+}
+
+/// The claim (in the runtime folder) that goes with a socket path: one for each path, since two values of TMPDIR make
+/// two pipes of one name. FNV-1a, 64 bits.
+pub(super) fn claim_key(path: &Path) -> String {
+    let hash = path
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    format!("pipe.{hash:016x}")
+}
+
+pub(super) fn address(path: &Path) -> Result<SocketAddrUnix> {
+    SocketAddrUnix::new(path).map_err(|error| Error::os("its path does not fit a socket address", error))
+}
+
+/// What is found at a socket path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum There {
+    /// Nothing.
+    Nothing,
+    /// A socket that some process has bound and holds.
+    Live,
+    /// A socket that nobody holds any more.
+    Stale,
+    /// A socket that this user may not connect to.
+    Forbidden,
+    /// Not a socket.
+    NotASocket,
+}
+
+/// Looks without being noticed: a datagram socket is refused by the *type* of a live one (EPROTOTYPE) before anything
+/// is queued there, and for want of a socket (ECONNREFUSED) by a stale one.
+pub(super) fn probe(path: &Path) -> Result<There> {
+    let failed = |error: Errno| Error::os(format!("cannot look at {}", path.display()), error);
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(There::Nothing),
+        Err(error) => return Err(Error::os(format!("cannot look at {}", path.display()), error)),
+        Ok(meta) if !meta.file_type().is_socket() => return Ok(There::NotASocket),
+        Ok(_) => {}
+    }
+    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+        .map_err(failed)?;
+    match rustix::net::connect(&probe, &address(path)?) {
+        // A datagram socket lives there, of some other program.
+        Ok(()) | Err(Errno::PROTOTYPE) => Ok(There::Live),
+        Err(Errno::CONNREFUSED) => Ok(There::Stale),
+        Err(Errno::NOENT) => Ok(There::Nothing),
+        Err(Errno::ACCESS | Errno::PERM) => Ok(There::Forbidden),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The error for a folder of pipes that is not there.
+pub(super) fn check_folder() -> Result<()> {
+    let folder = folder();
+    match std::fs::metadata(&folder) {
+        Ok(meta) if meta.is_dir() => Ok(()),
+        Ok(_) => Err(missing(&folder, "is not a folder")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(&folder, "does not exist")),
+        Err(error) => Err(Error::os(format!("cannot look at {}", folder.display()), error)),
+    }
+}
+
+fn missing(folder: &Path, why: &str) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("the folder for pipes, {}, {why}", folder.display()),
+    )
+    .hint("set TMPDIR to a folder that exists, the same for both sides")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_claim_key_tells_paths_apart_and_never_changes() {
+        // Two versions of Quintet must agree on it, so the number is written out.
+        assert_eq!(
+            claim_key(Path::new("/tmp/CoreFxPipe_TestPipe")),
+            "pipe.7fa43b7032dc97fe"
+        );
+        assert_ne!(
+            claim_key(Path::new("/tmp/CoreFxPipe_a")),
+            claim_key(Path::new("/tmp/CoreFxPipe_b"))
+        );
+    }
+
+    #[test]
+    fn only_file_names_with_the_prefix_are_pipes() {
+        assert_eq!(name_of("CoreFxPipe_a.b".as_ref()).unwrap().as_str(), "a.b");
+        assert!(name_of("CoreFxPipe_".as_ref()).is_none());
+        assert!(name_of("clr-debug-pipe".as_ref()).is_none());
+    }
+}

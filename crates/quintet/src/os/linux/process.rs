@@ -1,0 +1,62 @@
+//! Who a process is: uid, pid, executable.
+
+use rustix::process::Pid;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+/// A uid.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UserId(u32);
+
+impl UserId {
+    /// The effective uid of this process.
+    pub(crate) fn current() -> Self {
+        UserId(rustix::process::geteuid().as_raw())
+    }
+
+    pub(crate) fn from_uid(uid: u32) -> Self {
+        UserId(uid)
+    }
+
+    /// root, whom nothing keeps out.
+    pub(crate) fn is_almighty(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether this process may trust an object of that user without being told to.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.is_almighty() || *self == UserId::current()
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A process, as far as it is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) pid: u32,
+    pub(crate) user: Option<UserId>,
+    pub(crate) executable: Option<PathBuf>,
+}
+
+impl Identity {
+    /// A process known by its number, which the caller knows to be alive (and so not to be reused).
+    pub(super) fn of_pid(pid: u32, user: Option<UserId>) -> Self {
+        Identity {
+            pid,
+            user,
+            executable: executable(pid),
+        }
+    }
+}
+
+/// The file that a process runs; `None` when it has ended or is not ours to look at.
+fn executable(pid: u32) -> Option<PathBuf> {
+    Pid::from_raw(i32::try_from(pid).ok()?)?;
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}

@@ -1,0 +1,188 @@
+//! The runtime folder: where this user's processes tell each other what they hold.
+//!
+//! It is `/dev/shm/quintet-UID`, because that is one place for a login, a cron job and a service of the same user,
+//! which `$XDG_RUNTIME_DIR` is not. Anybody can make a folder of that name first, so owner and mode are checked at
+//! every use, on the open folder and not on its path. It exists only while something is in it.
+//!
+//! What is in it are *claims*: one file per held name, locked by its holder for as long as it lives. The lock is the
+//! proof of life; the text in the file is for people and for `ls`.
+//!
+//! # Protocol of a claim
+//! Take: open or create the file, lock it exclusively without waiting (held: somebody lives, *busy*), then check that
+//! the name still leads to the file that was locked, since its last holder may have removed it between our open and our
+//! lock; if not, start again. Write the text. Give back: remove the name, while still holding the lock, then close.
+//!
+//! A death leaves: before the lock, an empty file that nobody holds; after it, a file whose lock the kernel has
+//! released. The next taker locks the same file either way, so neither needs repair. Two takers never both pass: who
+//! holds the lock on the file that the name leads to has the claim, and only its holder removes the name.
+
+use super::lock;
+use crate::{Error, ErrorKind, Result};
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+const PARENT: &str = "/dev/shm";
+
+/// No honest claim's text is longer.
+const MAX_TEXT: u64 = 16 * 1024;
+
+/// Where the folder is, whether or not it exists now.
+pub(super) fn path() -> PathBuf {
+    Path::new(PARENT).join(format!("quintet-{}", rustix::process::geteuid().as_raw()))
+}
+
+/// Opens the folder; `None` if there is none.
+fn open() -> Result<Option<OwnedFd>> {
+    let path = path();
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+    let folder = match rustix::fs::open(&path, flags, Mode::empty()) {
+        Ok(folder) => folder,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            return Err(planted(&path, "it is not a folder"));
+        }
+        Err(error) => return Err(Error::os("cannot open the runtime folder", error).about(path.display())),
+    };
+    let stat = rustix::fs::fstat(&folder)
+        .map_err(|error| Error::os("cannot look at the runtime folder", error).about(path.display()))?;
+    if stat.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(planted(&path, &format!("it belongs to uid {}", stat.st_uid)));
+    }
+    if stat.st_mode & 0o077 != 0 {
+        return Err(planted(
+            &path,
+            &format!("its mode is {:04o}, not 0700", stat.st_mode & 0o7777),
+        ));
+    }
+    Ok(Some(folder))
+}
+
+fn planted(path: &Path, why: &str) -> Error {
+    Error::new(
+        ErrorKind::PermissionDenied,
+        format!("cannot use it as the runtime folder: {why}"),
+    )
+    .about(path.display())
+    .hint("remove it, or have its owner remove it")
+}
+
+/// Opens the folder, making it first if need be.
+fn open_or_create() -> Result<OwnedFd> {
+    let path = path();
+    loop {
+        match rustix::fs::mkdir(&path, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => {
+                return Err(Error::os("cannot make the runtime folder", error).about(path.display()));
+            }
+        }
+        // Its last user may have removed it in between.
+        if let Some(folder) = open()? {
+            return Ok(folder);
+        }
+    }
+}
+
+/// A name held by this process, in the runtime folder.
+#[derive(Debug)]
+pub(super) struct Claim {
+    folder: OwnedFd,
+    file: File,
+    key: String,
+}
+
+impl Claim {
+    /// Takes the claim `key`; `None` if a living process has it.
+    pub(super) fn take(key: &str, text: &str) -> Result<Option<Claim>> {
+        let about = |error: Error| error.about(path().join(key).display());
+        loop {
+            let folder = open_or_create()?;
+            let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = match rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(file) => File::from(file),
+                // The folder itself was removed after we opened it.
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(about(Error::os("cannot open the claim", error))),
+            };
+            let locked = lock::try_exclusive(&file)
+                .map_err(|error| about(Error::os("cannot lock the claim", error)))?;
+            if !locked {
+                return Ok(None);
+            }
+            if !leads_to(&folder, key, &file) {
+                continue;
+            }
+            let written = file.set_len(0).and_then(|()| (&file).write_all(text.as_bytes()));
+            let claim = Claim {
+                folder,
+                file,
+                key: key.to_string(),
+            };
+            // On failure the claim is given back as it drops.
+            written.map_err(|error| about(Error::os("cannot write the claim", error)))?;
+            return Ok(Some(claim));
+        }
+    }
+
+    /// Removes the name. The lock stays until this is dropped.
+    pub(super) fn release_name(&self) {
+        // Only what is still ours: `release_name` may come twice, and the name be another's by then.
+        if leads_to(&self.folder, &self.key, &self.file) {
+            let _ = rustix::fs::unlinkat(&self.folder, &self.key, AtFlags::empty());
+            // Fails while anything else is in it, which is right.
+            let _ = rustix::fs::rmdir(path());
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.release_name();
+    }
+}
+
+/// Whether `key` in `folder` is the file that we have open.
+fn leads_to(folder: &OwnedFd, key: &str, file: &File) -> bool {
+    let there = rustix::fs::statat(folder, key, AtFlags::SYMLINK_NOFOLLOW);
+    let ours = rustix::fs::fstat(file);
+    matches!((there, ours), (Ok(there), Ok(ours)) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino))
+}
+
+/// What a claim looks like from outside.
+#[derive(Debug)]
+pub(super) struct ClaimView {
+    pub(super) held: bool,
+    pub(super) text: String,
+}
+
+/// Looks at a claim without taking it.
+pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
+    let Some(folder) = open()? else {
+        return Ok(None);
+    };
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = match rustix::fs::openat(&folder, key, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => {
+            return Err(Error::os("cannot open the claim", error).about(path().join(key).display()));
+        }
+    };
+    let about = |error| Error::os("cannot look at the claim", error).about(path().join(key).display());
+    let held = lock::is_held(&file).map_err(about)?;
+    let mut text = Vec::new();
+    (&file).take(MAX_TEXT).read_to_end(&mut text).map_err(about)?;
+    Ok(Some(ClaimView {
+        held,
+        text: String::from_utf8_lossy(&text).into_owned(),
+    }))
+}
+
+/// Removes a claim that nobody holds; whether it is gone.
+pub(super) fn reclaim(key: &str) -> Result<bool> {
+    Ok(look(key)?.is_none() || Claim::take(key, "")?.is_some())
+}

@@ -1,0 +1,142 @@
+//! What a named pipe can be asked for and what it answers: the part of the surface that is plain data.
+
+use super::process::Identity;
+use crate::named::Liveness;
+use crate::{Error, ErrorKind};
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+/// Whether a pipe carries a stream of bytes or whole messages. The server decides.
+///
+/// ```
+/// use quintet::pipe::PipeMode;
+/// assert_eq!("message".parse::<PipeMode>()?, PipeMode::Message);
+/// # Ok::<(), quintet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum PipeMode {
+    /// A stream of bytes; what one write wrote may take several reads, and the other way round.
+    #[default]
+    Byte,
+    /// Messages with boundaries: one write is one message.
+    Message,
+}
+
+/// Which way data goes, seen from the end that says it.
+///
+/// ```
+/// use quintet::pipe::Direction;
+/// assert!(Direction::InOut.reads() && Direction::InOut.writes());
+/// assert!(!Direction::In.writes());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// This end only reads.
+    In,
+    /// This end only writes.
+    Out,
+    /// Both.
+    #[default]
+    InOut,
+}
+
+impl Direction {
+    /// Whether this end reads.
+    pub fn reads(self) -> bool {
+        self != Direction::Out
+    }
+
+    /// Whether this end writes.
+    pub fn writes(self) -> bool {
+        self != Direction::In
+    }
+}
+
+/// Whose processes the other end may be of.
+///
+/// The administrator of the machine (root, LocalSystem) is always let through: it could not be kept out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Access {
+    /// Only the user of this process. The default.
+    #[default]
+    CurrentUser,
+    /// Every user of this machine.
+    Everyone,
+}
+
+macro_rules! words {
+    ($type:ident, $what:literal, $($variant:ident = $word:literal),+) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($type::$variant => $word),+ })
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(word: &str) -> Result<Self, Error> {
+                match word {
+                    $($word => Ok($type::$variant),)+
+                    _ => Err(Error::new(
+                        ErrorKind::InvalidAddress,
+                        format!(concat!("there is no ", $what, " {:?}"), word),
+                    )
+                    .hint(concat!("there are", $(" ", $word),+))),
+                }
+            }
+        }
+    };
+}
+
+words!(PipeMode, "mode", Byte = "byte", Message = "message");
+words!(Direction, "direction", In = "in", Out = "out", InOut = "inout");
+words!(Access, "access", CurrentUser = "user", Everyone = "everyone");
+
+/// What a server is created with.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerOptions {
+    pub(crate) direction: Direction,
+    pub(crate) mode: PipeMode,
+    /// `None`: as many as the system has.
+    pub(crate) max_instances: Option<u32>,
+    pub(crate) in_buffer: Option<u32>,
+    pub(crate) out_buffer: Option<u32>,
+    pub(crate) access: Access,
+    pub(crate) max_message: u64,
+}
+
+/// What a client connects with.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientOptions {
+    pub(crate) direction: Direction,
+    /// How to read; `None`: as the server's pipe is.
+    pub(crate) mode: Option<PipeMode>,
+    /// Whose server is acceptable.
+    pub(crate) access: Access,
+    pub(crate) max_message: u64,
+}
+
+/// The default for the longest message: 1 GiB.
+pub(crate) const DEFAULT_MAX_MESSAGE: u64 = 1 << 30;
+
+/// What one read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// So many bytes. `complete`: they end a message (in byte mode, always).
+    Data { len: usize, complete: bool },
+    /// The other side writes nothing more, and everything it wrote has been read.
+    End,
+}
+
+/// A pipe as the system shows it to somebody who neither serves nor uses it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) liveness: Liveness,
+    pub(crate) evidence: String,
+    pub(crate) holders: Vec<Identity>,
+    pub(crate) created: Option<SystemTime>,
+    pub(crate) details: Vec<(&'static str, String)>,
+}

@@ -1,0 +1,329 @@
+use super::PipeMode;
+use crate::identity::PeerIdentity;
+use crate::os::pipe::Connection;
+use crate::os::pipe_types::Chunk;
+use crate::{Address, Deadline, Error, ErrorKind, Result};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How much a buffer grows at a time for a message whose sender says how long it will be: the sender may lie.
+const GROWTH: u64 = 1 << 20;
+
+/// A connected pipe, either end.
+///
+/// All methods take `&self`, so threads can share it: one may read while another writes, and neither waits for the
+/// other. Reads among themselves, and writes of messages among themselves, take turns.
+///
+/// [`io::Read`] and [`io::Write`] are there for it and for `&PipeStream`. In message mode one `write` is one message, and
+/// one `read` gives at most the rest of one message; an empty message reads as `Ok(0)`, which `Read` also says at the end:
+/// use [`read_message`](Self::read_message) where messages may be empty.
+///
+/// Reads and writes wait without a limit unless [`set_read_timeout`](Self::set_read_timeout) and
+/// [`set_write_timeout`](Self::set_write_timeout) set one. A read that times out has taken nothing. A write that times
+/// out has written nothing, or else says so: when a message was cut short, the connection is closed for writing and the
+/// peer gets an error instead of the rest.
+///
+/// ```
+/// use quintet::pipe::{PipeClient, PipeServer};
+/// use std::io::{Read, Write};
+///
+/// # let name = format!("stream-doc-{}", std::process::id());
+/// let server = PipeServer::create(&name)?;
+/// let mut client = PipeClient::connect(&name)?;
+/// let mut stream = server.accept()?;
+/// client.write_all(b"over here")?;
+/// drop(client);
+/// let mut text = String::new();
+/// stream.read_to_string(&mut text)?;
+/// assert_eq!(text, "over here");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct PipeStream {
+    address: Address,
+    connection: Connection,
+    max_message: u64,
+    complete: AtomicBool,
+    stash: Stash,
+    timeouts: Mutex<Timeouts>,
+    /// Whether a timeout was ever set: spares the ordinary read and write the lock.
+    timed: AtomicBool,
+}
+
+/// What `read_message` had read of a message when its time was up: read again before anything new.
+#[derive(Debug, Default)]
+struct Stash {
+    bytes: Mutex<Vec<u8>>,
+    /// Spares the ordinary read the lock.
+    used: AtomicBool,
+}
+
+impl Stash {
+    /// Puts back the beginning of a message of which more is to come.
+    fn put(&self, bytes: &[u8]) {
+        let mut stash = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        stash.splice(0..0, bytes.iter().copied());
+        self.used.store(!stash.is_empty(), Ordering::Release);
+    }
+
+    fn take(&self, buf: &mut [u8]) -> Option<Chunk> {
+        if !self.used.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut stash = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = stash.len().min(buf.len());
+        buf[..len].copy_from_slice(&stash[..len]);
+        stash.drain(..len);
+        self.used.store(!stash.is_empty(), Ordering::Release);
+        (len > 0).then_some(Chunk::Data { len, complete: false })
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Timeouts {
+    read: Option<Duration>,
+    write: Option<Duration>,
+}
+
+impl PipeStream {
+    pub(super) fn new(address: Address, connection: Connection, max_message: u64) -> Self {
+        PipeStream {
+            address,
+            connection,
+            max_message,
+            complete: AtomicBool::new(true),
+            stash: Stash::default(),
+            timeouts: Mutex::default(),
+            timed: AtomicBool::new(false),
+        }
+    }
+
+    /// The pipe's address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether the pipe carries bytes or messages, as its server decided.
+    pub fn mode(&self) -> PipeMode {
+        self.connection.mode()
+    }
+
+    /// Who is at the other end, by the kernel's word.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn peer(&self) -> Result<PeerIdentity> {
+        self.connection
+            .peer()
+            .map(PeerIdentity::from)
+            .map_err(|error| self.about(error))
+    }
+
+    /// Limits how long one read may wait; `None`, the default, for no limit. Zero makes reads take only what is there.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) {
+        self.set_timeouts(|timeouts| timeouts.read = timeout);
+    }
+
+    /// Limits how long one write may wait; `None`, the default, for no limit. Zero makes writes send only what fits at
+    /// once.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) {
+        self.set_timeouts(|timeouts| timeouts.write = timeout);
+    }
+
+    fn set_timeouts(&self, set: impl FnOnce(&mut Timeouts)) {
+        set(&mut self.timeouts.lock().unwrap_or_else(PoisonError::into_inner));
+        self.timed.store(true, Ordering::Release);
+    }
+
+    fn deadline(&self, which: impl FnOnce(Timeouts) -> Option<Duration>) -> Deadline {
+        if !self.timed.load(Ordering::Acquire) {
+            return Deadline::NEVER;
+        }
+        which(*self.timeouts.lock().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+
+    /// Reads some bytes: how many. 0 at the end of the stream. In message mode never more than the rest of the message;
+    /// [`is_message_complete`](Self::is_message_complete) tells whether there is more of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`]; [`ErrorKind::Disconnected`] if the peer went away in the middle of a message;
+    /// [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`] if the peer sends what is no message or too long a one, after
+    /// which nothing can be read any more; [`ErrorKind::Unsupported`] on an `Out` end.
+    pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        let chunk = self.read_chunk(buf, self.deadline(|timeouts| timeouts.read))?;
+        Ok(match chunk {
+            Chunk::Data { len, .. } => len,
+            Chunk::End => 0,
+        })
+    }
+
+    fn read_chunk(&self, buf: &mut [u8], deadline: Deadline) -> Result<Chunk> {
+        let chunk = match self.stash.take(buf) {
+            Some(chunk) => chunk,
+            None => self
+                .connection
+                .read(buf, deadline)
+                .map_err(|error| self.about(error))?,
+        };
+        let complete = !matches!(chunk, Chunk::Data { complete: false, .. });
+        self.complete.store(complete, Ordering::Relaxed);
+        Ok(chunk)
+    }
+
+    /// Whether the last read got to the end of its message. True before the first read and in byte mode.
+    ///
+    /// With several threads reading, it tells of any of them.
+    pub fn is_message_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
+    }
+
+    /// Reads one whole message, or what is left of one that [`read`](Self::read) began; `None` when the peer has closed
+    /// and everything has been read.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read). [`ErrorKind::Unsupported`] in byte mode, where there are no messages. If the
+    /// timeout passes in the middle of a message, the next read begins it again: nothing is lost.
+    pub fn read_message(&self) -> Result<Option<Vec<u8>>> {
+        let mut message = Vec::new();
+        Ok(self.read_message_into(&mut message)?.then_some(message))
+    }
+
+    /// As [`read_message`](Self::read_message), into a buffer whose old contents are dropped and whose memory is used
+    /// again: whether there was a message.
+    ///
+    /// # Errors
+    /// Those of [`read_message`](Self::read_message).
+    pub fn read_message_into(&self, message: &mut Vec<u8>) -> Result<bool> {
+        message.clear();
+        if !self.connection.is_bounded() {
+            return Err(self.no_messages());
+        }
+        let deadline = self.deadline(|timeouts| timeouts.read);
+        let mut len = 0;
+        loop {
+            // What is known to come, up to a limit, and otherwise what the buffer has or a page.
+            let expected = self.connection.message_left().clamp(1, GROWTH) as usize;
+            let spare = message.capacity().saturating_sub(len);
+            message.resize(len + expected.max(spare.min(GROWTH as usize)).max(4096), 0);
+            let chunk = self.read_chunk(&mut message[len..], deadline);
+            let got = if let Ok(Chunk::Data { len, .. }) = chunk {
+                len
+            } else {
+                0
+            };
+            len += got;
+            message.truncate(len);
+            match chunk.inspect_err(|error| {
+                if error.kind() == ErrorKind::TimedOut {
+                    self.stash.put(message);
+                }
+            })? {
+                Chunk::End => return Ok(false),
+                Chunk::Data { .. } if len as u64 > self.max_message => {
+                    return Err(self.about(Error::new(
+                        ErrorKind::TooLarge,
+                        format!("the peer sent a message of more than {} bytes", self.max_message),
+                    )));
+                }
+                Chunk::Data { complete: true, .. } => return Ok(true),
+                Chunk::Data { complete: false, .. } => {}
+            }
+        }
+    }
+
+    /// Writes some bytes: how many. In message mode the whole of `data`, as one message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Disconnected`] if the peer has closed or does not read; [`ErrorKind::TimedOut`];
+    /// [`ErrorKind::TooLarge`] for a message beyond the limit (nothing is sent); [`ErrorKind::Unsupported`] on an `In`
+    /// end.
+    pub fn write(&self, data: impl AsRef<[u8]>) -> Result<usize> {
+        self.connection
+            .write(data.as_ref(), self.deadline(|timeouts| timeouts.write))
+            .map_err(|error| self.about(error))
+    }
+
+    /// Writes all bytes, however many writes that takes. In message mode the same as [`write`](Self::write).
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write). In byte mode a part may have been written by then. The timeout counts for all
+    /// of it.
+    pub fn write_all(&self, data: impl AsRef<[u8]>) -> Result<()> {
+        let mut data = data.as_ref();
+        let deadline = self.deadline(|timeouts| timeouts.write);
+        loop {
+            let len = self
+                .connection
+                .write(data, deadline)
+                .map_err(|error| self.about(error))?;
+            data = &data[len..];
+            if data.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes one message, which may be empty.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write). [`ErrorKind::Unsupported`] in byte mode, where there are no messages.
+    pub fn write_message(&self, message: impl AsRef<[u8]>) -> Result<()> {
+        if self.mode() == PipeMode::Byte {
+            return Err(self.no_messages());
+        }
+        self.write(message).map(drop)
+    }
+
+    fn no_messages(&self) -> Error {
+        self.about(
+            Error::new(
+                ErrorKind::Unsupported,
+                "the pipe is read as bytes, which have no messages",
+            )
+            .hint("create the server with mode message"),
+        )
+    }
+
+    fn about(&self, error: Error) -> Error {
+        error.about(&self.address)
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl io::Read for &PipeStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(PipeStream::read(self, buf)?)
+    }
+}
+
+impl io::Write for &PipeStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Ok(PipeStream::write(self, data)?)
+    }
+
+    /// Nothing is buffered in this process.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl io::Read for PipeStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf).map_err(io::Error::from)
+    }
+}
+
+impl io::Write for PipeStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self).write(data).map_err(io::Error::from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

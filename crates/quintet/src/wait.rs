@@ -1,0 +1,241 @@
+//! The one way to wait: look, spin for as long as a wake-up would cost, then park.
+//!
+//! Parking costs the waiter a wake-up (15 to 45 µs on common machines), so a wait that is answered sooner than that is
+//! faster spun; one that is not has lost at most as much again. Two rules keep the spin honest. It never lasts longer
+//! than a wake-up was measured to cost on this machine, and on one core, where whom we wait for cannot run while we
+//! spin, it does not happen at all. And an endpoint whose spins keep missing, because its peer is slow or idle, spins
+//! ever more rarely: after *n* misses in a row only every 2ⁿth wait is worth one (n up to 6).
+//!
+//! Parking happens in slices. A process can be killed between making its change visible and waking us, so a wake-up
+//! can be lost with its sender; looking again after each slice bounds that loss.
+
+use crate::{Deadline, Result};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a parked waiter sleeps before it looks again by itself.
+pub(crate) const SLICE: Duration = Duration::from_millis(50);
+
+/// How often to look between two looks at the clock.
+const LOOKS_PER_TICK: u32 = 8;
+
+/// After how many misses in a row spinning gets no rarer.
+const MOST_MISSES: u32 = 6;
+
+/// Whether to spin, as one endpoint's luck with it teaches. Shared by the threads that wait on the endpoint; races
+/// between them cost at most a useless or a missing spin.
+#[derive(Debug, Default)]
+pub(crate) struct Spin {
+    misses: AtomicU32,
+    skipped: AtomicU32,
+}
+
+impl Spin {
+    /// Looks again and again until `look` finds something or a wake-up would have been cheaper.
+    pub(crate) fn until<T>(
+        &self,
+        deadline: Deadline,
+        mut look: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let budget = wakeup_cost();
+        if budget.is_zero() || !self.is_worth_it() {
+            return Ok(None);
+        }
+        let start = Instant::now();
+        loop {
+            for _ in 0..LOOKS_PER_TICK {
+                if let Some(found) = look()? {
+                    self.misses.store(0, Ordering::Relaxed);
+                    return Ok(Some(found));
+                }
+                std::hint::spin_loop();
+            }
+            if start.elapsed() >= budget || deadline.has_passed() {
+                let misses = self.misses.load(Ordering::Relaxed);
+                self.misses
+                    .store((misses + 1).min(MOST_MISSES), Ordering::Relaxed);
+                return Ok(None);
+            }
+        }
+    }
+
+    fn is_worth_it(&self) -> bool {
+        let misses = self.misses.load(Ordering::Relaxed).min(MOST_MISSES);
+        let skipped = self.skipped.fetch_add(1, Ordering::Relaxed) + 1;
+        let due = skipped >= (1 << misses);
+        if due {
+            self.skipped.store(0, Ordering::Relaxed);
+        }
+        due
+    }
+}
+
+/// Waits until `look` finds something: looks at once, spins, then parks in slices. `None` once the deadline has
+/// passed and a last look found nothing.
+///
+/// `park` sleeps for at most the time it is given, less when something happened; it may wake up for no reason.
+pub(crate) fn wait<T>(
+    spin: &Spin,
+    deadline: Deadline,
+    slice: Duration,
+    mut look: impl FnMut() -> Result<Option<T>>,
+    mut park: impl FnMut(Duration) -> Result<()>,
+) -> Result<Option<T>> {
+    if let Some(found) = look()? {
+        return Ok(Some(found));
+    }
+    if deadline.has_passed() {
+        return Ok(None);
+    }
+    if let Some(found) = spin.until(deadline, &mut look)? {
+        return Ok(Some(found));
+    }
+    loop {
+        park(deadline.slice(slice))?;
+        // Asked before the look, so that there is always one look after the deadline: what came in time is found.
+        let over = deadline.has_passed();
+        if let Some(found) = look()? {
+            return Ok(Some(found));
+        }
+        if over {
+            return Ok(None);
+        }
+    }
+}
+
+/// What waking a parked thread costs here: the longest that spinning instead can be worth. Zero where only one core is
+/// ours. Measured once a process, in about a millisecond, at the first wait that has to wait.
+fn wakeup_cost() -> Duration {
+    static COST: OnceLock<Duration> = OnceLock::new();
+    *COST.get_or_init(|| {
+        if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+            measure_wakeup().clamp(Duration::from_micros(2), Duration::from_micros(50))
+        } else {
+            Duration::ZERO
+        }
+    })
+}
+
+/// The median of a few hand-overs between two threads that park.
+fn measure_wakeup() -> Duration {
+    const ROUNDS: usize = 15;
+    let turn = AtomicBool::new(false);
+    let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS);
+    let main = thread::current();
+    thread::scope(|scope| {
+        let echo = thread::Builder::new()
+            .name("quintet-calibrate".into())
+            .spawn_scoped(scope, || {
+                for _ in 0..ROUNDS {
+                    while !turn.load(Ordering::Acquire) {
+                        thread::park();
+                    }
+                    turn.store(false, Ordering::Release);
+                    main.unpark();
+                }
+            });
+        // Without a second thread (a limit reached) nothing is measured, and spinning is kept to its minimum.
+        let Ok(echo) = echo else { return };
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            turn.store(true, Ordering::Release);
+            echo.thread().unpark();
+            while turn.load(Ordering::Acquire) {
+                thread::park();
+            }
+            times.push(start.elapsed() / 2);
+        }
+    });
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_wait_that_is_answered_never_parks() {
+        let found = wait(
+            &Spin::default(),
+            Deadline::NEVER,
+            SLICE,
+            || Ok(Some(7)),
+            |_| panic!("parked"),
+        );
+        assert_eq!(found.unwrap(), Some(7));
+    }
+
+    #[test]
+    fn a_try_looks_once_and_never_parks() {
+        let looks = Cell::new(0);
+        let look = || {
+            looks.set(looks.get() + 1);
+            Ok(None::<()>)
+        };
+        let found = wait(&Spin::default(), Deadline::now(), SLICE, look, |_| {
+            panic!("parked")
+        });
+        assert_eq!((found.unwrap(), looks.get()), (None, 1));
+    }
+
+    #[test]
+    fn a_lost_wake_up_is_made_up_after_a_slice() {
+        let parked = Cell::new(None);
+        let look = || Ok(parked.get());
+        // The park "sleeps" its whole slice: nobody wakes it, but the change is there afterwards.
+        let park = |slice| {
+            parked.set(Some(slice));
+            Ok(())
+        };
+        let found = wait(&Spin::default(), Deadline::NEVER, SLICE, look, park);
+        assert_eq!(found.unwrap(), Some(SLICE));
+    }
+
+    #[test]
+    fn what_came_by_the_deadline_is_found_after_it() {
+        let there = Cell::new(false);
+        let deadline = Deadline::after(Duration::from_millis(1));
+        let park = |_| {
+            while !deadline.has_passed() {
+                std::hint::spin_loop();
+            }
+            there.set(true);
+            Ok(())
+        };
+        let found = wait(
+            &Spin::default(),
+            deadline,
+            SLICE,
+            || Ok(there.get().then_some(())),
+            park,
+        );
+        assert_eq!(found.unwrap(), Some(()));
+    }
+
+    #[test]
+    fn misses_make_spins_rarer_and_a_hit_makes_them_usual_again() {
+        let spin = Spin::default();
+        for misses in 0..=MOST_MISSES + 2 {
+            spin.misses.store(misses, Ordering::Relaxed);
+            spin.skipped.store(0, Ordering::Relaxed);
+            let every = 1 << misses.min(MOST_MISSES);
+            let waits = (1..=every).filter(|_| spin.is_worth_it()).count();
+            assert_eq!(waits, 1, "after {misses} misses");
+        }
+        spin.misses.store(0, Ordering::Relaxed);
+        assert!(spin.is_worth_it());
+    }
+
+    #[test]
+    fn spinning_is_bounded_by_a_wake_up() {
+        assert!(wakeup_cost() <= Duration::from_micros(50));
+        assert_eq!(
+            Spin::default().until(Deadline::NEVER, || Ok(None::<()>)).unwrap(),
+            None
+        );
+    }
+}
