@@ -1,1 +1,47 @@
-fn main() {}
+//! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
+//!
+//! `args` is the command line; each verb has a file of its name; `record` and `text` are what data looks like on the way
+//! in and out.
+
+mod args;
+mod demo;
+mod endpoint;
+mod failure;
+mod ls;
+mod note;
+mod record;
+mod recv;
+mod rm;
+mod send;
+mod stat;
+mod text;
+
+use args::{Args, Verb};
+use clap::{CommandFactory, Parser};
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Err(error) = ctrlc::set_handler(|| {
+        // Destructors do not run on the way out, so names have to be taken back here.
+        quintet::cleanup::release_names();
+        std::process::exit(failure::INTERRUPTED.into());
+    }) {
+        eprintln!("quintet: cannot handle signals, so Ctrl-C may leave a name behind: {error}");
+    }
+    let done = match args.verb {
+        Verb::Send(args) => send::run(&args),
+        Verb::Recv(args) => recv::run(&args),
+        Verb::Ls(args) => ls::run(&args),
+        Verb::Stat(args) => stat::run(&args),
+        Verb::Rm(args) => rm::run(&args),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::DemoWorker(args) => demo::worker(&args),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "quintet", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+}

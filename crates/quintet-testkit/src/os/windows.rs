@@ -1,0 +1,84 @@
+//! Terminating processes, and the job object that ends them with us.
+
+use std::env;
+use std::io;
+use std::os::windows::io::AsRawHandle;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::ptr;
+use std::sync::OnceLock;
+
+use windows_sys::Win32::System::JobObjects::{
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
+};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
+
+/// The exit code of a process that ended itself: what a Unix shell shows for `kill -9`.
+const KILLED: i32 = 137;
+
+/// Ends this process as from outside.
+pub(crate) fn die() -> ! {
+    exit_now(KILLED)
+}
+
+/// Ends this process with no regard to what its threads are doing.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: the handle stands for this process and is always valid.
+    unsafe { TerminateProcess(GetCurrentProcess(), code.cast_unsigned()) };
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Nothing to do here: see [`adopt`].
+pub(crate) fn tie_to_parent() {}
+
+/// Nothing to do here: see [`adopt`].
+pub(crate) fn tie_to_us(_command: &mut Command) {}
+
+/// Has the system end the child when this process ends, however that happens.
+pub(crate) fn adopt(child: &Child) {
+    static JOB: OnceLock<usize> = OnceLock::new();
+    let job = *JOB.get_or_init(new_job);
+    if job != 0 {
+        // SAFETY: both handles are valid: the job's is never closed, the child's lives as long as `child`.
+        // If it fails, the child has ended, or is in a job that allows no other. It still ends with its stdin.
+        unsafe { AssignProcessToJobObject(ptr::with_exposed_provenance_mut(job), child.as_raw_handle()) };
+    }
+}
+
+/// A job whose processes end when its last handle is closed; we keep it open as long as we live. 0 if there is none.
+fn new_job() -> usize {
+    let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    // SAFETY: no name and no security attributes is allowed; the information has the type and size of its class.
+    unsafe {
+        let job = CreateJobObjectW(ptr::null(), ptr::null());
+        SetInformationJobObject(
+            job,
+            JobObjectExtendedLimitInformation,
+            (&raw const limits).cast(),
+            size_of_val(&limits) as u32,
+        );
+        job.expose_provenance()
+    }
+}
+
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    command.spawn()
+}
+
+/// Where temporary files are; named objects are not files here, and go with their last user.
+pub(crate) fn shared_places() -> Vec<PathBuf> {
+    vec![env::temp_dir()]
+}
+
+pub(crate) fn runtime_folders() -> Vec<PathBuf> {
+    Vec::new()
+}
+
+/// Windows has no simple way to tell what another process is waiting for.
+pub(crate) fn describe_process(_pid: u32) -> String {
+    String::new()
+}
