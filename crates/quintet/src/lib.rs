@@ -38,3 +38,12 @@ pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Result};
 pub use identity::{PeerIdentity, UserId};
 pub use name::{Name, Scope};
+
+/// The pages for people, so that their samples compile and run.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/coming-from-csharp.md")]
+    struct ComingFromCSharp;
+}
