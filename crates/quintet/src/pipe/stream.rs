@@ -314,13 +314,13 @@ impl io::Write for &PipeStream {
 
 impl io::Read for PipeStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf).map_err(io::Error::from)
+        Ok(PipeStream::read(self, buf)?)
     }
 }
 
 impl io::Write for PipeStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        (&*self).write(data).map_err(io::Error::from)
+        Ok(PipeStream::write(self, data)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -152,11 +152,13 @@ impl Instances {
                 return self.set_queue(i32::try_from(free - 1).unwrap_or(i32::MAX));
             };
             // Everybody in front of the plug is a client for a free instance; then count again.
-            while plug.queued {
+            if !plug.queued {
+                continue;
+            }
+            loop {
                 match self.accept() {
-                    Ok(Some(socket)) if plug.is(&socket) => break,
-                    Ok(Some(client)) => state.early.push_back(client),
-                    Ok(None) => break,
+                    Ok(Some(client)) if !plug.is(&client) => state.early.push_back(client),
+                    Ok(_) => break,
                     Err(error) => {
                         state.plug = Some(plug);
                         return Err(error);
