@@ -4,6 +4,8 @@
 //!
 //! - [`pipe`]: `Listener` (`create`, `accept`, `release_name`), `connect`, `Connection` (`read`, `write`, `message_left`,
 //!   `mode`, `peer`), `list`, `stat`, `remove`
+//! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
+//! - [`fifo`] (Linux only): `create`, `exists`, `open`
 //! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`
 
 pub(crate) mod pipe_types;
@@ -11,7 +13,7 @@ pub(crate) mod pipe_types;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{pipe, process};
+pub(crate) use linux::{anonymous, fifo, pipe, process};
 
 #[cfg(windows)]
 mod windows;

@@ -19,12 +19,19 @@
 //! - **A peer is not who it should be**: a server of another user is refused after connecting and before anything is
 //!   sent, and no other user's client is let in, unless `access` says [`Access::Everyone`].
 
+#[cfg(target_os = "linux")]
+mod anonymous;
 mod client;
+#[cfg(target_os = "linux")]
+pub mod fifo;
 mod kind;
 mod server;
 mod stream;
+mod timeout;
 
 pub use crate::os::pipe_types::{Access, Direction, PipeMode};
+#[cfg(target_os = "linux")]
+pub use anonymous::{ChildEnd, PipeReader, PipeWriter, from_child, spawn, to_child};
 pub use client::{PipeClient, PipeClientBuilder};
 pub use kind::Pipes;
 pub use server::{PipeServer, PipeServerBuilder};

@@ -1,4 +1,5 @@
 use super::PipeMode;
+use super::timeout::Timeout;
 use crate::identity::PeerIdentity;
 use crate::os::pipe::Connection;
 use crate::os::pipe_types::Chunk;
@@ -47,9 +48,8 @@ pub struct PipeStream {
     max_message: u64,
     complete: AtomicBool,
     stash: Stash,
-    timeouts: Mutex<Timeouts>,
-    /// Whether a timeout was ever set: spares the ordinary read and write the lock.
-    timed: AtomicBool,
+    read_timeout: Timeout,
+    write_timeout: Timeout,
 }
 
 /// What `read_message` had read of a message when its time was up: read again before anything new.
@@ -81,12 +81,6 @@ impl Stash {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Timeouts {
-    read: Option<Duration>,
-    write: Option<Duration>,
-}
-
 impl PipeStream {
     pub(super) fn new(address: Address, connection: Connection, max_message: u64) -> Self {
         PipeStream {
@@ -95,8 +89,8 @@ impl PipeStream {
             max_message,
             complete: AtomicBool::new(true),
             stash: Stash::default(),
-            timeouts: Mutex::default(),
-            timed: AtomicBool::new(false),
+            read_timeout: Timeout::none(),
+            write_timeout: Timeout::none(),
         }
     }
 
@@ -123,25 +117,13 @@ impl PipeStream {
 
     /// Limits how long one read may wait; `None`, the default, for no limit. Zero makes reads take only what is there.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) {
-        self.set_timeouts(|timeouts| timeouts.read = timeout);
+        self.read_timeout.set(timeout);
     }
 
     /// Limits how long one write may wait; `None`, the default, for no limit. Zero makes writes send only what fits at
     /// once.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) {
-        self.set_timeouts(|timeouts| timeouts.write = timeout);
-    }
-
-    fn set_timeouts(&self, set: impl FnOnce(&mut Timeouts)) {
-        set(&mut self.timeouts.lock().unwrap_or_else(PoisonError::into_inner));
-        self.timed.store(true, Ordering::Release);
-    }
-
-    fn deadline(&self, which: impl FnOnce(Timeouts) -> Option<Duration>) -> Deadline {
-        if !self.timed.load(Ordering::Acquire) {
-            return Deadline::NEVER;
-        }
-        which(*self.timeouts.lock().unwrap_or_else(PoisonError::into_inner)).into()
+        self.write_timeout.set(timeout);
     }
 
     /// Reads some bytes: how many. 0 at the end of the stream. In message mode never more than the rest of the message;
@@ -152,7 +134,7 @@ impl PipeStream {
     /// [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`] if the peer sends what is no message or too long a one, after
     /// which nothing can be read any more; [`ErrorKind::Unsupported`] on an `Out` end.
     pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        let chunk = self.read_chunk(buf, self.deadline(|timeouts| timeouts.read))?;
+        let chunk = self.read_chunk(buf, self.read_timeout.deadline())?;
         Ok(match chunk {
             Chunk::Data { len, .. } => len,
             Chunk::End => 0,
@@ -200,7 +182,7 @@ impl PipeStream {
         if !self.connection.is_bounded() {
             return Err(self.no_messages());
         }
-        let deadline = self.deadline(|timeouts| timeouts.read);
+        let deadline = self.read_timeout.deadline();
         let mut len = 0;
         loop {
             // What is known to come, up to a limit, and otherwise what the buffer has or a page.
@@ -241,7 +223,7 @@ impl PipeStream {
     /// end.
     pub fn write(&self, data: impl AsRef<[u8]>) -> Result<usize> {
         self.connection
-            .write(data.as_ref(), self.deadline(|timeouts| timeouts.write))
+            .write(data.as_ref(), self.write_timeout.deadline())
             .map_err(|error| self.about(error))
     }
 
@@ -252,7 +234,7 @@ impl PipeStream {
     /// of it.
     pub fn write_all(&self, data: impl AsRef<[u8]>) -> Result<()> {
         let mut data = data.as_ref();
-        let deadline = self.deadline(|timeouts| timeouts.write);
+        let deadline = self.write_timeout.deadline();
         loop {
             let len = self
                 .connection

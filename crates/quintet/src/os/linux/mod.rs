@@ -1,5 +1,7 @@
 //! Linux.
 
+pub(crate) mod anonymous;
+pub(crate) mod fifo;
 mod lock;
 mod peer;
 pub(crate) mod pipe;
