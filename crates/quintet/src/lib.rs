@@ -33,6 +33,10 @@ pub mod pipe;
 mod suggest;
 mod wait;
 
+#[cfg(feature = "test-hooks")]
+#[doc(hidden)]
+pub use os::step::hooks as test_hooks;
+
 pub use address::{Address, Scheme, Target};
 pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Result};

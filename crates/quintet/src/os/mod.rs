@@ -9,6 +9,7 @@
 //! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`
 
 pub(crate) mod pipe_types;
+pub(crate) mod step;
 
 #[cfg(target_os = "linux")]
 mod linux;

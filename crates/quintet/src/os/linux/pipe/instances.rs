@@ -10,6 +10,7 @@
 //! connects in the instant between our accepting the last one and plugging stays in the queue and is served next, as
 //! soon as an instance is free.
 
+use crate::os::linux::anonymous::poll;
 use crate::{Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::OwnedFd;
@@ -118,7 +119,7 @@ impl Instances {
             return Ok(());
         }
         drop(state);
-        super::connection::poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(slice))
+        poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(slice))
             .map_err(|error| Error::os("cannot wait for a client", error))?;
         Ok(())
     }

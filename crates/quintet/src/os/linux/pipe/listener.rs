@@ -1,6 +1,6 @@
 //! A pipe's server.
 
-use super::connection::Connection;
+use super::connection::{Connection, Terms};
 use super::instances::{Instances, Taken};
 use super::path::{self, There};
 use crate::os::linux::peer;
@@ -122,15 +122,14 @@ impl Listener {
             // The socket's mode kept it out, unless somebody changed that: closed without a word.
             return Ok(None);
         }
-        Connection::accepted(
-            socket,
-            instance,
-            options.mode,
-            options.direction,
-            options.max_message,
-            options.out_buffer,
-        )
-        .map(Some)
+        let terms = Terms {
+            mode: options.mode,
+            bounded: options.mode == PipeMode::Message,
+            direction: options.direction,
+            max_message: options.max_message,
+            out_buffer: options.out_buffer,
+        };
+        Connection::new(socket, &terms, Some(instance)).map(Some)
     }
 
     fn leads_to_us(&self) -> std::io::Result<bool> {

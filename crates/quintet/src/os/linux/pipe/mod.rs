@@ -4,13 +4,19 @@
 //! Message mode, which .NET lacks here, is a SEQPACKET socket at the same path, whose packets `packet.rs` describes.
 //! One path cannot be connected to with the wrong type (EPROTOTYPE), which is how a client learns the server's mode.
 
+mod connect;
 mod connection;
+mod inbox;
 mod instances;
+mod link;
 mod listener;
 mod look;
+mod outbox;
 mod packet;
 mod path;
+mod pool;
 
-pub(crate) use connection::{Connection, connect};
+pub(crate) use connect::connect;
+pub(crate) use connection::Connection;
 pub(crate) use listener::Listener;
 pub(crate) use look::{list, remove, stat};

@@ -1,0 +1,165 @@
+//! Connecting to a pipe's server.
+
+use super::connection::{Connection, Terms};
+use super::path::{self, There};
+use crate::os::linux::peer;
+use crate::os::pipe_types::{Access, ClientOptions, PipeMode};
+use crate::{Deadline, Error, ErrorKind, Name, Result};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::sockopt::Timeout;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest single wait for room; the kernel wakes us when there is some.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Why there is no connection yet.
+enum NotYet {
+    NoServer,
+    Busy,
+}
+
+/// Connects to a server, waiting for one to appear or to have a free instance.
+pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) -> Result<Connection> {
+    let path = path::of(name)?;
+    path::check_folder()?;
+    let asked_not_to_wait = deadline.has_passed();
+    // While there is no server nothing can be slept on, so look again after a time that grows from 1 to 20 ms.
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let why = match attempt(&path, options, deadline)? {
+            Ok(connection) => return Ok(connection),
+            Err(why) => why,
+        };
+        if deadline.has_passed() {
+            let (kind, reason, hint) = match why {
+                NotYet::NoServer => (
+                    ErrorKind::NotFound,
+                    "there is no server",
+                    "start one, or wait with connect_timeout",
+                ),
+                NotYet::Busy => (
+                    ErrorKind::Busy,
+                    "all instances are busy",
+                    "raise max_instances on the server or wait with connect_timeout",
+                ),
+            };
+            return Err(if asked_not_to_wait {
+                Error::new(kind, reason).hint(hint)
+            } else {
+                Error::new(
+                    ErrorKind::TimedOut,
+                    format!("{reason}, and none came before the deadline"),
+                )
+            });
+        }
+        if matches!(why, NotYet::NoServer) {
+            std::thread::sleep(deadline.slice(pause));
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+}
+
+fn attempt(
+    path: &Path,
+    options: &ClientOptions,
+    deadline: Deadline,
+) -> Result<std::result::Result<Connection, NotYet>> {
+    for kind in [SocketType::STREAM, SocketType::SEQPACKET] {
+        if kind == SocketType::STREAM && options.mode == Some(PipeMode::Message) {
+            continue;
+        }
+        let socket = match attempt_type(path, kind, deadline)? {
+            Some(Ok(socket)) => socket,
+            Some(Err(why)) => return Ok(Err(why)),
+            None => continue,
+        };
+        check_server(&socket, options.access)?;
+        let mode = if kind == SocketType::STREAM {
+            PipeMode::Byte
+        } else {
+            PipeMode::Message
+        };
+        let terms = Terms {
+            mode,
+            bounded: mode == PipeMode::Message && options.mode != Some(PipeMode::Byte),
+            direction: options.direction,
+            max_message: options.max_message,
+            out_buffer: None,
+        };
+        return Connection::new(socket, &terms, None).map(Ok);
+    }
+    Err(match options.mode {
+        Some(PipeMode::Message) => Error::new(ErrorKind::Unsupported, "the server's pipe is in byte mode")
+            .hint("connect without a mode to follow the server's"),
+        _ => Error::new(
+            ErrorKind::Corrupt,
+            "what is at its path is neither a stream nor a message socket",
+        ),
+    })
+}
+
+/// One try with one type of socket; `None` when the server's is of another type.
+fn attempt_type(
+    path: &Path,
+    kind: SocketType,
+    deadline: Deadline,
+) -> Result<Option<std::result::Result<OwnedFd, NotYet>>> {
+    let os = |error: Errno| Error::os("cannot connect", error);
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(os)?;
+    // The kernel itself waits for a free place in the server's queue, so the wake-up comes at once.
+    let patience = deadline.remaining();
+    let wait = patience.is_none_or(|left| !left.is_zero());
+    if wait {
+        // A timeout of 0 would mean none.
+        let patience = patience.map(|left| left.clamp(Duration::from_millis(1), LONG));
+        rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, patience).map_err(os)?;
+    } else {
+        rustix::io::ioctl_fionbio(&socket, true).map_err(os)?;
+    }
+    match rustix::net::connect(&socket, &path::address(path)?) {
+        Ok(()) => {
+            if wait {
+                rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, None).map_err(os)?;
+            } else {
+                rustix::io::ioctl_fionbio(&socket, false).map_err(os)?;
+            }
+            Ok(Some(Ok(socket)))
+        }
+        Err(Errno::PROTOTYPE) => Ok(None),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(Some(Err(NotYet::Busy))),
+        Err(Errno::NOENT) => Ok(Some(Err(NotYet::NoServer))),
+        Err(Errno::CONNREFUSED) if path::probe(path)? == There::NotASocket => Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("{} is not a socket", path.display()),
+        )
+        .hint("another program has put it there; remove it or choose another name")),
+        // Left by a server that died, or about to listen.
+        Err(Errno::CONNREFUSED) => Ok(Some(Err(NotYet::NoServer))),
+        Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+            Err(os(error)
+                .hint("the server lets in only its own user; it can be created with access everyone"))
+        }
+        Err(error) => Err(os(error)),
+    }
+}
+
+/// Refuses a server of somebody else: anybody can put a socket into /tmp under any name.
+fn check_server(socket: &OwnedFd, access: Access) -> Result<()> {
+    let server =
+        peer::credentials(socket).map_err(|error| Error::os("cannot ask who the server is", error))?;
+    if access == Access::Everyone || peer::user(&server).is_trusted() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::PermissionDenied,
+        format!(
+            "its server runs as another user (uid {}, pid {})",
+            server.uid, server.pid
+        ),
+    )
+    .hint("somebody else has taken the name; connect with access everyone if that is meant"))
+}

@@ -1,0 +1,280 @@
+//! The reading side of message mode.
+
+use super::link::Link;
+use super::packet::{HEADER, MAX_PAYLOAD, Packet};
+use super::pool::Borrowed;
+use crate::os::pipe_types::Chunk;
+use crate::{Deadline, Error, ErrorKind, Result};
+use rustix::fd::OwnedFd;
+use rustix::io::IoSliceMut;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags};
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// The message being read.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    max_message: u64,
+    /// The whole message, and how much of it has come in, what is still `waiting` included.
+    total: u64,
+    arrived: u64,
+    waiting: Waiting,
+    /// What a packet carried beyond the reader's buffer.
+    spill: Vec<u8>,
+    /// The memory that the peer offered for large messages.
+    pool: Option<Borrowed>,
+    /// The stream of packets makes no sense any more; why.
+    broken: Option<(ErrorKind, String)>,
+}
+
+/// Where the bytes are that have come and not been read.
+#[derive(Debug)]
+enum Waiting {
+    /// In this part of the spill; empty when everything has been read.
+    Spilled(Range<usize>),
+    /// In this part of the pool's current slot.
+    Pooled(Range<u64>),
+}
+
+impl Waiting {
+    fn len(&self) -> u64 {
+        match self {
+            Waiting::Spilled(range) => range.len() as u64,
+            Waiting::Pooled(range) => range.end - range.start,
+        }
+    }
+}
+
+/// A packet as it came.
+#[derive(Debug, Default)]
+struct Received {
+    len: usize,
+    cut: bool,
+    fds: Vec<OwnedFd>,
+}
+
+impl Inbox {
+    pub(super) fn new(max_message: u64) -> Self {
+        Inbox {
+            max_message,
+            total: 0,
+            arrived: 0,
+            waiting: Waiting::Spilled(0..0),
+            spill: Vec::new(),
+            pool: None,
+            broken: None,
+        }
+    }
+
+    /// How many bytes of the message are known to be still to be read.
+    pub(super) fn left(&self) -> u64 {
+        self.total - self.arrived + self.waiting.len()
+    }
+
+    /// Reads some of one message; `complete` when it was the last of it.
+    pub(super) fn read(&mut self, link: &Link, buf: &mut [u8], deadline: Deadline) -> Result<Chunk> {
+        if let Some((kind, why)) = &self.broken {
+            return Err(Error::new(*kind, why.clone()));
+        }
+        let len = if self.waiting.len() > 0 {
+            self.take_waiting(link, buf)?
+        } else {
+            match self.receive(link, buf, deadline)? {
+                Some(len) => len,
+                None => return Ok(Chunk::End),
+            }
+        };
+        Ok(Chunk::Data {
+            len,
+            complete: self.left() == 0,
+        })
+    }
+
+    fn take_waiting(&mut self, link: &Link, buf: &mut [u8]) -> Result<usize> {
+        match &mut self.waiting {
+            Waiting::Spilled(range) => {
+                let len = buf.len().min(range.len());
+                buf[..len].copy_from_slice(&self.spill[range.start..range.start + len]);
+                range.start += len;
+                Ok(len)
+            }
+            Waiting::Pooled(range) => {
+                let len = buf.len().min((range.end - range.start) as usize);
+                let pool = self.pool.as_mut();
+                let read = pool.map_or(Ok(0), |pool| pool.read(&mut buf[..len], range.start));
+                match read {
+                    Ok(read) if read == len => {
+                        range.start += len as u64;
+                        if range.is_empty()
+                            && let Some(pool) = &mut self.pool
+                        {
+                            pool.give_back();
+                        }
+                        Ok(len)
+                    }
+                    _ => {
+                        let why = format!("the memory that {} shares cannot be read", link.peer());
+                        Err(self.fail(ErrorKind::Corrupt, why))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Receives packets until one has bytes or ends a message: how many bytes are in `buf`, others being `waiting`;
+    /// `None` at the end of the stream.
+    fn receive(&mut self, link: &Link, buf: &mut [u8], deadline: Deadline) -> Result<Option<usize>> {
+        let room = buf.len().min(MAX_PAYLOAD);
+        // One byte more than the format allows, so that the kernel's cutting a longer packet is noticed.
+        let spill_needed = MAX_PAYLOAD + 1 - room;
+        if self.spill.len() < spill_needed {
+            self.spill.resize(spill_needed, 0);
+        }
+        loop {
+            let mut header = [0; HEADER];
+            let received = receive_packet(
+                link,
+                &mut header,
+                &mut buf[..room],
+                &mut self.spill[..spill_needed],
+                deadline,
+            )?;
+            if received.len == 0 {
+                if self.arrived == self.total {
+                    return Ok(None);
+                }
+                let why = format!(
+                    "{} went away in the middle of a message, after {} of its {} bytes",
+                    link.peer(),
+                    self.arrived,
+                    self.total
+                );
+                return Err(self.fail(ErrorKind::Disconnected, why));
+            }
+            let noted = if received.len < HEADER || received.cut {
+                Err((ErrorKind::Corrupt, "a packet that no message can be in".into()))
+            } else {
+                Packet::decode(&header, received.len - HEADER)
+                    .map_err(|why| (ErrorKind::Corrupt, why))
+                    .and_then(|packet| self.note(packet, received.fds))
+            };
+            match noted {
+                Ok(Noted::Inline(len)) => {
+                    let in_buf = len.min(room);
+                    self.waiting = Waiting::Spilled(0..len - in_buf);
+                    return Ok(Some(in_buf));
+                }
+                Ok(Noted::Pooled(range)) => {
+                    self.waiting = Waiting::Pooled(range);
+                    return self.take_waiting(link, buf).map(Some);
+                }
+                Ok(Noted::NoData) => {}
+                Err((kind, why)) => return Err(self.fail(kind, format!("{} sent {why}", link.peer()))),
+            }
+        }
+    }
+
+    /// Takes account of a packet, if it may come now.
+    fn note(&mut self, packet: Packet, fds: Vec<OwnedFd>) -> std::result::Result<Noted, (ErrorKind, String)> {
+        let corrupt = |why: String| (ErrorKind::Corrupt, why);
+        let (payload, pooled) = match packet {
+            Packet::Pool { slot, slots } => {
+                if self.pool.is_some() {
+                    return Err(corrupt("a second pool".into()));
+                }
+                self.pool = Borrowed::accept(slot, slots, fds).map_err(corrupt)?;
+                return Ok(Noted::NoData);
+            }
+            Packet::First { .. } if self.arrived != self.total => {
+                return Err(corrupt(format!(
+                    "a new message after {} of {} bytes of one",
+                    self.arrived, self.total
+                )));
+            }
+            Packet::First { total, .. } if total > self.max_message => {
+                return Err((
+                    ErrorKind::TooLarge,
+                    format!(
+                        "a message of {total} bytes; the limit here is {}",
+                        self.max_message
+                    ),
+                ));
+            }
+            Packet::First {
+                payload,
+                total,
+                pooled,
+            } => {
+                (self.arrived, self.total) = (0, total);
+                (payload, pooled)
+            }
+            Packet::Later { payload, before, .. }
+                if before != self.arrived || u64::from(payload) > self.total - self.arrived =>
+            {
+                return Err(corrupt(format!(
+                    "bytes {before} to {} of a message when {} of {} had come",
+                    before.wrapping_add(payload.into()),
+                    self.arrived,
+                    self.total
+                )));
+            }
+            Packet::Later { payload, pooled, .. } => (payload, pooled),
+        };
+        let noted = if pooled {
+            let pool = self
+                .pool
+                .as_mut()
+                .ok_or_else(|| corrupt("a part in a pool that there is not".into()))?;
+            Noted::Pooled(pool.slot_of(payload).map_err(corrupt)?)
+        } else {
+            Noted::Inline(payload as usize)
+        };
+        self.arrived += u64::from(payload);
+        Ok(noted)
+    }
+
+    fn fail(&mut self, kind: ErrorKind, why: String) -> Error {
+        self.broken = Some((kind, why.clone()));
+        Error::new(kind, why)
+    }
+}
+
+/// What a packet was for.
+enum Noted {
+    /// So many bytes of the message came with it.
+    Inline(usize),
+    /// Bytes of the message are here in the pool.
+    Pooled(Range<u64>),
+    NoData,
+}
+
+fn receive_packet(
+    link: &Link,
+    header: &mut [u8; HEADER],
+    buf: &mut [u8],
+    spill: &mut [u8],
+    deadline: Deadline,
+) -> Result<Received> {
+    link.receive(deadline, |flags| {
+        let mut parts = [
+            IoSliceMut::new(header),
+            IoSliceMut::new(buf),
+            IoSliceMut::new(spill),
+        ];
+        // Room for what the offer of a pool carries; the kernel closes further descriptors of a hostile peer.
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let received = rustix::net::recvmsg(link, &mut parts, &mut control, flags | RecvFlags::CMSG_CLOEXEC)?;
+        let mut fds = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(passed) = message {
+                fds.extend(passed);
+            }
+        }
+        Ok(Received {
+            len: received.bytes,
+            cut: received.flags.contains(ReturnFlags::TRUNC),
+            fds,
+        })
+    })
+}

@@ -1,0 +1,110 @@
+//! The writing side of message mode.
+
+use super::link::Link;
+use super::packet::{HEADER, MAX_PAYLOAD, Packet};
+use super::pool::Lent;
+use crate::{Deadline, Error, ErrorKind, Result};
+use rustix::io::IoSlice;
+use rustix::net::{SendAncillaryBuffer, Shutdown};
+
+/// Shorter messages go through the socket alone.
+const LARGE: usize = 192 * 1024;
+
+/// Writers of messages, one at a time.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    max_message: u64,
+    /// Most bytes of a message in one packet: fewer than the format allows where the socket's buffer is small.
+    payload: usize,
+    /// The memory for large messages.
+    pool: Lent,
+    /// A message was cut short, so nothing may follow it.
+    broken: bool,
+}
+
+impl Outbox {
+    /// For a socket with a buffer of so many bytes.
+    pub(super) fn new(buffer: usize, max_message: u64) -> Self {
+        Outbox {
+            max_message,
+            // unix_dgram_sendmsg refuses a packet beyond the buffer less 32 bytes; the smallest buffer is 4,608.
+            payload: MAX_PAYLOAD.min(buffer.saturating_sub(32 + HEADER).max(1)),
+            pool: Lent::Unused,
+            broken: false,
+        }
+    }
+
+    pub(super) fn write(&mut self, link: &Link, message: &[u8], deadline: Deadline) -> Result<()> {
+        let total = message.len() as u64;
+        if total > self.max_message {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "a message of {total} bytes; the limit here is {}",
+                    self.max_message
+                ),
+            )
+            .hint("raise max_message on both sides"));
+        }
+        if self.broken {
+            return Err(Error::new(
+                ErrorKind::Disconnected,
+                "an earlier message was cut short, so nothing can follow it",
+            ));
+        }
+        if message.len() >= LARGE {
+            self.pool.offer(link, deadline);
+        }
+        let mut sent = 0;
+        loop {
+            match self.send_part(link, message, sent, deadline) {
+                Ok(len) => sent += len,
+                Err(error) if sent == 0 => return Err(error),
+                Err(error) => {
+                    self.broken = true;
+                    // The reader must not wait for the rest: it is told that the message ends here, unfinished.
+                    let _ = link.shutdown(Shutdown::Write);
+                    return Err(error.hint(format!(
+                        "{sent} of the {total} bytes had been sent: the connection is closed for writing"
+                    )));
+                }
+            }
+            if sent == message.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends the next packet: how many bytes of the message are with it.
+    fn send_part(&mut self, link: &Link, message: &[u8], sent: usize, deadline: Deadline) -> Result<usize> {
+        let rest = &message[sent..];
+        if message.len() >= LARGE
+            && let Some(len) = self.pool.put(link, rest, deadline)?
+        {
+            let packet = Packet::part(len, sent as u64, message.len() as u64, true);
+            send_packet(link, packet, &[], deadline)?;
+            return Ok(len);
+        }
+        let part = &rest[..rest.len().min(self.payload)];
+        send_packet(
+            link,
+            Packet::part(part.len(), sent as u64, message.len() as u64, false),
+            part,
+            deadline,
+        )?;
+        Ok(part.len())
+    }
+}
+
+fn send_packet(link: &Link, packet: Packet, part: &[u8], deadline: Deadline) -> Result<()> {
+    let header = packet.encode();
+    link.transmit(deadline, |flags| {
+        rustix::net::sendmsg(
+            link,
+            &[IoSlice::new(&header), IoSlice::new(part)],
+            &mut SendAncillaryBuffer::default(),
+            flags,
+        )
+    })
+    .map(drop)
+}
