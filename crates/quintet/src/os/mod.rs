@@ -3,7 +3,7 @@
 //! `linux` and `windows` have the same surface, listed here; nothing above says which of them it uses.
 //!
 //! - [`pipe`]: `Listener` (`create`, `accept`, `release_name`), `connect`, `Connection` (`read`, `write`, `message_left`,
-//!   `mode`, `peer`), `list`, `stat`, `remove`
+//!   `mode`, `is_bounded`, `peer`, `drain`, `disconnect`), `list`, `stat`, `remove`
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
 //! - [`fifo`] (Linux only): `create`, `exists`, `open`
 //! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`

@@ -24,6 +24,7 @@ mod anonymous;
 mod client;
 #[cfg(target_os = "linux")]
 pub mod fifo;
+mod halves;
 mod kind;
 mod server;
 mod stream;
@@ -33,6 +34,7 @@ pub use crate::os::pipe_types::{Access, Direction, PipeMode};
 #[cfg(target_os = "linux")]
 pub use anonymous::{ChildEnd, PipeReader, PipeWriter, from_child, spawn, to_child};
 pub use client::{PipeClient, PipeClientBuilder};
+pub use halves::{ReadHalf, WriteHalf};
 pub use kind::Pipes;
 pub use server::{PipeServer, PipeServerBuilder};
 pub use stream::PipeStream;

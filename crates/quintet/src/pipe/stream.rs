@@ -1,4 +1,4 @@
-use super::PipeMode;
+use super::{PipeMode, ReadHalf, WriteHalf};
 use super::timeout::Timeout;
 use crate::identity::PeerIdentity;
 use crate::os::pipe::Connection;
@@ -6,7 +6,7 @@ use crate::os::pipe_types::Chunk;
 use crate::{Address, Deadline, Error, ErrorKind, Result};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How much a buffer grows at a time for a message whose sender says how long it will be: the sender may lie.
@@ -256,6 +256,50 @@ impl PipeStream {
             return Err(self.no_messages());
         }
         self.write(message).map(drop)
+    }
+
+    /// Waits until the peer has read everything that was written here: .NET's `WaitForPipeDrain`.
+    ///
+    /// Not needed before dropping the stream: what was written stays readable.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Disconnected`] if the peer closed without reading everything; [`ErrorKind::TimedOut`].
+    ///
+    /// ```
+    /// # use quintet::pipe::{PipeClient, PipeServer};
+    /// # use quintet::{Deadline, ErrorKind};
+    /// # let name = format!("drain-doc-{}", std::process::id());
+    /// let server = PipeServer::create(&name)?;
+    /// let client = PipeClient::connect(&name)?;
+    /// let stream = server.accept()?;
+    /// stream.write_all("x")?;
+    /// assert_eq!(stream.wait_for_drain(Deadline::now()).unwrap_err().kind(), ErrorKind::TimedOut);
+    /// client.read(&mut [0; 1])?;
+    /// stream.wait_for_drain(Deadline::NEVER)?;
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn wait_for_drain(&self, deadline: impl Into<Deadline>) -> Result<()> {
+        self.connection
+            .drain(deadline.into())
+            .map_err(|error| self.about(error))
+    }
+
+    /// Ends the connection for both sides at once, also under threads that are reading or writing: their calls end.
+    ///
+    /// What the peer has not read yet is lost on Windows and still readable on Linux; drop the stream instead, or
+    /// [wait](Self::wait_for_drain) first, where that matters. The server has a free instance again when the stream is
+    /// dropped.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn disconnect(&self) -> Result<()> {
+        self.connection.disconnect().map_err(|error| self.about(error))
+    }
+
+    /// Two halves, to be moved to two threads: one to read, one to write. The connection ends when both are dropped.
+    pub fn split(self) -> (ReadHalf, WriteHalf) {
+        let stream = Arc::new(self);
+        (ReadHalf::new(stream.clone()), WriteHalf::new(stream))
     }
 
     fn no_messages(&self) -> Error {

@@ -1,6 +1,7 @@
 //! One-way pipes without a name, pipe(2), and FIFO files, which are the same with a name.
 
 use crate::os::pipe_types::Direction;
+use crate::os::step::call;
 use crate::wait::{self, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -37,7 +38,7 @@ pub(crate) fn create(ours: Direction) -> Result<(End, ChildEnd)> {
             .hint("raise the limit of open files (ulimit -n)"),
         error => Error::os("cannot make a pipe", error),
     };
-    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    let (reader, writer) = call(|| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)).map_err(failed)?;
     let (ours, theirs) = if ours.reads() {
         (reader, writer)
     } else {
@@ -45,7 +46,7 @@ pub(crate) fn create(ours: Direction) -> Result<(End, ChildEnd)> {
     };
     // Not 0, 1 or 2, which a child's own standard streams would replace.
     let theirs = match theirs.as_raw_fd() {
-        0..=2 => rustix::io::fcntl_dupfd_cloexec(&theirs, 3).map_err(failed)?,
+        0..=2 => call(|| rustix::io::fcntl_dupfd_cloexec(&theirs, 3)).map_err(failed)?,
         _ => theirs,
     };
     Ok((End::new(ours).map_err(failed)?, ChildEnd(theirs)))
@@ -53,8 +54,8 @@ pub(crate) fn create(ours: Direction) -> Result<(End, ChildEnd)> {
 
 impl End {
     pub(super) fn new(fd: OwnedFd) -> rustix::io::Result<Self> {
-        let flags = rustix::fs::fcntl_getfl(&fd)?;
-        rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
+        let flags = call(|| rustix::fs::fcntl_getfl(&fd))?;
+        call(|| rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK))?;
         Ok(End {
             fd,
             spin: Spin::default(),
@@ -75,9 +76,10 @@ impl End {
         // SAFETY: the number is not negative, and the borrow ends with this function, in which nothing closes it; a
         // descriptor that is not open only makes the calls on it fail.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
-        let flags =
-            rustix::fs::fcntl_getfl(fd).map_err(|error| wrong(format!("was not inherited: {error}")))?;
-        let stat = rustix::fs::fstat(fd).map_err(|error| wrong(format!("cannot be looked at: {error}")))?;
+        let flags = call(|| rustix::fs::fcntl_getfl(fd))
+            .map_err(|error| wrong(format!("was not inherited: {error}")))?;
+        let stat =
+            call(|| rustix::fs::fstat(fd)).map_err(|error| wrong(format!("cannot be looked at: {error}")))?;
         let mode = if direction.reads() {
             OFlags::RDONLY
         } else {
@@ -92,7 +94,7 @@ impl End {
             )));
         }
         // Not for this process's own children.
-        rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC)
+        call(|| rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC))
             .map_err(|error| Error::os("cannot keep the handle from children", error))?;
         // SAFETY: it is open, as the calls above have shown, and by this function's contract nobody else's.
         End::new(unsafe { OwnedFd::from_raw_fd(number) })
@@ -105,7 +107,7 @@ impl End {
             &self.spin,
             deadline,
             LONG,
-            || match rustix::io::read(&self.fd, &mut *buf) {
+            || match call(|| rustix::io::read(&self.fd, &mut *buf)) {
                 Ok(len) => Ok(Some(len)),
                 Err(Errno::AGAIN | Errno::INTR) => Ok(None),
                 Err(error) => Err(Error::os("cannot read", error)),
@@ -121,7 +123,7 @@ impl End {
             &self.spin,
             deadline,
             LONG,
-            || match rustix::io::write(&self.fd, data) {
+            || match call(|| rustix::io::write(&self.fd, data)) {
                 Ok(len) => Ok(Some(len)),
                 Err(Errno::AGAIN | Errno::INTR) => Ok(None),
                 Err(Errno::PIPE) => Err(Error::new(
@@ -136,7 +138,7 @@ impl End {
     }
 
     pub(super) fn park(&self, what: PollFlags, slice: Duration) -> Result<()> {
-        poll(&mut [PollFd::new(&self.fd, what)], Some(slice))
+        call(|| poll(&mut [PollFd::new(&self.fd, what)], Some(slice)))
             .map_err(|error| Error::os("cannot wait for the pipe", error))
     }
 }

@@ -3,6 +3,7 @@
 use super::anonymous::{End, poll};
 use super::process::UserId;
 use crate::os::pipe_types::{Access, Direction};
+use crate::os::step::call;
 use crate::wait::{self, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags};
@@ -22,19 +23,19 @@ pub(crate) fn create(path: &Path, access: Access) -> Result<()> {
         Access::Everyone => Mode::from_raw_mode(0o666),
     };
     let failed = |error: Errno| Error::os("cannot make the FIFO", error);
-    rustix::fs::mkfifoat(CWD, path, mode).map_err(failed)?;
+    call(|| rustix::fs::mkfifoat(CWD, path, mode)).map_err(failed)?;
     if access == Access::Everyone {
         // What the umask took away. The path may be another's by now, so only through an open file.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
-        rustix::fs::fchmod(&file, mode).map_err(failed)?;
+        let file = call(|| rustix::fs::open(path, flags, Mode::empty())).map_err(failed)?;
+        call(|| rustix::fs::fchmod(&file, mode)).map_err(failed)?;
     }
     Ok(())
 }
 
 /// Whether a FIFO is there; something else there is an error.
 pub(crate) fn exists(path: &Path) -> Result<bool> {
-    match rustix::fs::stat(path) {
+    match call(|| rustix::fs::stat(path)) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Fifo => Ok(true),
         Ok(_) => Err(not_a_fifo()),
         Err(Errno::NOENT) => Ok(false),
@@ -85,14 +86,15 @@ fn attempt(path: &Path, direction: Direction, access: Access) -> Result<Option<O
     };
     // Without NONBLOCK, opening would wait without a deadline, and something that is no FIFO might do worse.
     let flags = mode | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+    let fd = match call(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(fd) => fd,
         Err(Errno::NOENT) => return Ok(None),
         // A FIFO that nobody reads; or a socket, which cannot be opened at all.
         Err(Errno::NXIO) => return exists(path).map(|_| None),
         Err(error) => return Err(Error::os("cannot open the FIFO", error)),
     };
-    let stat = rustix::fs::fstat(&fd).map_err(|error| Error::os("cannot look at the FIFO", error))?;
+    let stat =
+        call(|| rustix::fs::fstat(&fd)).map_err(|error| Error::os("cannot look at the FIFO", error))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
         return Err(not_a_fifo());
     }

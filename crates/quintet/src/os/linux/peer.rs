@@ -1,35 +1,46 @@
 //! Who is at the other end of a Unix socket.
 
 use super::process::{Identity, UserId};
+use crate::os::step::call;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::io;
 
 /// Pid (0 if it is outside our pid namespace), uid and gid of the process that connected, or that listened, as they
 /// were then.
 pub(super) fn credentials(socket: impl AsFd) -> io::Result<libc::ucred> {
-    let mut peer = libc::ucred {
-        pid: 0,
-        uid: u32::MAX,
-        gid: u32::MAX,
-    };
-    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: the descriptor is open because it is borrowed; SO_PEERCRED writes at most `len` bytes, which is the size
-    // of `peer`, a plain struct of integers that any bytes are valid for; both live across the call.
+    let unknown = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    // SAFETY: SO_PEERCRED writes a `ucred`, a plain struct of integers that any bytes are valid for.
+    call(|| unsafe { socket_option(socket.as_fd(), libc::SO_PEERCRED, unknown) })
+}
+
+/// Asks for an option of a socket, of level SOL_SOCKET.
+///
+/// # Safety
+/// Any bytes that the kernel writes for this option are a valid `T`.
+unsafe fn socket_option<T>(socket: BorrowedFd<'_>, option: libc::c_int, mut value: T) -> io::Result<T> {
+    let mut len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the descriptor is open because it is borrowed; the kernel writes at most `len` bytes, which is the size of
+    // `value`; both live across the call, and what is written is a `T` by this function's contract.
     let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &mut len,
-        )
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &mut len)
     };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(peer)
-    }
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(value) }
+}
+
+/// Bytes that were sent into this socket and not been read at the other end yet.
+pub(super) fn unread_by_peer(socket: impl AsFd) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open because it is borrowed; SIOCOUTQ (which is TIOCOUTQ) writes one int, which lives
+    // across the call.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(usize::try_from(bytes).unwrap_or(0)) }
+}
+
+/// Takes the error that the kernel keeps for the next call on this socket; 0 for none.
+pub(super) fn take_error(socket: impl AsFd) -> io::Result<i32> {
+    // SAFETY: SO_ERROR writes an int.
+    unsafe { socket_option(socket.as_fd(), libc::SO_ERROR, 0) }
 }
 
 /// The user of a peer.
@@ -53,20 +64,10 @@ pub(super) fn identity(socket: impl AsFd) -> io::Result<Identity> {
 
 /// The kernel's handle of the peer process; `None` where it has none to give.
 fn pidfd(socket: impl AsFd) -> Option<OwnedFd> {
-    let mut fd: libc::c_int = -1;
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: as for SO_PEERCRED above, with an int.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERPIDFD,
-            (&raw mut fd).cast(),
-            &mut len,
-        )
-    };
-    // SAFETY: on success the kernel has just installed this descriptor for us, so nothing else owns it.
-    (result == 0 && fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+    // SAFETY: SO_PEERPIDFD writes an int.
+    let fd = unsafe { socket_option(socket.as_fd(), libc::SO_PEERPIDFD, -1) }.ok()?;
+    // SAFETY: the kernel has just installed this descriptor for us, so nothing else owns it.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A handle of a process becomes readable when the process ends.

@@ -17,6 +17,7 @@
 //! holds the lock on the file that the name leads to has the claim, and only its holder removes the name.
 
 use super::lock;
+use crate::os::step::call;
 use crate::{Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -39,7 +40,7 @@ pub(super) fn path() -> PathBuf {
 fn open() -> Result<Option<OwnedFd>> {
     let path = path();
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-    let folder = match rustix::fs::open(&path, flags, Mode::empty()) {
+    let folder = match call(|| rustix::fs::open(&path, flags, Mode::empty())) {
         Ok(folder) => folder,
         Err(Errno::NOENT) => return Ok(None),
         Err(Errno::NOTDIR | Errno::LOOP) => {
@@ -47,7 +48,7 @@ fn open() -> Result<Option<OwnedFd>> {
         }
         Err(error) => return Err(Error::os("cannot open the runtime folder", error).about(path.display())),
     };
-    let stat = rustix::fs::fstat(&folder)
+    let stat = call(|| rustix::fs::fstat(&folder))
         .map_err(|error| Error::os("cannot look at the runtime folder", error).about(path.display()))?;
     if stat.st_uid != rustix::process::geteuid().as_raw() {
         return Err(planted(&path, &format!("it belongs to uid {}", stat.st_uid)));
@@ -74,7 +75,7 @@ fn planted(path: &Path, why: &str) -> Error {
 fn open_or_create() -> Result<OwnedFd> {
     let path = path();
     loop {
-        match rustix::fs::mkdir(&path, Mode::RWXU) {
+        match call(|| rustix::fs::mkdir(&path, Mode::RWXU)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => {
                 return Err(Error::os("cannot make the runtime folder", error).about(path.display()));
@@ -102,13 +103,13 @@ impl Claim {
         loop {
             let folder = open_or_create()?;
             let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = match rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR) {
+            let file = match call(|| rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR)) {
                 Ok(file) => File::from(file),
                 // The folder itself was removed after we opened it.
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(about(Error::os("cannot open the claim", error))),
             };
-            let locked = lock::try_exclusive(&file)
+            let locked = call(|| lock::try_exclusive(&file))
                 .map_err(|error| about(Error::os("cannot lock the claim", error)))?;
             if !locked {
                 return Ok(None);
@@ -132,9 +133,9 @@ impl Claim {
     pub(super) fn release_name(&self) {
         // Only what is still ours: `release_name` may come twice, and the name be another's by then.
         if leads_to(&self.folder, &self.key, &self.file) {
-            let _ = rustix::fs::unlinkat(&self.folder, &self.key, AtFlags::empty());
+            let _ = call(|| rustix::fs::unlinkat(&self.folder, &self.key, AtFlags::empty()));
             // Fails while anything else is in it, which is right.
-            let _ = rustix::fs::rmdir(path());
+            let _ = call(|| rustix::fs::rmdir(path()));
         }
     }
 }
@@ -147,8 +148,8 @@ impl Drop for Claim {
 
 /// Whether `key` in `folder` is the file that we have open.
 fn leads_to(folder: &OwnedFd, key: &str, file: &File) -> bool {
-    let there = rustix::fs::statat(folder, key, AtFlags::SYMLINK_NOFOLLOW);
-    let ours = rustix::fs::fstat(file);
+    let there = call(|| rustix::fs::statat(folder, key, AtFlags::SYMLINK_NOFOLLOW));
+    let ours = call(|| rustix::fs::fstat(file));
     matches!((there, ours), (Ok(there), Ok(ours)) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino))
 }
 
@@ -165,7 +166,7 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
         return Ok(None);
     };
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = match rustix::fs::openat(&folder, key, flags, Mode::empty()) {
+    let file = match call(|| rustix::fs::openat(&folder, key, flags, Mode::empty())) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => {
@@ -173,7 +174,7 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
         }
     };
     let about = |error| Error::os("cannot look at the claim", error).about(path().join(key).display());
-    let held = lock::is_held(&file).map_err(about)?;
+    let held = call(|| lock::is_held(&file)).map_err(about)?;
     let mut text = Vec::new();
     (&file).take(MAX_TEXT).read_to_end(&mut text).map_err(about)?;
     Ok(Some(ClaimView {

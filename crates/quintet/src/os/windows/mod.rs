@@ -1,1 +1,15 @@
 //! Windows.
+
+mod claim;
+mod error;
+mod event;
+mod operation;
+mod peer;
+pub(crate) mod pipe;
+pub(crate) mod process;
+mod security;
+
+/// A text as the system takes it: UTF-16 with a NUL at the end. Names contain no NUL of their own.
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}

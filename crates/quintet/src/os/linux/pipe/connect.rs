@@ -4,6 +4,7 @@ use super::connection::{Connection, Terms};
 use super::path::{self, There};
 use crate::os::linux::peer;
 use crate::os::pipe_types::{Access, ClientOptions, PipeMode};
+use crate::os::step::call;
 use crate::{Deadline, Error, ErrorKind, Name, Result};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -108,24 +109,26 @@ fn attempt_type(
     deadline: Deadline,
 ) -> Result<Option<std::result::Result<OwnedFd, NotYet>>> {
     let os = |error: Errno| Error::os("cannot connect", error);
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(os)?;
+    let socket = call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None))
+        .map_err(os)?;
     // The kernel itself waits for a free place in the server's queue, so the wake-up comes at once.
     let patience = deadline.remaining();
     let wait = patience.is_none_or(|left| !left.is_zero());
     if wait {
         // A timeout of 0 would mean none.
         let patience = patience.map(|left| left.clamp(Duration::from_millis(1), LONG));
-        rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, patience).map_err(os)?;
+        call(|| rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, patience)).map_err(os)?;
     } else {
-        rustix::io::ioctl_fionbio(&socket, true).map_err(os)?;
+        call(|| rustix::io::ioctl_fionbio(&socket, true)).map_err(os)?;
     }
-    match rustix::net::connect(&socket, &path::address(path)?) {
+    let address = path::address(path)?;
+    match call(|| rustix::net::connect(&socket, &address)) {
         Ok(()) => {
             if wait {
-                rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, None).map_err(os)?;
+                call(|| rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, None))
+                    .map_err(os)?;
             } else {
-                rustix::io::ioctl_fionbio(&socket, false).map_err(os)?;
+                call(|| rustix::io::ioctl_fionbio(&socket, false)).map_err(os)?;
             }
             Ok(Some(Ok(socket)))
         }

@@ -142,6 +142,16 @@ impl Connection {
             }
         }
     }
+
+    /// Waits until the peer has read everything that was written.
+    pub(crate) fn drain(&self, deadline: Deadline) -> Result<()> {
+        self.link.drain(deadline, || lock(&self.outbox).is_drained())
+    }
+
+    /// Ends the connection for both sides, while others may be using it. What the peer has not read yet it still can.
+    pub(crate) fn disconnect(&self) -> Result<()> {
+        self.link.shutdown(Shutdown::Both)
+    }
 }
 
 impl AsFd for Connection {

@@ -11,6 +11,7 @@
 //! soon as an instance is free.
 
 use crate::os::linux::anonymous::poll;
+use crate::os::step::call;
 use crate::{Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::OwnedFd;
@@ -67,7 +68,7 @@ impl Instances {
     }
 
     fn set_queue(&self, backlog: i32) -> Result<()> {
-        rustix::net::listen(&self.socket, backlog).map_err(|error| Error::os("cannot listen", error))
+        call(|| rustix::net::listen(&self.socket, backlog)).map_err(|error| Error::os("cannot listen", error))
     }
 
     fn is_full(&self, state: &State) -> bool {
@@ -96,7 +97,9 @@ impl Instances {
     }
 
     fn accept(&self) -> Result<Option<OwnedFd>> {
-        match rustix::io::retry_on_intr(|| rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC)) {
+        match rustix::io::retry_on_intr(|| {
+            call(|| rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC))
+        }) {
             Ok(client) => Ok(Some(client)),
             Err(Errno::AGAIN | Errno::CONNABORTED) => Ok(None),
             Err(error @ (Errno::MFILE | Errno::NFILE)) => Err(Error::new(
@@ -119,7 +122,7 @@ impl Instances {
             return Ok(());
         }
         drop(state);
-        poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(slice))
+        call(|| poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(slice)))
             .map_err(|error| Error::os("cannot wait for a client", error))?;
         Ok(())
     }
@@ -193,10 +196,11 @@ impl Plug {
     fn insert(listener: &OwnedFd, kind: SocketType) -> Result<Self> {
         let failed = |error: Errno| Error::os("cannot close the queue of clients", error);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None).map_err(failed)?;
-        rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed()).map_err(failed)?;
-        let address = rustix::net::getsockname(listener).map_err(failed)?;
-        let queued = match rustix::net::connect(&socket, &address) {
+        let socket =
+            call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)).map_err(failed)?;
+        call(|| rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())).map_err(failed)?;
+        let address = call(|| rustix::net::getsockname(listener)).map_err(failed)?;
+        let queued = match call(|| rustix::net::connect(&socket, &address)) {
             Ok(()) => true,
             // Full: a client was first. Not to be found: the name is another's now, and with it all clients.
             Err(Errno::AGAIN | Errno::NOENT | Errno::CONNREFUSED | Errno::PROTOTYPE) => false,

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The longest single sleep; waits on sockets cannot lose their wake-up, so this only keeps numbers small.
@@ -19,6 +20,8 @@ pub(super) const LONG: Duration = Duration::from_secs(3600);
 pub(super) struct Link {
     socket: OwnedFd,
     spin: Spin,
+    /// The peer has closed without reading all that was sent: the kernel says so once, to whoever asks first.
+    reset: AtomicBool,
 }
 
 impl Link {
@@ -26,6 +29,7 @@ impl Link {
         Link {
             socket,
             spin: Spin::default(),
+            reset: AtomicBool::new(false),
         }
     }
 
@@ -52,7 +56,7 @@ impl Link {
                 match call(|| receive(flags)) {
                     Ok(received) => return Ok(Some(received)),
                     Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-                    Err(Errno::CONNRESET) => {}
+                    Err(Errno::CONNRESET) => self.reset.store(true, Ordering::Relaxed),
                     Err(error) => return Err(Error::os("cannot read", error)),
                 }
             }
@@ -117,6 +121,41 @@ impl Link {
             Ok(()) | Err(Errno::NOTCONN) => Ok(()),
             Err(error) => Err(Error::os("cannot shut a direction of the socket", error)),
         }
+    }
+
+    /// Waits until the peer has taken everything out of the socket and `rest` says that it has read everything else.
+    ///
+    /// Nothing wakes up whoever waits for that, so this looks again and again, after at most a millisecond.
+    pub(super) fn drain(&self, deadline: Deadline, mut rest: impl FnMut() -> Result<bool>) -> Result<()> {
+        let lost = || {
+            let reason = format!("{} has closed the connection without reading everything", self.peer());
+            Error::new(ErrorKind::Disconnected, reason)
+        };
+        let os = |error| Error::os("cannot ask how much is unread", error);
+        let drained = wait::wait(
+            &self.spin,
+            deadline,
+            Duration::from_millis(1),
+            || {
+                // In this order: a peer that closes first leaves its mark, then drops what it has not read.
+                let unread = call(|| peer::unread_by_peer(&self.socket)).map_err(os)?;
+                if call(|| peer::take_error(&self.socket)).map_err(os)? == Errno::CONNRESET.raw_os_error() {
+                    self.reset.store(true, Ordering::Relaxed);
+                }
+                if self.reset.load(Ordering::Relaxed) {
+                    return Err(lost());
+                }
+                if unread > 0 {
+                    return Ok(None);
+                }
+                Ok(rest()?.then_some(()))
+            },
+            // Wakes up when the peer closes, whatever is asked for.
+            |slice| self.park(PollFlags::empty(), slice),
+        )?;
+        drained.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, format!("{} has not read everything before the deadline", self.peer()))
+        })
     }
 
     fn park(&self, what: PollFlags, slice: Duration) -> Result<()> {

@@ -6,6 +6,7 @@ use super::path::{self, There};
 use crate::os::linux::peer;
 use crate::os::linux::runtime::Claim;
 use crate::os::pipe_types::{Access, PipeMode, ServerOptions};
+use crate::os::step::call;
 use crate::wait::{self, Spin};
 use crate::{Deadline, Error, ErrorKind, Name, Result};
 use rustix::fs::Mode;
@@ -69,17 +70,17 @@ impl Listener {
             PipeMode::Message => SocketType::SEQPACKET,
         };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)
+        let socket = call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None))
             .map_err(|error| Error::os("cannot make a socket", error))?;
         // The file that bind makes has the mode of the open socket.
-        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)
+        call(|| rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR))
             .map_err(|error| Error::os("cannot set the socket's mode", error))?;
         bind(&socket, &path)?;
         let remove_again = |error| {
-            let _ = std::fs::remove_file(&path);
+            let _ = call(|| std::fs::remove_file(&path));
             error
         };
-        let meta = std::fs::symlink_metadata(&path)
+        let meta = call(|| std::fs::symlink_metadata(&path))
             .map_err(|error| remove_again(Error::os("cannot look at the new socket", error)))?;
         let (instances, max) = (socket, options.max_instances);
         let instances = open_to(&path, options.access)
@@ -133,7 +134,7 @@ impl Listener {
     }
 
     fn leads_to_us(&self) -> std::io::Result<bool> {
-        let meta = std::fs::symlink_metadata(&self.path)?;
+        let meta = call(|| std::fs::symlink_metadata(&self.path))?;
         Ok((meta.dev(), meta.ino()) == self.inode)
     }
 
@@ -159,7 +160,7 @@ impl Listener {
     pub(crate) fn release_name(&self) {
         if !self.released.swap(true, Ordering::Relaxed) {
             if self.leads_to_us().unwrap_or(false) {
-                let _ = std::fs::remove_file(&self.path);
+                let _ = call(|| std::fs::remove_file(&self.path));
             }
             self.claim.release_name();
         }
@@ -180,7 +181,7 @@ fn busy(why: &'static str) -> Error {
 fn bind(socket: &rustix::fd::OwnedFd, path: &std::path::Path) -> Result<()> {
     let address = path::address(path)?;
     for _ in 0..TRIES {
-        match rustix::net::bind(socket, &address) {
+        match call(|| rustix::net::bind(socket, &address)) {
             Ok(()) => return Ok(()),
             Err(Errno::ADDRINUSE) => {}
             Err(error) => return Err(Error::os(format!("cannot bind to {}", path.display()), error)),
@@ -190,7 +191,7 @@ fn bind(socket: &rustix::fd::OwnedFd, path: &std::path::Path) -> Result<()> {
             There::Live => {
                 return Err(busy("a program that is not Quintet serves this name"));
             }
-            There::Stale => match std::fs::remove_file(path) {
+            There::Stale => match call(|| std::fs::remove_file(path)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(
                         Error::os(format!("cannot replace the stale {}", path.display()), error)
@@ -222,7 +223,7 @@ fn bind(socket: &rustix::fd::OwnedFd, path: &std::path::Path) -> Result<()> {
 fn open_to(path: &std::path::Path, access: Access) -> Result<()> {
     match access {
         Access::CurrentUser => Ok(()),
-        Access::Everyone => rustix::fs::chmod(path, Mode::from_raw_mode(0o666))
+        Access::Everyone => call(|| rustix::fs::chmod(path, Mode::from_raw_mode(0o666)))
             .map_err(|error| Error::os(format!("cannot open {} to everyone", path.display()), error)),
     }
 }

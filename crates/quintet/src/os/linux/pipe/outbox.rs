@@ -75,6 +75,11 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing in the pool is still to be read.
+    pub(super) fn is_drained(&mut self) -> Result<bool> {
+        self.pool.is_drained()
+    }
+
     /// Sends the next packet: how many bytes of the message are with it.
     fn send_part(&mut self, link: &Link, message: &[u8], sent: usize, deadline: Deadline) -> Result<usize> {
         let rest = &message[sent..];

@@ -1,5 +1,6 @@
 //! Where a pipe's socket is, and whether something lives there.
 
+use crate::os::step::call;
 use crate::{Error, ErrorKind, Name, Result};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -78,15 +79,17 @@ pub(super) enum There {
 /// is queued there, and for want of a socket (ECONNREFUSED) by a stale one.
 pub(super) fn probe(path: &Path) -> Result<There> {
     let failed = |error: Errno| Error::os(format!("cannot look at {}", path.display()), error);
-    match std::fs::symlink_metadata(path) {
+    match call(|| std::fs::symlink_metadata(path)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(There::Nothing),
         Err(error) => return Err(Error::os(format!("cannot look at {}", path.display()), error)),
         Ok(meta) if !meta.file_type().is_socket() => return Ok(There::NotASocket),
         Ok(_) => {}
     }
-    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
-        .map_err(failed)?;
-    match rustix::net::connect(&probe, &address(path)?) {
+    let probe =
+        call(|| rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None))
+            .map_err(failed)?;
+    let address = address(path)?;
+    match call(|| rustix::net::connect(&probe, &address)) {
         // A datagram socket lives there, of some other program.
         Ok(()) | Err(Errno::PROTOTYPE) => Ok(There::Live),
         Err(Errno::CONNREFUSED) => Ok(There::Stale),
@@ -99,7 +102,7 @@ pub(super) fn probe(path: &Path) -> Result<There> {
 /// The error for a folder of pipes that is not there.
 pub(super) fn check_folder() -> Result<()> {
     let folder = folder();
-    match std::fs::metadata(&folder) {
+    match call(|| std::fs::metadata(&folder)) {
         Ok(meta) if meta.is_dir() => Ok(()),
         Ok(_) => Err(missing(&folder, "is not a folder")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(&folder, "does not exist")),

@@ -94,6 +94,24 @@ impl Lent {
     }
 }
 
+impl Lent {
+    /// Whether the receiver has given back all slots, or has nothing in any.
+    pub(super) fn is_drained(&mut self) -> Result<bool> {
+        let Lent::Shared(shared) = self else {
+            return Ok(true);
+        };
+        if shared.answered
+            && shared.free < SLOTS
+            && let Some(credits) = shared.collect()?
+        {
+            // 0: closed, which the connection itself tells more about.
+            shared.free += credits;
+            return Ok(credits == 0 || shared.free >= SLOTS);
+        }
+        Ok(!shared.answered || shared.free >= SLOTS)
+    }
+}
+
 enum Credit {
     Taken,
     /// The receiver has not answered yet.
@@ -151,7 +169,7 @@ impl Shared {
             };
             match collected {
                 Some(0) => return Ok(Credit::Never),
-                Some(free) => (self.free, self.answered) = (free, true),
+                Some(credits) => (self.free, self.answered) = (credits, true),
                 None if self.answered => {
                     return Err(Error::new(
                         crate::ErrorKind::TimedOut,

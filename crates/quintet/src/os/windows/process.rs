@@ -1,0 +1,207 @@
+//! Who a process is: SID, pid, executable.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::windows::ffi::OsStringExt;
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::path::PathBuf;
+use std::ptr;
+use std::sync::OnceLock;
+use windows_sys::Win32::Foundation::LocalFree;
+use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
+use windows_sys::Win32::Security::{
+    GetTokenInformation, PSID, SECURITY_MAX_SID_SIZE, TOKEN_QUERY, TOKEN_USER, TokenUser,
+};
+use windows_sys::Win32::System::Threading::{
+    GetCurrentProcess, OpenProcess, OpenProcessToken, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
+    QueryFullProcessImageNameW,
+};
+
+/// A SID, in its usual notation (`S-1-5-21-…`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UserId(String);
+
+impl UserId {
+    /// The user of this process.
+    pub(crate) fn current() -> Self {
+        static CURRENT: OnceLock<UserId> = OnceLock::new();
+        CURRENT
+            .get_or_init(|| {
+                // SAFETY: it is the constant that stands for this process, and always valid.
+                let process = unsafe { BorrowedHandle::borrow_raw(GetCurrentProcess()) };
+                // Every process has a token that it may query. Should that fail after all, nobody is who we are: a SID
+                // that no process can have, so that nothing is opened to anyone.
+                user(process).unwrap_or_else(|| UserId("S-1-0-0".into()))
+            })
+            .clone()
+    }
+
+    pub(super) fn from_sid(sid: String) -> Self {
+        UserId(sid)
+    }
+
+    /// LocalSystem, whom nothing keeps out.
+    pub(crate) fn is_almighty(&self) -> bool {
+        self.0 == "S-1-5-18"
+    }
+
+    /// Whether this process may trust an object of that user without being told to.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.is_almighty() || *self == UserId::current()
+    }
+
+    /// As `is_trusted`, of an object that says whose it is: what a service or an elevated administrator makes belongs to
+    /// the group of administrators, unless they say otherwise.
+    pub(super) fn is_trusted_owner(&self) -> bool {
+        self.is_trusted() || self.0 == "S-1-5-32-544"
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A process, as far as it is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) pid: u32,
+    pub(crate) user: Option<UserId>,
+    pub(crate) executable: Option<PathBuf>,
+}
+
+impl Identity {
+    /// A process known by its number, which the caller knows to be alive (and so not to be reused).
+    pub(super) fn of_pid(pid: u32) -> Self {
+        Identity::of(pid, open(pid).as_ref())
+    }
+
+    /// A process known by its number and, unless we may not open it, a handle.
+    pub(super) fn of(pid: u32, process: Option<&OwnedHandle>) -> Self {
+        Identity {
+            pid,
+            user: process.and_then(|process| user(process.as_handle())),
+            executable: process.and_then(|process| executable(process.as_handle())),
+        }
+    }
+}
+
+/// Opens a process to ask who it is. As long as the handle is open, no other process gets its number.
+pub(super) fn open(pid: u32) -> Option<OwnedHandle> {
+    // SAFETY: takes and returns plain values.
+    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
+    // SAFETY: not null, so the system has just made the handle for us, and nothing else owns it.
+    (!process.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(process) })
+}
+
+/// The user of a process; `None` when it is not ours to look at.
+pub(super) fn user(process: BorrowedHandle<'_>) -> Option<UserId> {
+    let mut token = ptr::null_mut();
+    // SAFETY: the process is open because it is borrowed; the token's handle is put where we say.
+    if unsafe { OpenProcessToken(process.as_raw_handle(), TOKEN_QUERY, &mut token) } == 0 {
+        return None;
+    }
+    // SAFETY: the system has just made the handle for us, so nothing else owns it.
+    let token = unsafe { OwnedHandle::from_raw_handle(token) };
+    const LEN: usize = size_of::<TOKEN_USER>() + SECURITY_MAX_SID_SIZE as usize;
+    let mut buffer = [0u64; LEN.div_ceil(size_of::<u64>())];
+    let mut len = 0;
+    // SAFETY: the token is open; at most the size of the buffer, which is told, is written to it.
+    let done = unsafe {
+        GetTokenInformation(
+            token.as_raw_handle(),
+            TokenUser,
+            buffer.as_mut_ptr().cast(),
+            size_of_val(&buffer) as u32,
+            &mut len,
+        )
+    };
+    if done == 0 {
+        return None;
+    }
+    // SAFETY: the call wrote a TOKEN_USER to the beginning of the buffer, which is large and aligned enough for one.
+    let user = unsafe { buffer.as_ptr().cast::<TOKEN_USER>().read() };
+    // SAFETY: its SID is in the buffer too, which is not touched until after this.
+    unsafe { sid_text(user.User.Sid) }.map(UserId)
+}
+
+/// The notation of a SID.
+///
+/// # Safety
+/// `sid` points to a valid SID.
+pub(super) unsafe fn sid_text(sid: PSID) -> Option<String> {
+    let mut text = ptr::null_mut();
+    // SAFETY: the SID is valid, as the caller promises; the function puts a text that it allocates where we say.
+    if unsafe { ConvertSidToStringSidW(sid, &mut text) } == 0 {
+        return None;
+    }
+    // SAFETY: the text ends with NUL, so all units up to that one are there.
+    let units = unsafe {
+        let len = (0..).take_while(|at| *text.add(*at) != 0).count();
+        std::slice::from_raw_parts(text, len)
+    };
+    let copy = String::from_utf16(units).ok();
+    // SAFETY: the function allocated it for us to free by this, once; `units` is not used any more.
+    unsafe { LocalFree(text.cast()) };
+    copy
+}
+
+/// The file that a process runs; `None` when it has ended or is not ours to look at.
+fn executable(process: BorrowedHandle<'_>) -> Option<PathBuf> {
+    // The longest path that the system has.
+    const MAX: usize = 32_768;
+    let mut path = vec![0u16; 512];
+    loop {
+        let mut len = path.len() as u32;
+        // SAFETY: the process is open because it is borrowed; at most `len` units, which is the length of `path`, are
+        // written to it.
+        let done = unsafe {
+            QueryFullProcessImageNameW(
+                process.as_raw_handle(),
+                PROCESS_NAME_WIN32,
+                path.as_mut_ptr(),
+                &mut len,
+            )
+        };
+        if done != 0 {
+            let path = path.get(..len as usize).filter(|path| !path.is_empty())?;
+            return Some(OsString::from_wide(path).into());
+        }
+        if path.len() >= MAX {
+            return None;
+        }
+        path.resize(MAX, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_are_somebody_and_run_something() {
+        let us = Identity::of_pid(std::process::id());
+        assert_eq!(us.user, Some(UserId::current()));
+        assert!(UserId::current().to_string().starts_with("S-1-5-"));
+        assert!(UserId::current().is_trusted());
+        assert_eq!(
+            us.executable.unwrap().file_name(),
+            std::env::current_exe().unwrap().file_name()
+        );
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_only_a_number() {
+        // Numbers of processes are multiples of four.
+        let nobody = Identity::of_pid(0xffff_fff1);
+        assert_eq!((nobody.user, nobody.executable), (None, None));
+    }
+
+    #[test]
+    fn only_local_system_is_almighty() {
+        assert!(UserId::from_sid("S-1-5-18".into()).is_almighty());
+        assert!(!UserId::from_sid("S-1-5-32-544".into()).is_almighty());
+        assert!(!UserId::from_sid("S-1-0-0".into()).is_trusted());
+    }
+}
