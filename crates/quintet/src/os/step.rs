@@ -7,35 +7,74 @@
 //!
 //! Without the feature `test-hooks`, which only the tests of this crate have, both are nothing.
 
-/// Runs a system call, unless a test wants otherwise.
+/// Runs a system call, again if a signal interrupted it; or lets it fail, where a test wants that.
 #[inline(always)]
-pub(crate) fn call<T, E: Failure>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    #[cfg(feature = "test-hooks")]
-    if let Some(errno) = hooks::pass() {
-        return Err(E::from_number(errno));
+pub(crate) fn call<T, E: Failure>(mut call: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    loop {
+        #[cfg(feature = "test-hooks")]
+        let result = match hooks::pass() {
+            Some(errno) => Err(E::from_number(errno)),
+            None => call(),
+        };
+        #[cfg(not(feature = "test-hooks"))]
+        let result = call();
+        match result {
+            Err(error) if error.is_interruption() => {}
+            #[cfg(feature = "test-hooks")]
+            Err(error) if error.would_block() => {
+                hooks::look_again();
+                return Err(error);
+            }
+            result => return result,
+        }
     }
-    call()
 }
 
-/// An error that a test can make up from the system's number.
+/// An error of a system call.
 pub(crate) trait Failure {
+    fn is_interruption(&self) -> bool;
+
+    /// One of the test's choice, from the system's number.
     #[cfg_attr(
         not(feature = "test-hooks"),
         expect(dead_code, reason = "only tests make errors up")
     )]
     fn from_number(number: i32) -> Self;
+
+    /// Whether it only says that there is nothing yet.
+    #[cfg_attr(
+        not(feature = "test-hooks"),
+        expect(dead_code, reason = "only tests count calls")
+    )]
+    fn would_block(&self) -> bool;
 }
 
 impl Failure for std::io::Error {
+    fn is_interruption(&self) -> bool {
+        self.kind() == std::io::ErrorKind::Interrupted
+    }
+
     fn from_number(number: i32) -> Self {
         std::io::Error::from_raw_os_error(number)
+    }
+
+    fn would_block(&self) -> bool {
+        self.kind() == std::io::ErrorKind::WouldBlock
     }
 }
 
 #[cfg(target_os = "linux")]
 impl Failure for rustix::io::Errno {
+    fn is_interruption(&self) -> bool {
+        *self == rustix::io::Errno::INTR
+    }
+
     fn from_number(number: i32) -> Self {
         rustix::io::Errno::from_raw_os_error(number)
+    }
+
+    fn would_block(&self) -> bool {
+        *self == rustix::io::Errno::AGAIN
     }
 }
 
@@ -78,6 +117,11 @@ pub mod hooks {
     pub fn disarm() -> u64 {
         ACT.set(Act::Nothing);
         PASSED.get()
+    }
+
+    /// A call found nothing yet, so it will be made again, nobody knows how often: all of them count as one.
+    pub(super) fn look_again() {
+        PASSED.set(PASSED.get().saturating_sub(1));
     }
 
     pub(super) fn pass() -> Option<i32> {

@@ -109,7 +109,7 @@ impl End {
             LONG,
             || match call(|| rustix::io::read(&self.fd, &mut *buf)) {
                 Ok(len) => Ok(Some(len)),
-                Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+                Err(Errno::AGAIN) => Ok(None),
                 Err(error) => Err(Error::os("cannot read", error)),
             },
             |slice| self.park(PollFlags::IN, slice),
@@ -125,7 +125,7 @@ impl End {
             LONG,
             || match call(|| rustix::io::write(&self.fd, data)) {
                 Ok(len) => Ok(Some(len)),
-                Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+                Err(Errno::AGAIN) => Ok(None),
                 Err(Errno::PIPE) => Err(Error::new(
                     ErrorKind::Disconnected,
                     "nobody reads the pipe any more",

@@ -9,7 +9,11 @@ use std::io;
 /// Pid (0 if it is outside our pid namespace), uid and gid of the process that connected, or that listened, as they
 /// were then.
 pub(super) fn credentials(socket: impl AsFd) -> io::Result<libc::ucred> {
-    let unknown = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let unknown = libc::ucred {
+        pid: 0,
+        uid: u32::MAX,
+        gid: u32::MAX,
+    };
     // SAFETY: SO_PEERCRED writes a `ucred`, a plain struct of integers that any bytes are valid for.
     call(|| unsafe { socket_option(socket.as_fd(), libc::SO_PEERCRED, unknown) })
 }
@@ -23,9 +27,19 @@ unsafe fn socket_option<T>(socket: BorrowedFd<'_>, option: libc::c_int, mut valu
     // SAFETY: the descriptor is open because it is borrowed; the kernel writes at most `len` bytes, which is the size of
     // `value`; both live across the call, and what is written is a `T` by this function's contract.
     let result = unsafe {
-        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &mut len)
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw mut value).cast(),
+            &mut len,
+        )
     };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(value) }
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(value)
+    }
 }
 
 /// Bytes that were sent into this socket and not been read at the other end yet.
@@ -34,7 +48,11 @@ pub(super) fn unread_by_peer(socket: impl AsFd) -> io::Result<usize> {
     // SAFETY: the descriptor is open because it is borrowed; SIOCOUTQ (which is TIOCOUTQ) writes one int, which lives
     // across the call.
     let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(usize::try_from(bytes).unwrap_or(0)) }
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(usize::try_from(bytes).unwrap_or(0))
+    }
 }
 
 /// Takes the error that the kernel keeps for the next call on this socket; 0 for none.

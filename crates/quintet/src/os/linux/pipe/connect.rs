@@ -133,7 +133,7 @@ fn attempt_type(
             Ok(Some(Ok(socket)))
         }
         Err(Errno::PROTOTYPE) => Ok(None),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(Some(Err(NotYet::Busy))),
+        Err(Errno::AGAIN) => Ok(Some(Err(NotYet::Busy))),
         Err(Errno::NOENT) => Ok(Some(Err(NotYet::NoServer))),
         Err(Errno::CONNREFUSED) if path::probe(path)? == There::NotASocket => Err(Error::new(
             ErrorKind::Corrupt,

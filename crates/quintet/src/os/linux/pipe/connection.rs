@@ -11,7 +11,10 @@ use crate::os::step::call;
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::Shutdown;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// How many empty messages in a row a read without boundaries passes over, with the deadline passed.
+const MOST_EMPTY: u32 = 1000;
 
 /// One end of a connected pipe.
 #[derive(Debug)]
@@ -40,7 +43,9 @@ pub(super) struct Terms {
 impl Connection {
     pub(super) fn new(socket: OwnedFd, terms: &Terms, instance: Option<Instance>) -> Result<Self> {
         if let Some(bytes) = terms.out_buffer {
-            call(|| rustix::net::sockopt::set_socket_send_buffer_size(&socket, bytes as usize))
+            // The call takes no more; the system cuts it much lower.
+            let bytes = bytes.min(i32::MAX as u32) as usize;
+            call(|| rustix::net::sockopt::set_socket_send_buffer_size(&socket, bytes))
                 .map_err(|error| Error::os("cannot set the size of the buffer", error))?;
         }
         let outbox = match terms.mode {
@@ -108,10 +113,18 @@ impl Connection {
             PipeMode::Message if self.bounded => lock(&self.inbox).read(&self.link, buf, deadline),
             PipeMode::Message => {
                 let mut inbox = lock(&self.inbox);
+                let mut empty = 0;
                 loop {
                     match inbox.read(&self.link, buf, deadline)? {
                         // Without boundaries an empty message is nothing at all, and 0 would mean the end.
-                        Chunk::Data { len: 0, .. } if !buf.is_empty() => {}
+                        Chunk::Data { len: 0, .. } if !buf.is_empty() => {
+                            // A peer that sends nothing else must not keep us beyond the deadline.
+                            empty += 1;
+                            if empty >= MOST_EMPTY && deadline.has_passed() {
+                                let reason = "nothing but empty messages came before the deadline";
+                                return Err(Error::new(ErrorKind::TimedOut, reason));
+                            }
+                        }
                         Chunk::Data { len, .. } => return Ok(Chunk::Data { len, complete: true }),
                         Chunk::End => return Ok(Chunk::End),
                     }
@@ -145,7 +158,12 @@ impl Connection {
 
     /// Waits until the peer has read everything that was written.
     pub(crate) fn drain(&self, deadline: Deadline) -> Result<()> {
-        self.link.drain(deadline, || lock(&self.outbox).is_drained())
+        self.link.drain(deadline, || match self.outbox.try_lock() {
+            Ok(mut outbox) => outbox.is_drained(),
+            Err(TryLockError::Poisoned(outbox)) => outbox.into_inner().is_drained(),
+            // Somebody is writing, and may be waiting for the peer without a deadline.
+            Err(TryLockError::WouldBlock) => Ok(false),
+        })
     }
 
     /// Ends the connection for both sides, while others may be using it. What the peer has not read yet it still can.

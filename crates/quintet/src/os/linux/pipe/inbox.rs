@@ -21,8 +21,9 @@ pub(super) struct Inbox {
     waiting: Waiting,
     /// What a packet carried beyond the reader's buffer.
     spill: Vec<u8>,
-    /// The memory that the peer offered for large messages.
+    /// The memory that the peer offered for large messages, once, and whether it has.
     pool: Option<Borrowed>,
+    offered: bool,
     /// The stream of packets makes no sense any more; why.
     broken: Option<(ErrorKind, String)>,
 }
@@ -62,6 +63,7 @@ impl Inbox {
             waiting: Waiting::Spilled(0..0),
             spill: Vec::new(),
             pool: None,
+            offered: false,
             broken: None,
         }
     }
@@ -112,9 +114,13 @@ impl Inbox {
                         }
                         Ok(len)
                     }
-                    _ => {
-                        let why = format!("the memory that {} shares cannot be read", link.peer());
+                    Ok(_) => {
+                        let why = format!("the memory that {} shares has ended", link.peer());
                         Err(self.fail(ErrorKind::Corrupt, why))
+                    }
+                    Err(error) => {
+                        let why = format!("cannot read the memory that {} shares: {error}", link.peer());
+                        Err(self.fail(ErrorKind::Os, why))
                     }
                 }
             }
@@ -179,7 +185,8 @@ impl Inbox {
         let corrupt = |why: String| (ErrorKind::Corrupt, why);
         let (payload, pooled) = match packet {
             Packet::Pool { slot, slots } => {
-                if self.pool.is_some() {
+                // Also if the first did not arrive: nothing but offers would keep the reader beyond its deadline.
+                if std::mem::replace(&mut self.offered, true) {
                     return Err(corrupt("a second pool".into()));
                 }
                 self.pool = Borrowed::accept(slot, slots, fds).map_err(corrupt)?;

@@ -10,6 +10,7 @@
 //! connects in the instant between our accepting the last one and plugging stays in the queue and is served next, as
 //! soon as an instance is free.
 
+use super::path::{self, SocketName};
 use crate::os::linux::anonymous::poll;
 use crate::os::step::call;
 use crate::{Error, ErrorKind, Result};
@@ -28,6 +29,7 @@ const UNBOUNDED_QUEUE: i32 = 4096;
 #[derive(Debug)]
 pub(super) struct Instances {
     socket: OwnedFd,
+    name: SocketName,
     kind: SocketType,
     max: Option<u32>,
     state: Mutex<State>,
@@ -50,9 +52,15 @@ pub(super) enum Taken {
 
 impl Instances {
     /// Starts to listen on a bound, non-blocking socket.
-    pub(super) fn listen(socket: OwnedFd, kind: SocketType, max: Option<u32>) -> Result<Arc<Self>> {
+    pub(super) fn listen(
+        socket: OwnedFd,
+        name: SocketName,
+        kind: SocketType,
+        max: Option<u32>,
+    ) -> Result<Arc<Self>> {
         let instances = Instances {
             socket,
+            name,
             kind,
             max,
             state: Mutex::default(),
@@ -60,6 +68,11 @@ impl Instances {
         };
         instances.set_queue(max.map_or(UNBOUNDED_QUEUE, |max| i32::try_from(max - 1).unwrap_or(i32::MAX)))?;
         Ok(Arc::new(instances))
+    }
+
+    /// The name that clients connect to.
+    pub(super) fn name(&self) -> &SocketName {
+        &self.name
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -81,6 +94,10 @@ impl Instances {
         if self.is_full(&state) {
             return Ok(Taken::NobodyThere);
         }
+        // A release that had no descriptor to take the plug out has left that to us.
+        if state.plug.is_some() {
+            self.balance(&mut state)?;
+        }
         let client = match state.early.pop_front() {
             Some(client) => Some(client),
             None => self.accept()?,
@@ -89,11 +106,14 @@ impl Instances {
             return Ok(Taken::NobodyThere);
         };
         state.connected += 1;
-        let balanced = self.balance(&mut state);
+        if let Err(error) = self.balance(&mut state) {
+            // No descriptor for a plug: the client stays next in line, since others could not be kept out.
+            state.connected -= 1;
+            state.early.push_front(client);
+            return Err(error);
+        }
         drop(state);
-        let instance = Instance(self.clone());
-        balanced?;
-        Ok(Taken::Client(client, instance))
+        Ok(Taken::Client(client, Instance(self.clone())))
     }
 
     fn accept(&self) -> Result<Option<OwnedFd>> {
@@ -102,12 +122,7 @@ impl Instances {
         }) {
             Ok(client) => Ok(Some(client)),
             Err(Errno::AGAIN | Errno::CONNABORTED) => Ok(None),
-            Err(error @ (Errno::MFILE | Errno::NFILE)) => Err(Error::new(
-                ErrorKind::Full,
-                format!("cannot accept a client: {error}"),
-            )
-            .hint("close some files or raise the limit (ulimit -n); the client stays queued")),
-            Err(error) => Err(Error::os("cannot accept a client", error)),
+            Err(error) => Err(cannot_accept(error)),
         }
     }
 
@@ -148,7 +163,7 @@ impl Instances {
             if free == 0 {
                 if state.plug.is_none() {
                     self.set_queue(0)?;
-                    state.plug = Some(Plug::insert(&self.socket, self.kind)?);
+                    state.plug = Some(Plug::insert(&self.name, self.kind)?);
                 }
                 return Ok(());
             }
@@ -173,6 +188,16 @@ impl Instances {
     }
 }
 
+fn cannot_accept(error: Errno) -> Error {
+    match error {
+        Errno::MFILE | Errno::NFILE => {
+            Error::new(ErrorKind::Full, format!("cannot accept a client: {error}"))
+                .hint("close some files or raise the limit (ulimit -n); the client stays queued")
+        }
+        _ => Error::os("cannot accept a client", error),
+    }
+}
+
 /// One connected client's place; free again when this drops.
 #[derive(Debug)]
 pub(super) struct Instance(Arc<Instances>);
@@ -193,19 +218,20 @@ struct Plug {
 }
 
 impl Plug {
-    fn insert(listener: &OwnedFd, kind: SocketType) -> Result<Self> {
-        let failed = |error: Errno| Error::os("cannot close the queue of clients", error);
+    fn insert(name: &SocketName, kind: SocketType) -> Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket =
-            call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)).map_err(failed)?;
-        call(|| rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())).map_err(failed)?;
-        let address = call(|| rustix::net::getsockname(listener)).map_err(failed)?;
-        let queued = match call(|| rustix::net::connect(&socket, &address)) {
-            Ok(()) => true,
-            // Full: a client was first. Not to be found: the name is another's now, and with it all clients.
-            Err(Errno::AGAIN | Errno::NOENT | Errno::CONNREFUSED | Errno::PROTOTYPE) => false,
-            Err(error) => return Err(failed(error)),
-        };
+        let socket = call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None))
+            .map_err(cannot_accept)?;
+        call(|| rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())).map_err(cannot_accept)?;
+        let address = path::address(&name.path)?;
+        // With the name, all clients are another's: there is nobody to keep out, and it must not be taken for a client.
+        let queued = name.leads_to_us().unwrap_or(false)
+            && match call(|| rustix::net::connect(&socket, &address)) {
+                Ok(()) => true,
+                // Full: a client was first. Not to be found: the name was lost just now.
+                Err(Errno::AGAIN | Errno::NOENT | Errno::CONNREFUSED | Errno::PROTOTYPE) => false,
+                Err(error) => return Err(cannot_accept(error)),
+            };
         Ok(Plug { socket, queued })
     }
 

@@ -55,7 +55,7 @@ impl Link {
             for _ in 0..2 {
                 match call(|| receive(flags)) {
                     Ok(received) => return Ok(Some(received)),
-                    Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+                    Err(Errno::AGAIN) => return Ok(None),
                     Err(Errno::CONNRESET) => self.reset.store(true, Ordering::Relaxed),
                     Err(error) => return Err(Error::os("cannot read", error)),
                 }
@@ -96,7 +96,6 @@ impl Link {
         loop {
             match call(|| send(flags)) {
                 Ok(sent) => return Ok(sent),
-                Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if deadline.has_passed() => {
                     return Err(Error::new(
                         ErrorKind::TimedOut,
@@ -104,12 +103,7 @@ impl Link {
                     ));
                 }
                 Err(Errno::AGAIN) => self.park(PollFlags::OUT, deadline.slice(LONG))?,
-                Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => {
-                    return Err(Error::new(
-                        ErrorKind::Disconnected,
-                        format!("{} has closed the connection or does not read", self.peer()),
-                    ));
-                }
+                Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => return Err(self.disconnected()),
                 Err(error) => return Err(Error::os("cannot write", error)),
             }
         }
@@ -123,12 +117,23 @@ impl Link {
         }
     }
 
+    /// The error for a writer whose connection has ended.
+    pub(super) fn disconnected(&self) -> Error {
+        Error::new(
+            ErrorKind::Disconnected,
+            format!("{} has closed the connection or does not read", self.peer()),
+        )
+    }
+
     /// Waits until the peer has taken everything out of the socket and `rest` says that it has read everything else.
     ///
     /// Nothing wakes up whoever waits for that, so this looks again and again, after at most a millisecond.
     pub(super) fn drain(&self, deadline: Deadline, mut rest: impl FnMut() -> Result<bool>) -> Result<()> {
         let lost = || {
-            let reason = format!("{} has closed the connection without reading everything", self.peer());
+            let reason = format!(
+                "{} has closed the connection without reading everything",
+                self.peer()
+            );
             Error::new(ErrorKind::Disconnected, reason)
         };
         let os = |error| Error::os("cannot ask how much is unread", error);
@@ -154,7 +159,10 @@ impl Link {
             |slice| self.park(PollFlags::empty(), slice),
         )?;
         drained.ok_or_else(|| {
-            Error::new(ErrorKind::TimedOut, format!("{} has not read everything before the deadline", self.peer()))
+            Error::new(
+                ErrorKind::TimedOut,
+                format!("{} has not read everything before the deadline", self.peer()),
+            )
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Terms};
 use super::instances::{Instances, Taken};
-use super::path::{self, There};
+use super::path::{self, SocketName, There};
 use crate::os::linux::peer;
 use crate::os::linux::runtime::Claim;
 use crate::os::pipe_types::{Access, PipeMode, ServerOptions};
@@ -12,8 +12,6 @@ use crate::{Deadline, Error, ErrorKind, Name, Result};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,9 +40,6 @@ const TRIES: u32 = 8;
 pub(crate) struct Listener {
     instances: Arc<Instances>,
     claim: Claim,
-    path: PathBuf,
-    /// Device and inode of our socket's name.
-    inode: (u64, u64),
     released: AtomicBool,
     options: ServerOptions,
     spin: Spin,
@@ -80,17 +75,14 @@ impl Listener {
             let _ = call(|| std::fs::remove_file(&path));
             error
         };
-        let meta = call(|| std::fs::symlink_metadata(&path))
+        let name = SocketName::of(path.clone())
             .map_err(|error| remove_again(Error::os("cannot look at the new socket", error)))?;
-        let (instances, max) = (socket, options.max_instances);
         let instances = open_to(&path, options.access)
-            .and_then(|()| Instances::listen(instances, kind, max))
+            .and_then(|()| Instances::listen(socket, name, kind, options.max_instances))
             .map_err(remove_again)?;
         Ok(Listener {
             instances,
             claim,
-            path,
-            inode: (meta.dev(), meta.ino()),
             released: AtomicBool::new(false),
             options: options.clone(),
             spin: Spin::default(),
@@ -133,23 +125,19 @@ impl Listener {
         Connection::new(socket, &terms, Some(instance)).map(Some)
     }
 
-    fn leads_to_us(&self) -> std::io::Result<bool> {
-        let meta = call(|| std::fs::symlink_metadata(&self.path))?;
-        Ok((meta.dev(), meta.ino()) == self.inode)
-    }
-
     fn check_name(&self) -> Result<()> {
         if self.released.load(Ordering::Relaxed) {
             return Ok(());
         }
-        match self.leads_to_us() {
+        let name = self.instances.name();
+        match name.leads_to_us() {
             Ok(true) => Ok(()),
             Ok(false) => Err(busy("another server has taken the name from this one")
                 .hint("a .NET server unlinks a name that is in use; give each server a name of its own")),
             Err(error) => Err(Error::os(
                 format!(
                     "its socket {} is gone, so no client can find it",
-                    self.path.display()
+                    name.path.display()
                 ),
                 error,
             )),
@@ -159,8 +147,9 @@ impl Listener {
     /// Removes the name, if it is still ours; clients that are connected stay so.
     pub(crate) fn release_name(&self) {
         if !self.released.swap(true, Ordering::Relaxed) {
-            if self.leads_to_us().unwrap_or(false) {
-                let _ = call(|| std::fs::remove_file(&self.path));
+            let name = self.instances.name();
+            if name.leads_to_us().unwrap_or(false) {
+                let _ = call(|| std::fs::remove_file(&name.path));
             }
             self.claim.release_name();
         }

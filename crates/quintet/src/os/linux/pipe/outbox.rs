@@ -87,7 +87,10 @@ impl Outbox {
             && let Some(len) = self.pool.put(link, rest, deadline)?
         {
             let packet = Packet::part(len, sent as u64, message.len() as u64, true);
-            send_packet(link, packet, &[], deadline)?;
+            if let Err(error) = send_packet(link, packet, &[], deadline) {
+                self.pool.take_back();
+                return Err(error);
+            }
             return Ok(len);
         }
         let part = &rest[..rest.len().min(self.payload)];

@@ -5,7 +5,7 @@ use crate::{Error, ErrorKind, Name, Result};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// What .NET puts before a pipe's name.
@@ -58,6 +58,32 @@ pub(super) fn claim_key(path: &Path) -> String {
 
 pub(super) fn address(path: &Path) -> Result<SocketAddrUnix> {
     SocketAddrUnix::new(path).map_err(|error| Error::os("its path does not fit a socket address", error))
+}
+
+/// The name of a bound socket, which others may take from it.
+#[derive(Debug)]
+pub(super) struct SocketName {
+    pub(super) path: PathBuf,
+    /// Device and inode; the socket keeps its inode even when the name is gone, so no other has the same.
+    inode: (u64, u64),
+}
+
+impl SocketName {
+    /// For a socket just bound.
+    pub(super) fn of(path: PathBuf) -> std::io::Result<Self> {
+        let inode = inode(&path)?;
+        Ok(SocketName { path, inode })
+    }
+
+    /// Whether it is still this socket that is found under the name.
+    pub(super) fn leads_to_us(&self) -> std::io::Result<bool> {
+        Ok(inode(&self.path)? == self.inode)
+    }
+}
+
+fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
+    let meta = call(|| std::fs::symlink_metadata(path))?;
+    Ok((meta.dev(), meta.ino()))
 }
 
 /// What is found at a socket path.

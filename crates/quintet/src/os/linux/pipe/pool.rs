@@ -92,6 +92,14 @@ impl Lent {
         }
         Ok(put)
     }
+
+    /// Undoes the last `put`, of which the receiver was not told: it goes on with the same slot.
+    pub(super) fn take_back(&mut self) {
+        if let Lent::Shared(shared) = self {
+            shared.next = (shared.next + SLOTS - 1) % SLOTS;
+            shared.free += 1;
+        }
+    }
 }
 
 impl Lent {
@@ -123,9 +131,18 @@ enum Credit {
 impl Shared {
     fn offer(link: &Link, deadline: Deadline) -> Result<Self> {
         let os = |error: Errno| Error::os("cannot make memory for large messages", error);
+        let size = u64::from(SLOT) * u64::from(SLOTS);
+        // Beyond the limit on the size of files it would not be an error but a signal that ends the process.
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
+        if limit.current.is_some_and(|limit| limit < size) {
+            return Err(Error::new(
+                crate::ErrorKind::Full,
+                "no file may be as large as the pool",
+            ));
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let memory = call(|| rustix::fs::memfd_create("quintet-pipe", flags)).map_err(os)?;
-        call(|| rustix::fs::ftruncate(&memory, u64::from(SLOT) * u64::from(SLOTS))).map_err(os)?;
+        call(|| rustix::fs::ftruncate(&memory, size)).map_err(os)?;
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         call(|| rustix::fs::fcntl_add_seals(&memory, seals)).map_err(os)?;
         let (credits, theirs) = call(|| {
@@ -163,7 +180,7 @@ impl Shared {
         if self.free == 0 {
             let look = || self.collect();
             let collected = if self.answered {
-                wait::wait(&self.spin, deadline, LONG, look, |slice| self.park(slice))?
+                wait::wait(&self.spin, deadline, LONG, look, |slice| self.park(link, slice))?
             } else {
                 look()?
             };
@@ -189,14 +206,22 @@ impl Shared {
         match call(|| rustix::net::recv(&self.credits, &mut bytes, RecvFlags::DONTWAIT)) {
             // A receiver that gives more than it has hurts its own messages only.
             Ok((_, len)) => Ok(Some(len as u32)),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(Errno::AGAIN) => Ok(None),
             Err(_) => Ok(Some(0)),
         }
     }
 
-    fn park(&self, slice: std::time::Duration) -> Result<()> {
-        call(|| poll(&mut [PollFd::new(&self.credits, PollFlags::IN)], Some(slice)))
-            .map_err(|error| Error::os("cannot wait for the peer", error))
+    /// Sleeps until there are credits, or the connection ends, which one of our own threads may do.
+    fn park(&self, link: &Link, slice: std::time::Duration) -> Result<()> {
+        let mut fds = [
+            PollFd::new(&self.credits, PollFlags::IN),
+            PollFd::new(link, PollFlags::empty()),
+        ];
+        call(|| poll(&mut fds, Some(slice))).map_err(|error| Error::os("cannot wait for the peer", error))?;
+        if fds[1].revents().contains(PollFlags::HUP) {
+            return Err(link.disconnected());
+        }
+        Ok(())
     }
 
     /// Writes into the next slot; `None` if the memory cannot be had.
@@ -208,7 +233,6 @@ impl Shared {
             match call(|| rustix::io::pwrite(&self.memory, &rest[done..len], start + done as u64)) {
                 Ok(0) => return None,
                 Ok(written) => done += written,
-                Err(Errno::INTR) => {}
                 Err(_) => return None,
             }
         }
@@ -241,11 +265,22 @@ impl Borrowed {
             return Err(format!("a pool of {slots} slots of {slot} bytes"));
         }
         // Only files in memory have seals: so this is none that could block, and it stays as long as it is.
-        let seals = call(|| rustix::fs::fcntl_get_seals(&memory)).unwrap_or(SealFlags::empty());
-        let len = call(|| rustix::fs::fstat(&memory)).map_or(0, |stat| stat.st_size);
-        let needed = i64::from(slot) * i64::from(slots);
-        if !seals.contains(SealFlags::SHRINK) || len < needed {
-            return Err("a pool that is not sealed memory".into());
+        let (Ok(stat), seals) = (
+            call(|| rustix::fs::fstat(&memory)),
+            call(|| rustix::fs::fcntl_get_seals(&memory)),
+        ) else {
+            return Ok(None);
+        };
+        match seals {
+            Ok(seals) if seals.contains(SealFlags::SHRINK) => {}
+            Ok(_) | Err(Errno::INVAL) => return Err("a pool that is not sealed memory".into()),
+            Err(_) => return Ok(None),
+        }
+        if stat.st_size < i64::from(slot) * i64::from(slots) {
+            return Err(format!(
+                "a pool of {} bytes for {slots} slots of {slot}",
+                stat.st_size
+            ));
         }
         let pool = Borrowed {
             memory,
@@ -275,7 +310,6 @@ impl Borrowed {
             match call(|| rustix::io::pread(&self.memory, &mut buf[done..], at + done as u64)) {
                 Ok(0) => break,
                 Ok(read) => done += read,
-                Err(Errno::INTR) => {}
                 Err(error) => return Err(error),
             }
         }
