@@ -104,6 +104,22 @@ impl Test {
         }
     }
 
+    /// As [`Test::spawn`], started by `start` in place of [`Command::spawn`]: by a function that is itself under test.
+    #[track_caller]
+    pub fn spawn_through(
+        &self,
+        role: &str,
+        args: &[&str],
+        start: impl FnOnce(&mut Command) -> io::Result<Child>,
+    ) -> Peer {
+        let mut command = Self::peer_command(role, args);
+        process::pipe_all(&mut command);
+        match start(&mut command) {
+            Ok(child) => Peer::new(self.watch(role, child, true)),
+            Err(error) => panic!("cannot start the role {role}: {error}"),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn try_spawn(&self, role: &str, mut command: Command) -> io::Result<Peer> {
         process::pipe_all(&mut command);
