@@ -1,0 +1,125 @@
+//! Kill storms.
+//!
+//! A storm is some kinds of workers, processes that use a mechanism together and check all that they get. The driver
+//! kills them at random moments and starts new ones, until it has killed enough. Then everything must be as if nothing
+//! had happened: no worker has seen what it must not see, none has hung, nothing is left.
+//!
+//! The moments come from a seed, which is printed; how they fall on the work does not, so a failure may need some runs
+//! to come again.
+
+mod dice;
+mod driver;
+mod pipe;
+mod report;
+
+use clap::{Parser, ValueEnum};
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Debug, Parser)]
+#[command(
+    about = "Kills processes that use a mechanism, at random moments, and checks that the others go on"
+)]
+struct Args {
+    /// Which storm; all of them unless told
+    #[arg(value_enum)]
+    storm: Option<Storm>,
+
+    /// How many processes to kill in each storm
+    #[arg(long, default_value_t = 2000)]
+    kills: u64,
+
+    /// Where the random moments come from
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// A worker that does nothing for so many seconds has hung
+    #[arg(long, default_value_t = 30)]
+    patience: u64,
+
+    /// What a worker of a storm gets; the driver's business
+    #[arg(long, hide = true, num_args = 4, value_names = ["STORM", "KIND", "SEED", "FOLDER"])]
+    worker: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Storm {
+    /// Servers that contend for a name, and their clients
+    Pipe,
+}
+
+impl Storm {
+    const ALL: [Storm; 1] = [Storm::Pipe];
+
+    fn name(self) -> &'static str {
+        match self {
+            Storm::Pipe => "pipe",
+        }
+    }
+
+    /// The kinds of workers, one for each process that runs at a time.
+    fn workers(self) -> &'static [&'static str] {
+        match self {
+            Storm::Pipe => pipe::WORKERS,
+        }
+    }
+
+    fn work(self, kind: &str, seed: u64, folder: &std::path::Path) -> Result<(), String> {
+        match self {
+            Storm::Pipe => pipe::work(kind, seed, folder),
+        }
+    }
+
+    /// Whether everything is as it was; what is not, otherwise.
+    fn aftermath(self, folder: &std::path::Path) -> Result<(), String> {
+        match self {
+            Storm::Pipe => pipe::aftermath(folder),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(worker) = &args.worker {
+        return work(worker);
+    }
+    let seed = args.seed.unwrap_or_else(dice::fresh_seed);
+    let storms = args.storm.map_or(&Storm::ALL[..], |storm| match storm {
+        Storm::Pipe => &Storm::ALL[..1],
+    });
+    for storm in storms {
+        let driver = driver::Driver {
+            storm: *storm,
+            kills: args.kills,
+            seed,
+            patience: Duration::from_secs(args.patience),
+        };
+        match driver.run() {
+            Ok(summary) => println!("ok  {}: {summary}", storm.name()),
+            Err(why) => {
+                eprintln!("FAILED  {} (seed {seed}): {why}", storm.name());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// One worker: works until it is killed, or has seen what must not be.
+fn work(worker: &[String]) -> ExitCode {
+    let [storm, kind, seed, folder] = worker else {
+        return ExitCode::FAILURE;
+    };
+    let storm = Storm::from_str(storm, false);
+    let done = storm.and_then(|storm| {
+        let seed = seed.parse().map_err(|error| format!("the seed: {error}"))?;
+        storm.work(kind, seed, std::path::Path::new(folder))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
