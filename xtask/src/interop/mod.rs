@@ -1,0 +1,33 @@
+//! Foreign programs against the `quintet` command: C# as the notes have it, and the Win32 calls behind that C#.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use self::suite::Suite;
+use crate::workspace::Workspace;
+
+mod csharp;
+mod peer;
+mod stage;
+mod suite;
+mod win32;
+
+/// Runs the chosen parts; prints a line a case, and a last line that counts them.
+pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<ExitCode> {
+    let mut suite = Suite::new(workspace)?;
+    let mut unusable = Ok(());
+    if linux {
+        unusable = csharp::run(workspace, &mut suite).context("C# on Linux");
+    }
+    if windows && unusable.is_ok() {
+        unusable = win32::run(workspace, &mut suite).context("Win32 under Wine");
+    }
+    let passed = suite.finish();
+    unusable?;
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
