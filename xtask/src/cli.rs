@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::interop;
+use crate::release;
 use crate::windows;
 use crate::workspace::Workspace;
 
@@ -48,6 +49,16 @@ enum Task {
         #[arg(long)]
         all: bool,
     },
+    /// Kill processes at random moments and see that the others go on: `chaos -- --help` tells the options
+    Chaos {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
+    /// Measure, beside what the bare system calls cost: `bench -- --help` tells the options
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
 }
 
 impl Cli {
@@ -62,6 +73,10 @@ impl Cli {
             Task::WindowsRun { args } => return windows::run(&workspace, &args),
             Task::Interop { windows, all } => {
                 return interop::run(&workspace, all || !windows, all || windows);
+            }
+            Task::Chaos { args } => return release::run(&workspace, &["--package", "quintet-chaos"], &args),
+            Task::Bench { args } => {
+                return release::run(&workspace, &["--manifest-path", "bench/Cargo.toml"], &args);
             }
         }
         Ok(ExitCode::SUCCESS)
