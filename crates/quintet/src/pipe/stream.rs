@@ -1,12 +1,13 @@
-use super::{PipeMode, ReadHalf, WriteHalf};
 use super::timeout::Timeout;
+use super::{PipeMode, ReadHalf, WriteHalf};
 use crate::identity::PeerIdentity;
 use crate::os::pipe::Connection;
 use crate::os::pipe_types::Chunk;
 use crate::{Address, Deadline, Error, ErrorKind, Result};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How much a buffer grows at a time for a message whose sender says how long it will be: the sender may lie.
@@ -47,38 +48,11 @@ pub struct PipeStream {
     connection: Connection,
     max_message: u64,
     complete: AtomicBool,
-    stash: Stash,
+    /// Held by whoever reads a message, until it is whole. In it is what `read_message` had read of one when its time was
+    /// up: read again before anything new.
+    stash: Mutex<VecDeque<u8>>,
     read_timeout: Timeout,
     write_timeout: Timeout,
-}
-
-/// What `read_message` had read of a message when its time was up: read again before anything new.
-#[derive(Debug, Default)]
-struct Stash {
-    bytes: Mutex<Vec<u8>>,
-    /// Spares the ordinary read the lock.
-    used: AtomicBool,
-}
-
-impl Stash {
-    /// Puts back the beginning of a message of which more is to come.
-    fn put(&self, bytes: &[u8]) {
-        let mut stash = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        stash.splice(0..0, bytes.iter().copied());
-        self.used.store(!stash.is_empty(), Ordering::Release);
-    }
-
-    fn take(&self, buf: &mut [u8]) -> Option<Chunk> {
-        if !self.used.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut stash = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        let len = stash.len().min(buf.len());
-        buf[..len].copy_from_slice(&stash[..len]);
-        stash.drain(..len);
-        self.used.store(!stash.is_empty(), Ordering::Release);
-        (len > 0).then_some(Chunk::Data { len, complete: false })
-    }
 }
 
 impl PipeStream {
@@ -88,7 +62,7 @@ impl PipeStream {
             connection,
             max_message,
             complete: AtomicBool::new(true),
-            stash: Stash::default(),
+            stash: Mutex::default(),
             read_timeout: Timeout::none(),
             write_timeout: Timeout::none(),
         }
@@ -134,21 +108,32 @@ impl PipeStream {
     /// [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`] if the peer sends what is no message or too long a one, after
     /// which nothing can be read any more; [`ErrorKind::Unsupported`] on an `Out` end.
     pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        let chunk = self.read_chunk(buf, self.read_timeout.deadline())?;
+        let deadline = self.read_timeout.deadline();
+        let chunk = if self.connection.is_bounded() {
+            let mut stash = self.take_turn();
+            if stash.is_empty() {
+                self.read_chunk(buf, deadline)?
+            } else {
+                self.complete.store(false, Ordering::Relaxed);
+                return Ok(io::Read::read(&mut *stash, buf).expect("memory can be read"));
+            }
+        } else {
+            self.read_chunk(buf, deadline)?
+        };
         Ok(match chunk {
             Chunk::Data { len, .. } => len,
             Chunk::End => 0,
         })
     }
 
+    /// Waits until no other thread is in the middle of reading a message.
+    fn take_turn(&self) -> MutexGuard<'_, VecDeque<u8>> {
+        self.stash.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read_chunk(&self, buf: &mut [u8], deadline: Deadline) -> Result<Chunk> {
-        let chunk = match self.stash.take(buf) {
-            Some(chunk) => chunk,
-            None => self
-                .connection
-                .read(buf, deadline)
-                .map_err(|error| self.about(error))?,
-        };
+        let chunk = self.connection.read(buf, deadline);
+        let chunk = chunk.map_err(|error| self.about(error))?;
         let complete = !matches!(chunk, Chunk::Data { complete: false, .. });
         self.complete.store(complete, Ordering::Relaxed);
         Ok(chunk)
@@ -183,7 +168,9 @@ impl PipeStream {
             return Err(self.no_messages());
         }
         let deadline = self.read_timeout.deadline();
-        let mut len = 0;
+        let mut stash = self.take_turn();
+        message.extend(stash.drain(..));
+        let mut len = message.len();
         loop {
             // What is known to come, up to a limit, and otherwise what the buffer has or a page.
             let expected = self.connection.message_left().clamp(1, GROWTH) as usize;
@@ -198,8 +185,10 @@ impl PipeStream {
             len += got;
             message.truncate(len);
             match chunk.inspect_err(|error| {
-                if error.kind() == ErrorKind::TimedOut {
-                    self.stash.put(message);
+                use ErrorKind::{Corrupt, Disconnected, TooLarge};
+                // After these nothing can be read any more; after any other the rest may come, and is not a message.
+                if !matches!(error.kind(), Disconnected | Corrupt | TooLarge) {
+                    stash.extend(message.drain(..));
                 }
             })? {
                 Chunk::End => return Ok(false),

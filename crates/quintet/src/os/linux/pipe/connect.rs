@@ -122,7 +122,14 @@ fn attempt_type(
         call(|| rustix::io::ioctl_fionbio(&socket, true)).map_err(os)?;
     }
     let address = path::address(path)?;
-    match call(|| rustix::net::connect(&socket, &address)) {
+    // Interrupted is as good as busy: the caller looks at the clock before it tries again.
+    let connect = || {
+        rustix::net::connect(&socket, &address).map_err(|error| match error {
+            Errno::INTR => Errno::AGAIN,
+            error => error,
+        })
+    };
+    match call(connect) {
         Ok(()) => {
             if wait {
                 call(|| rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, None))

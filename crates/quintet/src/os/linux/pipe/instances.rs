@@ -19,6 +19,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -225,7 +226,11 @@ impl Plug {
         call(|| rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())).map_err(cannot_accept)?;
         let address = path::address(&name.path)?;
         // With the name, all clients are another's: there is nobody to keep out, and it must not be taken for a client.
-        let queued = name.leads_to_us().unwrap_or(false)
+        let is_ours = match name.leads_to_us() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            is_ours => is_ours.map_err(|error| Error::os("cannot look at the socket", error))?,
+        };
+        let queued = is_ours
             && match call(|| rustix::net::connect(&socket, &address)) {
                 Ok(()) => true,
                 // Full: a client was first. Not to be found: the name was lost just now.

@@ -14,11 +14,13 @@ const PREFIX: &str = "CoreFxPipe_";
 /// `sun_path` has 108 bytes, the last of them for the NUL.
 const MAX_PATH: usize = 107;
 
-/// The folder of all pipes: `$TMPDIR`, or `/tmp`, as .NET's `Path.GetTempPath`.
+/// The folder of all pipes: `$TMPDIR`, or `/tmp`, as .NET's `Path.GetTempPath`. Absolute, so that it stays the same
+/// wherever this process goes, and is the same for all who mean it.
 pub(super) fn folder() -> PathBuf {
-    std::env::var_os("TMPDIR")
+    let folder = std::env::var_os("TMPDIR")
         .filter(|folder| !folder.is_empty())
-        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 /// The socket's path for a name, checked to fit into a socket address.
