@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How much a buffer grows at a time for a message whose sender says how long it will be: the sender may lie.
 const GROWTH: u64 = 1 << 20;
 
+/// The room for a message of which nothing is known yet.
+const ROOM: u64 = 4096;
+
 /// A connected pipe, either end.
 ///
 /// All methods take `&self`, so threads can share it: one may read while another writes, and neither waits for the
@@ -163,27 +166,31 @@ impl PipeStream {
     /// # Errors
     /// Those of [`read_message`](Self::read_message).
     pub fn read_message_into(&self, message: &mut Vec<u8>) -> Result<bool> {
-        message.clear();
         if !self.connection.is_bounded() {
             return Err(self.no_messages());
         }
         let deadline = self.read_timeout.deadline();
         let mut stash = self.take_turn();
-        message.extend(stash.drain(..));
-        let mut len = message.len();
+        let mut len = stash.len();
+        if len > 0 {
+            message.clear();
+            message.extend(stash.drain(..));
+        }
         loop {
-            // What is known to come, up to a limit, and otherwise what the buffer has or a page.
-            let expected = self.connection.message_left().clamp(1, GROWTH) as usize;
-            let spare = message.capacity().saturating_sub(len);
-            message.resize(len + expected.max(spare.min(GROWTH as usize)).max(4096), 0);
+            // What the buffer held before is memory to read into. Only what it lacks is filled first, which takes about as
+            // long as reading it: so no more than is known to come, and of that a limited part at a time.
+            let room = self.connection.message_left().clamp(ROOM, GROWTH) as usize;
+            if message.len() < len + room {
+                message.resize(len + room, 0);
+            }
             let chunk = self.read_chunk(&mut message[len..], deadline);
-            let got = if let Ok(Chunk::Data { len, .. }) = chunk {
-                len
-            } else {
-                0
-            };
-            len += got;
-            message.truncate(len);
+            if let Ok(Chunk::Data { len: got, .. }) = chunk {
+                len += got;
+            }
+            let goes_on = matches!(chunk, Ok(Chunk::Data { complete: false, .. }));
+            if !goes_on {
+                message.truncate(len);
+            }
             match chunk.inspect_err(|error| {
                 use ErrorKind::{Corrupt, Disconnected, TooLarge};
                 // After these nothing can be read any more; after any other the rest may come, and is not a message.
@@ -193,6 +200,7 @@ impl PipeStream {
             })? {
                 Chunk::End => return Ok(false),
                 Chunk::Data { .. } if len as u64 > self.max_message => {
+                    message.truncate(len);
                     return Err(self.about(Error::new(
                         ErrorKind::TooLarge,
                         format!("the peer sent a message of more than {} bytes", self.max_message),

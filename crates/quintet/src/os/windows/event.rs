@@ -1,8 +1,8 @@
 //! Events: what a thread sleeps on.
 
-use super::error;
+use super::{call, error};
 use crate::Result;
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::ptr;
 use std::time::Duration;
 use windows_sys::Win32::Foundation::HANDLE;
@@ -14,13 +14,10 @@ pub(super) struct Event(OwnedHandle);
 
 impl Event {
     pub(super) fn new() -> Result<Self> {
-        // SAFETY: no security attributes and no name are allowed.
-        let event = unsafe { CreateEventW(ptr::null(), 1, 0, ptr::null()) };
-        if event.is_null() {
-            return Err(error::last("cannot create an event"));
-        }
-        // SAFETY: the system has just made the handle for us, so nothing else owns it.
-        Ok(Event(unsafe { OwnedHandle::from_raw_handle(event) }))
+        // SAFETY: no security attributes and no name are allowed; the handle is a new one.
+        unsafe { call::handle(|| CreateEventW(ptr::null(), 1, 0, ptr::null())) }
+            .map(Event)
+            .map_err(|code| error::of("cannot create an event", code))
     }
 
     pub(super) fn handle(&self) -> HANDLE {

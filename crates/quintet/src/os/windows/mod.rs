@@ -1,5 +1,7 @@
 //! Windows.
 
+mod blocking;
+mod call;
 mod claim;
 mod error;
 mod event;

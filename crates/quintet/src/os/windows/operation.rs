@@ -1,7 +1,7 @@
 //! Overlapped I/O: operations that the system carries on with while the caller waits for as long as it likes.
 
-use super::error;
 use super::event::Event;
+use super::{call, error};
 use crate::Deadline;
 use crate::wait::{self, Spin};
 use std::cell::UnsafeCell;
@@ -40,8 +40,8 @@ pub(super) struct Operation {
     under_way: Option<usize>,
 }
 
-// SAFETY: the pointers in an OVERLAPPED are the event's handle, which is no thread's own, and the null of an unused union.
-// Whoever has the `Operation` may settle it: cancelling and waiting work from any thread.
+// SAFETY: the pointers in an OVERLAPPED are the event's handle, which is no thread's own, and the null of an unused
+// union. Whoever has the `Operation` may settle it: cancelling and waiting work from any thread.
 unsafe impl Send for Operation {}
 
 /// What an operation came to.
@@ -100,6 +100,20 @@ impl Operation {
         }
     }
 
+    /// Begins to read, and panics.
+    #[cfg(test)]
+    pub(super) fn read_and_panic(&mut self, pipe: BorrowedHandle<'_>, buf: &mut [u8]) {
+        let (bytes, len) = (buf.as_mut_ptr(), buf.len() as u32);
+        // SAFETY: as in `read`.
+        unsafe {
+            self.start(pipe, |pipe, overlapped| {
+                ReadFile(pipe, bytes, len, ptr::null_mut(), overlapped)
+            })
+        };
+        let _settling = Settling(self);
+        panic!("as asked");
+    }
+
     /// Begins to wait for a client on a pipe's instance; 0, `ERROR_IO_PENDING` or another error.
     ///
     /// # Safety
@@ -135,7 +149,8 @@ impl Operation {
         let pipe: HANDLE = ptr::with_exposed_provenance_mut(pipe);
         let overlapped = self.overlapped.get();
         if !self.is_over() {
-            // SAFETY: who started the operation keeps the pipe open until here. It fails if the operation is over by now.
+            // SAFETY: who started the operation keeps the pipe open until here. It fails if the operation is over by
+            // now.
             unsafe { CancelIoEx(pipe, overlapped) };
             while !self.is_over() {
                 self.event.wait(CANCEL_CHECK);
@@ -160,7 +175,7 @@ impl Operation {
     unsafe fn start(
         &mut self,
         pipe: BorrowedHandle<'_>,
-        begin: impl FnOnce(HANDLE, *mut OVERLAPPED) -> BOOL,
+        mut begin: impl FnMut(HANDLE, *mut OVERLAPPED) -> BOOL,
     ) -> u32 {
         self.settle();
         let overlapped = self.overlapped.get();
@@ -171,10 +186,9 @@ impl Operation {
                 ..OVERLAPPED::default()
             };
         }
-        let code = match begin(pipe.as_raw_handle(), overlapped) {
-            0 => error::last_code(),
-            _ => 0,
-        };
+        let code = call::done(|| begin(pipe.as_raw_handle(), overlapped))
+            .err()
+            .unwrap_or(0);
         if code == ERROR_IO_PENDING {
             self.under_way = Some(pipe.as_raw_handle().expose_provenance());
         }
@@ -188,7 +202,7 @@ impl Operation {
         pipe: BorrowedHandle<'_>,
         spin: &Spin,
         deadline: Deadline,
-        begin: impl FnOnce(HANDLE, *mut OVERLAPPED) -> BOOL,
+        begin: impl FnMut(HANDLE, *mut OVERLAPPED) -> BOOL,
     ) -> Outcome {
         // SAFETY: as the caller promises.
         let code = unsafe { self.start(pipe, begin) };

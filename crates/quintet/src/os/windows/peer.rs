@@ -1,8 +1,11 @@
 //! Who is at the other end of a pipe.
 
+use super::call;
 use super::process::{self, Identity, UserId};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
+use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
+use windows_sys::core::BOOL;
 
 /// Which end of a pipe is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +25,13 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn of(pipe: BorrowedHandle<'_>, ours: End) -> Self {
-        let ask = match ours {
+        let ask: unsafe extern "system" fn(HANDLE, *mut u32) -> BOOL = match ours {
             End::Server => GetNamedPipeClientProcessId,
             End::Client => GetNamedPipeServerProcessId,
         };
         let mut pid = 0;
         // SAFETY: the pipe is open because it is borrowed; the number is put where we say.
-        if unsafe { ask(pipe.as_raw_handle(), &mut pid) } == 0 {
+        if call::done(|| unsafe { ask(pipe.as_raw_handle(), &mut pid) }).is_err() {
             pid = 0;
         }
         let process = (pid != 0).then(|| process::open(pid)).flatten();

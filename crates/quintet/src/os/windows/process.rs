@@ -1,5 +1,7 @@
 //! Who a process is: SID, pid, executable.
 
+use super::{call, error};
+use crate::Result;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::windows::ffi::OsStringExt;
@@ -22,18 +24,22 @@ use windows_sys::Win32::System::Threading::{
 pub(crate) struct UserId(String);
 
 impl UserId {
-    /// The user of this process.
+    /// The user of this process. Should the system not tell, nobody: a SID that no process has, so that nothing is
+    /// trusted.
     pub(crate) fn current() -> Self {
+        UserId::try_current().unwrap_or_else(|_| UserId("S-1-0-0".into()))
+    }
+
+    /// The user of this process.
+    pub(super) fn try_current() -> Result<Self> {
         static CURRENT: OnceLock<UserId> = OnceLock::new();
-        CURRENT
-            .get_or_init(|| {
-                // SAFETY: it is the constant that stands for this process, and always valid.
-                let process = unsafe { BorrowedHandle::borrow_raw(GetCurrentProcess()) };
-                // Every process has a token that it may query. Should that fail after all, nobody is who we are: a SID
-                // that no process can have, so that nothing is opened to anyone.
-                user(process).unwrap_or_else(|| UserId("S-1-0-0".into()))
-            })
-            .clone()
+        if let Some(user) = CURRENT.get() {
+            return Ok(user.clone());
+        }
+        // SAFETY: it is the constant that stands for this process, and always valid.
+        let process = unsafe { BorrowedHandle::borrow_raw(GetCurrentProcess()) };
+        let user = user(process).ok_or_else(|| error::last("cannot ask who we are"))?;
+        Ok(CURRENT.get_or_init(|| user).clone())
     }
 
     pub(super) fn from_sid(sid: String) -> Self {
@@ -50,8 +56,8 @@ impl UserId {
         self.is_almighty() || *self == UserId::current()
     }
 
-    /// As `is_trusted`, of an object that says whose it is: what a service or an elevated administrator makes belongs to
-    /// the group of administrators, unless they say otherwise.
+    /// As `is_trusted`, of an object that says whose it is: what a service or an elevated administrator makes belongs
+    /// to the group of administrators, unless they say otherwise.
     pub(super) fn is_trusted_owner(&self) -> bool {
         self.is_trusted() || self.0 == "S-1-5-32-544"
     }
@@ -89,26 +95,22 @@ impl Identity {
 
 /// Opens a process to ask who it is. As long as the handle is open, no other process gets its number.
 pub(super) fn open(pid: u32) -> Option<OwnedHandle> {
-    // SAFETY: takes and returns plain values.
-    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
-    // SAFETY: not null, so the system has just made the handle for us, and nothing else owns it.
-    (!process.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(process) })
+    // SAFETY: takes plain values; the handle is a new one.
+    unsafe { call::handle(|| OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)) }.ok()
 }
 
 /// The user of a process; `None` when it is not ours to look at.
 pub(super) fn user(process: BorrowedHandle<'_>) -> Option<UserId> {
     let mut token = ptr::null_mut();
     // SAFETY: the process is open because it is borrowed; the token's handle is put where we say.
-    if unsafe { OpenProcessToken(process.as_raw_handle(), TOKEN_QUERY, &mut token) } == 0 {
-        return None;
-    }
+    call::done(|| unsafe { OpenProcessToken(process.as_raw_handle(), TOKEN_QUERY, &mut token) }).ok()?;
     // SAFETY: the system has just made the handle for us, so nothing else owns it.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
     const LEN: usize = size_of::<TOKEN_USER>() + SECURITY_MAX_SID_SIZE as usize;
     let mut buffer = [0u64; LEN.div_ceil(size_of::<u64>())];
     let mut len = 0;
     // SAFETY: the token is open; at most the size of the buffer, which is told, is written to it.
-    let done = unsafe {
+    call::done(|| unsafe {
         GetTokenInformation(
             token.as_raw_handle(),
             TokenUser,
@@ -116,10 +118,8 @@ pub(super) fn user(process: BorrowedHandle<'_>) -> Option<UserId> {
             size_of_val(&buffer) as u32,
             &mut len,
         )
-    };
-    if done == 0 {
-        return None;
-    }
+    })
+    .ok()?;
     // SAFETY: the call wrote a TOKEN_USER to the beginning of the buffer, which is large and aligned enough for one.
     let user = unsafe { buffer.as_ptr().cast::<TOKEN_USER>().read() };
     // SAFETY: its SID is in the buffer too, which is not touched until after this.
@@ -156,15 +156,15 @@ fn executable(process: BorrowedHandle<'_>) -> Option<PathBuf> {
         let mut len = path.len() as u32;
         // SAFETY: the process is open because it is borrowed; at most `len` units, which is the length of `path`, are
         // written to it.
-        let done = unsafe {
+        let done = call::done(|| unsafe {
             QueryFullProcessImageNameW(
                 process.as_raw_handle(),
                 PROCESS_NAME_WIN32,
                 path.as_mut_ptr(),
                 &mut len,
             )
-        };
-        if done != 0 {
+        });
+        if done.is_ok() {
             let path = path.get(..len as usize).filter(|path| !path.is_empty())?;
             return Some(OsString::from_wide(path).into());
         }
@@ -173,6 +173,14 @@ fn executable(process: BorrowedHandle<'_>) -> Option<PathBuf> {
         }
         path.resize(MAX, 0);
     }
+}
+
+/// Ends this process at once, with no regard to what its threads are doing.
+#[cfg(feature = "test-hooks")]
+pub(crate) fn die() -> ! {
+    // SAFETY: the handle stands for this process and is always valid.
+    unsafe { windows_sys::Win32::System::Threading::TerminateProcess(GetCurrentProcess(), 137) };
+    std::process::abort()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who may do what with an object, and whose it is.
 
 use super::process::{UserId, sid_text};
-use super::{error, wide};
+use super::{call, error, wide};
 use crate::Result;
 use crate::os::pipe_types::Access;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -11,9 +11,8 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetSecurityDescriptorLength, OWNER_SECURITY_INFORMATION,
-    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES,
-    SetKernelObjectSecurity,
+    DACL_SECURITY_INFORMATION, GetSecurityDescriptorLength, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR,
+    PSID, SECURITY_ATTRIBUTES, SetKernelObjectSecurity,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_CREATE_PIPE_INSTANCE, FILE_GENERIC_READ, FILE_GENERIC_WRITE,
@@ -29,37 +28,33 @@ pub(super) struct Descriptor(Box<[u64]>);
 impl Descriptor {
     /// For our own user only, and the system itself, which could not be kept out.
     pub(super) fn private() -> Result<Self> {
-        Descriptor::parse(&sddl(&UserId::current(), Access::CurrentUser))
+        Descriptor::parse(&sddl(&UserId::try_current()?, Access::CurrentUser))
     }
 
     /// For a pipe that lets in whom `access` says.
     pub(super) fn of_pipe(access: Access) -> Result<Self> {
-        Descriptor::parse(&sddl(&UserId::current(), access))
+        Descriptor::parse(&sddl(&UserId::try_current()?, access))
     }
 
     fn parse(sddl: &str) -> Result<Self> {
         let text = wide(sddl);
         let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
         // SAFETY: the text ends with NUL; the function puts a descriptor that it allocates where we say.
-        let done = unsafe {
+        call::done(|| unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                 text.as_ptr(),
                 SDDL_REVISION_1,
                 &mut descriptor,
                 ptr::null_mut(),
             )
-        };
-        if done == 0 {
-            return Err(error::last(format!(
-                "cannot make the security descriptor {sddl}"
-            )));
-        }
+        })
+        .map_err(|code| error::of(format!("cannot make the security descriptor {sddl}"), code))?;
         // SAFETY: it is the descriptor that was just made.
         let len = unsafe { GetSecurityDescriptorLength(descriptor) } as usize;
         let mut copy = vec![0u64; len.div_ceil(size_of::<u64>())];
-        // SAFETY: the descriptor is self-relative, as this function makes them, so its `len` bytes are all of it, and it
-        // may be moved; `copy` has room for them and is aligned more strictly than anything in it. It is freed once, by
-        // the function that the documentation names, and not used afterwards.
+        // SAFETY: the descriptor is self-relative, as this function makes them, so its `len` bytes are all of it, and
+        // it may be moved; `copy` has room for them and is aligned more strictly than anything in it. It is freed once,
+        // by the function that the documentation names, and not used afterwards.
         unsafe {
             ptr::copy_nonoverlapping(descriptor.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), len);
             LocalFree(descriptor);
@@ -79,22 +74,20 @@ impl Descriptor {
     /// Makes the rights on an object that exists those of this descriptor.
     pub(super) fn apply(&self, object: BorrowedHandle<'_>) -> Result<()> {
         // SAFETY: the handle is open because it is borrowed; the descriptor is whole and only read.
-        let done = unsafe {
+        call::done(|| unsafe {
             SetKernelObjectSecurity(
                 object.as_raw_handle(),
-                DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                DACL_SECURITY_INFORMATION,
                 self.0.as_ptr().cast_mut().cast(),
             )
-        };
-        if done == 0 {
-            return Err(error::last("cannot set who may use it"));
-        }
-        Ok(())
+        })
+        .map_err(|code| error::of("cannot set who may use it", code))
     }
 }
 
 /// The descriptor in the system's own notation: the owner (O:), then a list (D:) that inherits nothing (P) of who is
-/// allowed (A) what: everything (GA) to the user and to the system (SY), and the rest of the world (WD), at most, to talk.
+/// allowed (A) what: everything (GA) to the user and to the system (SY), and the rest of the world (WD), at most, to
+/// talk.
 fn sddl(user: &UserId, access: Access) -> String {
     let world = match access {
         Access::CurrentUser => String::new(),
@@ -107,9 +100,9 @@ fn sddl(user: &UserId, access: Access) -> String {
 pub(super) fn owner(object: BorrowedHandle<'_>) -> Option<UserId> {
     let mut sid: PSID = ptr::null_mut();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the handle is open because it is borrowed; the function puts a descriptor that it allocates, and a pointer
-    // into it, where we say, and nothing where we say null.
-    let code = unsafe {
+    // SAFETY: the handle is open because it is borrowed; the function puts a descriptor that it allocates, and a
+    // pointer into it, where we say, and nothing where we say null.
+    call::code(|| unsafe {
         GetSecurityInfo(
             object.as_raw_handle(),
             SE_KERNEL_OBJECT,
@@ -120,10 +113,8 @@ pub(super) fn owner(object: BorrowedHandle<'_>) -> Option<UserId> {
             ptr::null_mut(),
             &mut descriptor,
         )
-    };
-    if code != 0 {
-        return None;
-    }
+    })
+    .ok()?;
     // SAFETY: null, or a SID in the descriptor, which is there until it is freed below.
     let owner = (!sid.is_null()).then(|| unsafe { sid_text(sid) });
     // SAFETY: the function allocated it for us to free by this; nothing points into it any more. Null is allowed.

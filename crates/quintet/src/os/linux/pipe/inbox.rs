@@ -7,7 +7,7 @@ use crate::os::pipe_types::Chunk;
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
 use rustix::io::IoSliceMut;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, Shutdown};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -116,11 +116,11 @@ impl Inbox {
                     }
                     Ok(_) => {
                         let why = format!("the memory that {} shares has ended", link.peer());
-                        Err(self.fail(ErrorKind::Corrupt, why))
+                        Err(self.fail(link, ErrorKind::Corrupt, why))
                     }
                     Err(error) => {
                         let why = format!("cannot read the memory that {} shares: {error}", link.peer());
-                        Err(self.fail(ErrorKind::Os, why))
+                        Err(self.fail(link, ErrorKind::Os, why))
                     }
                 }
             }
@@ -155,7 +155,7 @@ impl Inbox {
                     self.arrived,
                     self.total
                 );
-                return Err(self.fail(ErrorKind::Disconnected, why));
+                return Err(self.fail(link, ErrorKind::Disconnected, why));
             }
             let noted = if received.len < HEADER || received.cut {
                 Err((ErrorKind::Corrupt, "a packet that no message can be in".into()))
@@ -175,7 +175,7 @@ impl Inbox {
                     return self.take_waiting(link, buf).map(Some);
                 }
                 Ok(Noted::NoData) => {}
-                Err((kind, why)) => return Err(self.fail(kind, format!("{} sent {why}", link.peer()))),
+                Err((kind, why)) => return Err(self.fail(link, kind, format!("{} sent {why}", link.peer()))),
             }
         }
     }
@@ -240,8 +240,10 @@ impl Inbox {
         Ok(noted)
     }
 
-    fn fail(&mut self, kind: ErrorKind, why: String) -> Error {
+    /// Nothing more can be read. The peer is told, since it may be waiting for us to read.
+    fn fail(&mut self, link: &Link, kind: ErrorKind, why: String) -> Error {
         self.broken = Some((kind, why.clone()));
+        let _ = link.shutdown(Shutdown::Read);
         Error::new(kind, why)
     }
 }
