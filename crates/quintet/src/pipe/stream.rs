@@ -257,7 +257,8 @@ impl PipeStream {
 
     /// Waits until the peer has read everything that was written here: .NET's `WaitForPipeDrain`.
     ///
-    /// Not needed before dropping the stream: what was written stays readable.
+    /// Not needed before dropping the stream: what was written stays readable. On Linux, a message of which the peer has
+    /// read the beginning counts as read: the rest of it, up to 64 KiB, is in the peer's memory already.
     ///
     /// # Errors
     /// [`ErrorKind::Disconnected`] if the peer closed without reading everything; [`ErrorKind::TimedOut`].

@@ -230,3 +230,23 @@ fn large_messages_go_through_without_a_descriptor_to_spare() {
     assert_eq!(stream.read_message().unwrap(), None);
     peer.finish();
 }
+
+#[test]
+fn a_writer_whose_reader_has_given_up_is_told() {
+    let t = start();
+    let name = t.name("given-up");
+    let server = PipeServer::builder(&name)
+        .unwrap()
+        .mode(PipeMode::Message)
+        .max_message(1000)
+        .create()
+        .unwrap();
+    let client = PipeClient::connect(&name).unwrap();
+    let stream = server.accept_timeout(LONG).unwrap();
+    thread::scope(|scope| {
+        // More than fits anywhere, so it waits for a reader, who is there and does not want it.
+        let write = scope.spawn(|| client.write_message(vec![7; 8 << 20]));
+        assert_fails(stream.read_message(), ErrorKind::TooLarge);
+        assert_fails(write.join().unwrap(), ErrorKind::Disconnected);
+    });
+}

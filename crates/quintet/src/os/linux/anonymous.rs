@@ -1,5 +1,6 @@
 //! One-way pipes without a name, pipe(2), and FIFO files, which are the same with a name.
 
+use super::no_descriptor;
 use crate::os::pipe_types::Direction;
 use crate::os::step::call;
 use crate::wait::{self, Spin};
@@ -33,11 +34,7 @@ pub(crate) struct ChildEnd(OwnedFd);
 
 /// A new pipe, of which this process reads (`In`) or writes (`Out`).
 pub(crate) fn create(ours: Direction) -> Result<(End, ChildEnd)> {
-    let failed = |error: Errno| match error {
-        Errno::MFILE | Errno::NFILE => Error::new(ErrorKind::Full, format!("cannot make a pipe: {error}"))
-            .hint("raise the limit of open files (ulimit -n)"),
-        error => Error::os("cannot make a pipe", error),
-    };
+    let failed = |error: Errno| no_descriptor("cannot make a pipe", error);
     let (reader, writer) = call(|| rustix::pipe::pipe_with(PipeFlags::CLOEXEC)).map_err(failed)?;
     let (ours, theirs) = if ours.reads() {
         (reader, writer)

@@ -7,3 +7,16 @@ mod peer;
 pub(crate) mod pipe;
 pub(crate) mod process;
 mod runtime;
+
+use crate::{Error, ErrorKind};
+use rustix::io::Errno;
+use std::borrow::Cow;
+
+/// The error of a call that makes a descriptor: when there are none left, that is what it says.
+fn no_descriptor(what: impl Into<Cow<'static, str>>, error: Errno) -> Error {
+    match error {
+        Errno::MFILE | Errno::NFILE => Error::new(ErrorKind::Full, format!("{}: {error}", what.into()))
+            .hint("close some files or raise the limit of open files (ulimit -n)"),
+        error => Error::os(what, error),
+    }
+}

@@ -17,6 +17,7 @@
 //! holds the lock on the file that the name leads to has the claim, and only its holder removes the name.
 
 use super::lock;
+use super::no_descriptor;
 use crate::os::step::call;
 use crate::{Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
@@ -46,7 +47,9 @@ fn open() -> Result<Option<OwnedFd>> {
         Err(Errno::NOTDIR | Errno::LOOP) => {
             return Err(planted(&path, "it is not a folder"));
         }
-        Err(error) => return Err(Error::os("cannot open the runtime folder", error).about(path.display())),
+        Err(error) => {
+            return Err(no_descriptor("cannot open the runtime folder", error).about(path.display()));
+        }
     };
     let stat = call(|| rustix::fs::fstat(&folder))
         .map_err(|error| Error::os("cannot look at the runtime folder", error).about(path.display()))?;
@@ -107,7 +110,7 @@ impl Claim {
                 Ok(file) => File::from(file),
                 // The folder itself was removed after we opened it.
                 Err(Errno::NOENT) => continue,
-                Err(error) => return Err(about(Error::os("cannot open the claim", error))),
+                Err(error) => return Err(about(no_descriptor("cannot open the claim", error))),
             };
             let locked = call(|| lock::try_exclusive(&file))
                 .map_err(|error| about(Error::os("cannot lock the claim", error)))?;
@@ -170,7 +173,7 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => {
-            return Err(Error::os("cannot open the claim", error).about(path().join(key).display()));
+            return Err(no_descriptor("cannot open the claim", error).about(path().join(key).display()));
         }
     };
     let about = |error| Error::os("cannot look at the claim", error).about(path().join(key).display());

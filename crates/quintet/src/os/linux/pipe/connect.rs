@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Terms};
 use super::path::{self, There};
+use crate::os::linux::no_descriptor;
 use crate::os::linux::peer;
 use crate::os::pipe_types::{Access, ClientOptions, PipeMode};
 use crate::os::step::call;
@@ -108,7 +109,7 @@ fn attempt_type(
     kind: SocketType,
     deadline: Deadline,
 ) -> Result<Option<std::result::Result<OwnedFd, NotYet>>> {
-    let os = |error: Errno| Error::os("cannot connect", error);
+    let os = |error: Errno| no_descriptor("cannot connect", error);
     let socket = call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None))
         .map_err(os)?;
     // The kernel itself waits for a free place in the server's queue, so the wake-up comes at once.

@@ -12,8 +12,9 @@
 
 use super::path::{self, SocketName};
 use crate::os::linux::anonymous::poll;
+use crate::os::linux::no_descriptor;
 use crate::os::step::call;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -189,14 +190,9 @@ impl Instances {
     }
 }
 
+/// A client that finds no descriptor stays queued.
 fn cannot_accept(error: Errno) -> Error {
-    match error {
-        Errno::MFILE | Errno::NFILE => {
-            Error::new(ErrorKind::Full, format!("cannot accept a client: {error}"))
-                .hint("close some files or raise the limit (ulimit -n); the client stays queued")
-        }
-        _ => Error::os("cannot accept a client", error),
-    }
+    no_descriptor("cannot accept a client", error)
 }
 
 /// One connected client's place; free again when this drops.

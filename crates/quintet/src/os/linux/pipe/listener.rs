@@ -3,6 +3,7 @@
 use super::connection::{Connection, Terms};
 use super::instances::{Instances, Taken};
 use super::path::{self, SocketName, There};
+use crate::os::linux::no_descriptor;
 use crate::os::linux::peer;
 use crate::os::linux::runtime::Claim;
 use crate::os::pipe_types::{Access, PipeMode, ServerOptions};
@@ -66,7 +67,7 @@ impl Listener {
         };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = call(|| rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None))
-            .map_err(|error| Error::os("cannot make a socket", error))?;
+            .map_err(|error| no_descriptor("cannot make a socket", error))?;
         // The file that bind makes has the mode of the open socket.
         call(|| rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR))
             .map_err(|error| Error::os("cannot set the socket's mode", error))?;

@@ -1,5 +1,6 @@
 //! Where a pipe's socket is, and whether something lives there.
 
+use crate::os::linux::no_descriptor;
 use crate::os::step::call;
 use crate::{Error, ErrorKind, Name, Result};
 use rustix::io::Errno;
@@ -106,7 +107,7 @@ pub(super) enum There {
 /// Looks without being noticed: a datagram socket is refused by the *type* of a live one (EPROTOTYPE) before anything
 /// is queued there, and for want of a socket (ECONNREFUSED) by a stale one.
 pub(super) fn probe(path: &Path) -> Result<There> {
-    let failed = |error: Errno| Error::os(format!("cannot look at {}", path.display()), error);
+    let failed = |error: Errno| no_descriptor(format!("cannot look at {}", path.display()), error);
     match call(|| std::fs::symlink_metadata(path)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(There::Nothing),
         Err(error) => return Err(Error::os(format!("cannot look at {}", path.display()), error)),

@@ -73,7 +73,7 @@ impl Inbox {
                     return Err(self.fail(ErrorKind::Disconnected, why));
                 }
                 ERROR_BROKEN_PIPE | ERROR_NO_DATA | ERROR_PIPE_NOT_CONNECTED => {
-                    return match link.why_ended() {
+                    return match link.why_given_up() {
                         Some(why) => Err(Error::new(ErrorKind::Disconnected, why)),
                         None => Ok(Chunk::End),
                     };
@@ -102,6 +102,8 @@ impl Inbox {
                 link.peer_name(),
                 self.max_message
             );
+            // The peer may be waiting for us to read the rest.
+            link.give_up("a message was longer than the limit here, which ended the connection");
             return Err(self.fail(ErrorKind::TooLarge, why));
         }
         self.unfinished = !complete;

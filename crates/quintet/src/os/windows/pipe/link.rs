@@ -13,7 +13,7 @@ use crate::{Deadline, Error, ErrorKind, Result};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, RawHandle};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use std::thread;
 use std::time::Duration;
 use windows_sys::Win32::Foundation::{
@@ -36,8 +36,8 @@ pub(super) struct Link {
     pipe: RwLock<Option<PipeEnd>>,
     /// `disconnect` was called.
     ended: AtomicBool,
-    /// It was called because a message was cut short.
-    cut: AtomicBool,
+    /// Why it was called, if that is our own doing.
+    given_up: OnceLock<&'static str>,
     lent: AtomicBool,
     peer: Peer,
     /// Bytes that can wait in the kernel towards the other end.
@@ -52,7 +52,7 @@ impl Link {
         Link {
             pipe: RwLock::new(Some(pipe)),
             ended: AtomicBool::new(false),
-            cut: AtomicBool::new(false),
+            given_up: OnceLock::new(),
             lent: AtomicBool::new(false),
             peer,
             quota: quota as usize,
@@ -212,19 +212,17 @@ impl Link {
         .unwrap_or(false)
     }
 
-    /// Ends the connection because a message was cut short: the peer must not wait for the rest, and can be told in no
-    /// other way. Everything older it has read.
-    pub(super) fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
+    /// Ends the connection because nothing sensible can follow in one of its directions. The peer must not wait for the
+    /// rest of a message, nor for this end to read on, and can be told in no other way.
+    pub(super) fn give_up(&self, why: &'static str) {
+        let _ = self.given_up.set(why);
         // A client's end whose handle has been lent ends when it is dropped.
         let _ = self.disconnect();
     }
 
-    /// Why nothing can be read or written any more, if that is our own doing.
-    pub(super) fn why_ended(&self) -> Option<&'static str> {
-        self.cut.load(Ordering::SeqCst).then_some(
-            "a write was cut short by its timeout, which ended the connection: the peer may have a part of it",
-        )
+    /// Why nothing can be read or written any more, if this end has given up.
+    pub(super) fn why_given_up(&self) -> Option<&'static str> {
+        self.given_up.get().copied()
     }
 
     /// Ends the connection for both sides, while others may be using it.

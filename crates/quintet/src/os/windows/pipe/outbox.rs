@@ -102,7 +102,7 @@ impl Outbox {
     /// kernel say that nothing is in front, the reader has.) A longer one may be first in the queue, and read by parts:
     /// nobody knows how many; so it is not begun before everything older has been read. A single byte has no parts.
     fn send(&mut self, link: &Link, data: &[u8], deadline: Deadline) -> Result<Sent> {
-        if let Some(why) = link.why_ended() {
+        if let Some(why) = link.why_given_up() {
             return Err(Error::new(ErrorKind::Disconnected, why));
         }
         if data.len() > link.quota().max(1) && !deadline.is_never() {
@@ -138,7 +138,7 @@ impl Outbox {
 
 /// Nobody knows how much of it has been sent.
 fn cut(link: &Link) -> Error {
-    link.cut();
+    link.give_up("a write was cut short by its timeout, which ended the connection");
     not_in_time(link).hint("the peer may have a part of it, so the connection has been ended")
 }
 

@@ -226,6 +226,30 @@ fn a_message_that_was_cut_short_ends_the_connection_for_both() {
 }
 
 #[test]
+fn a_message_beyond_the_limit_ends_the_connection_for_a_writer_that_waits() {
+    let t = start();
+    let name = name(&t, "limit");
+    let limited = ServerOptions {
+        max_message: 1000,
+        ..options(PipeMode::Message)
+    };
+    let listener = Listener::create(&name, &limited).unwrap();
+    let client = try_connect(&name).unwrap();
+    let server = listener.accept(LONG.into()).unwrap();
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| client.write(&vec![7; 10 * QUOTA], Deadline::NEVER));
+        for _ in 0..2 {
+            let read = server.read(&mut [0; 100], LONG.into());
+            assert_eq!(kind(read), Some(ErrorKind::TooLarge));
+        }
+        assert_eq!(kind(writing.join().unwrap()), Some(ErrorKind::Disconnected));
+    });
+    let error = server.write(b"x", LONG.into()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    assert!(error.to_string().contains("longer than the limit"), "{error}");
+}
+
+#[test]
 fn a_large_message_waits_for_what_is_in_front_of_it_and_can_give_up() {
     let t = start();
     both_ways(&t, PipeMode::Message, |ours, theirs| {
