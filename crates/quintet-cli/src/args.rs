@@ -2,10 +2,13 @@
 
 use crate::record::Format;
 use crate::text::Encoding;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Parser, Subcommand, ValueHint, value_parser};
 use quintet::pipe::{Access, Direction, PipeMode};
-use quintet::{Address, Scheme};
+use quintet::{Address, Scheme, named};
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 #[derive(Debug, Parser)]
@@ -18,9 +21,11 @@ Addresses:
   pipe://NAME    a named pipe: bytes or whole messages between a server and its clients
 
 Examples:
-  quintet recv pipe://TestPipe                                 receive in one terminal …
-  quintet send pipe://TestPipe hello                           … send from another
-  quintet ls                                                   what is there
+  # Receive in one terminal, send from another
+  quintet recv pipe://TestPipe
+  quintet send pipe://TestPipe hello
+  # See what is there
+  quintet ls
 
 Exit codes: 0 done; 1 failed; 2 usage; 124 the --timeout passed; 130 interrupted."
 )]
@@ -37,8 +42,6 @@ pub(crate) enum Verb {
     Stat(StatArgs),
     Rm(RmArgs),
     Demo(DemoArgs),
-    #[command(hide = true)]
-    DemoWorker(DemoWorkerArgs),
     /// Print a script that completes this command in a shell
     #[command(after_help = "\
 Examples:
@@ -62,27 +65,32 @@ pub(crate) struct EndpointArgs {
     pub(crate) connect: bool,
 
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Bytes or whole messages: byte or message [default: as the server; a server: byte]
-    #[arg(long, value_name = "MODE")]
+    /// Bytes or whole messages [default: as the server; a server: byte]
+    #[arg(long, value_name = "MODE", value_parser = words::<PipeMode>(["byte", "message"]))]
     pub(crate) mode: Option<PipeMode>,
 
-    /// Which way data goes, seen from this end: in, out or inout
-    #[arg(long, value_name = "DIRECTION", hide_short_help = true)]
+    /// Which way data goes, seen from this end [default: a client's as it needs it; a server's inout]
+    #[arg(
+        long,
+        value_name = "DIRECTION",
+        value_parser = words::<Direction>(["in", "out", "inout"]),
+        hide_short_help = true
+    )]
     pub(crate) direction: Option<Direction>,
 
-    /// How many clients at once a server has, 1 to 254 [default: any number]
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    /// How many clients at once a server has, 1 to 254 [default: 1; recv --follow: any number]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=254), hide_short_help = true)]
     pub(crate) max_instances: Option<u32>,
 
-    /// Whose processes may be at the other end: user or everyone [default: user]
-    #[arg(long, value_name = "WHO", hide_short_help = true)]
+    /// Whose processes may be at the other end [default: user]
+    #[arg(long, value_name = "WHO", value_parser = words::<Access>(["user", "everyone"]), hide_short_help = true)]
     pub(crate) access: Option<Access>,
 
-    /// The longest message in bytes [default: 1 GiB]
-    #[arg(long, value_name = "BYTES", hide_short_help = true)]
+    /// The longest message, or line, in bytes [default: 1 GiB]
+    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u64).range(1..), hide_short_help = true)]
     pub(crate) max_message: Option<u64>,
 
     /// Bytes for a server to buffer from clients (advice)
@@ -93,24 +101,35 @@ pub(crate) struct EndpointArgs {
     #[arg(long, value_name = "BYTES", hide_short_help = true)]
     pub(crate) out_buffer: Option<u32>,
 
-    /// How long a client waits for a server to have room, in seconds [default: as --timeout]
-    #[arg(long, value_name = "TIME", value_parser = parse_time, hide_short_help = true)]
+    /// How long a client waits for a server to have room [default: as --timeout]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_time,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
     pub(crate) connect_timeout: Option<Duration>,
 }
 
 /// Send bytes or messages
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Data is TEXT, or --file, or standard input. In message mode it is one message; with --lines each line is
-one. A client (the default) waits for a server to appear. `send` ends when everything is in the pipe,
-where the reader still finds it.
+Data is TEXT, or --file, or standard input. In message mode it is one message; with --lines each line is one. \
+A client (the default) waits for a server to appear. `send` ends when everything is in the pipe, where the \
+reader still finds it.
 
 Examples:
-  quintet send pipe://TestPipe hello                           to a server, as it reads
-  quintet send --listen --mode message pipe://TestPipe hello   be the server; one message
-  quintet send pipe://frames --file frame.raw                  a whole file
-  tail -f app.log | quintet send --lines pipe://log            each line as it comes
-  quintet send --encoding gb18030 pipe://TestPipe 成功         for a C# program on a Chinese Windows")]
+  # To a server, as it reads: bytes, or a message
+  quintet send pipe://TestPipe hello
+  # Be the server; one message to the first client
+  quintet send --listen --mode message pipe://TestPipe hello
+  # A whole file
+  quintet send pipe://frames --file frame.raw
+  # Each line as it comes
+  tail -f app.log | quintet send --lines pipe://log
+  # For a C# program on a Chinese Windows
+  quintet send --encoding gb18030 pipe://TestPipe 成功")]
 pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
@@ -119,42 +138,50 @@ pub(crate) struct SendArgs {
     #[arg(long)]
     pub(crate) lines: bool,
 
-    /// How often to send TEXT or the file; with --lines from standard input, how many lines at most
-    #[arg(long, value_name = "N")]
+    /// How many messages: TEXT or the file so many times; with --lines, so many lines of the file or standard input at
+    /// most
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
     /// As a server, go on with the next client when one has been served
     #[arg(long, conflicts_with = "connect")]
     pub(crate) follow: bool,
 
-    /// Take the data from a file
+    /// Take the data from a file; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub(crate) file: Option<PathBuf>,
 
-    /// Convert the text from UTF-8: utf-8, ansi, gb18030 or utf-16le [default: as it is]
-    #[arg(long, value_name = "ENCODING")]
+    /// Convert the text from UTF-8 [default: as it is]
+    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
     pub(crate) encoding: Option<Encoding>,
 
     /// Where to: pipe://NAME
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
     /// What to send
-    pub(crate) text: Option<String>,
+    #[arg(value_hint = ValueHint::Other, allow_negative_numbers = true)]
+    pub(crate) text: Option<OsString>,
 }
 
 /// Receive bytes or messages
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A server (the default) takes one client. In byte mode `recv` ends when the other side closes; in message
-mode after one message, or --count. With --follow it goes on, a server with further clients.
-Bytes come out raw, unless standard output is a terminal: then quoted.
+A server (the default) takes one client. In byte mode `recv` ends when the other side closes; in message mode \
+after one message, or --count. With --follow it goes on, a server with further clients. Bytes come out raw, \
+unless standard output is a terminal: then quoted.
 
 Examples:
-  quintet recv pipe://TestPipe                                 be the server; what one client writes
-  quintet recv --connect pipe://TestPipe                       one message from a server, or its bytes
-  quintet recv --follow --lines pipe://log                     lines of many clients as they come
-  quintet recv --mode message --follow --json pipe://TestPipe  time, sequence, length, sender and text
-  quintet recv --encoding ansi pipe://TestPipe                 from a C# program's Encoding.Default")]
+  # Be the server; what one client writes
+  quintet recv pipe://TestPipe
+  # One message from a server, or its bytes
+  quintet recv --connect pipe://TestPipe
+  # Lines of many clients as they come
+  quintet recv --follow --lines pipe://log
+  # Messages with their time, sequence, length and sender
+  quintet recv --mode message --follow --json pipe://TestPipe
+  # From a C# program's Encoding.Default
+  quintet recv --encoding ansi pipe://TestPipe")]
 pub(crate) struct RecvArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
@@ -164,18 +191,18 @@ pub(crate) struct RecvArgs {
     pub(crate) lines: bool,
 
     /// How many messages (or, with --lines, lines)
-    #[arg(long, value_name = "N", conflicts_with = "follow", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "follow", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
     /// Go on until interrupted; as a client, until the server closes
     #[arg(long)]
     pub(crate) follow: bool,
 
-    /// Write the data to a file
+    /// Write the data to a file; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
-    /// How to print a record [default: raw, on a terminal quoted]
+    /// How to print a record [default: raw; with --lines lines; on a terminal quoted]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
 
@@ -183,26 +210,27 @@ pub(crate) struct RecvArgs {
     #[arg(long, action = ArgAction::SetTrue, conflicts_with = "format")]
     pub(crate) json: bool,
 
-    /// The data is text in this encoding, to print as UTF-8: utf-8, ansi, gb18030 or utf-16le
-    #[arg(long, value_name = "ENCODING")]
+    /// The data is text in this encoding, to print as UTF-8
+    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
     pub(crate) encoding: Option<Encoding>,
 
     /// Where from: pipe://NAME
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
 /// List what is there
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-State: live, held by a Quintet process; foreign, by another program; stale, left by one that died (the next
+State: live, held by a Quintet process; foreign, by another program; stale, left by one that died (the next \
 server replaces it, `quintet rm` removes it).
 
 Examples:
   quintet ls
   quintet ls pipe --json")]
 pub(crate) struct LsArgs {
-    /// Only this kind: pipe
-    #[arg(value_name = "SCHEME")]
+    /// Only this kind
+    #[arg(value_name = "SCHEME", value_parser = words::<Scheme>(schemes()))]
     pub(crate) scheme: Option<Scheme>,
 
     /// A JSON array
@@ -219,6 +247,7 @@ pub(crate) struct StatArgs {
     pub(crate) json: bool,
 
     /// Which: pipe://NAME
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
@@ -231,6 +260,7 @@ Examples:
   quintet rm pipe://TestPipe")]
 pub(crate) struct RmArgs {
     /// Which: pipe://NAME
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
@@ -239,22 +269,33 @@ pub(crate) struct RmArgs {
 #[command(after_help = "Examples:\n  quintet demo\n  quintet demo --messages 100000")]
 pub(crate) struct DemoArgs {
     /// How many small messages to exchange
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
     pub(crate) messages: u64,
 }
 
-/// The other process of the demo
-#[derive(Debug, clap::Args)]
-pub(crate) struct DemoWorkerArgs {
-    pub(crate) address: Address,
+/// Parses one of the words of a library's type, in a way that completions and messages can name them all.
+fn words<T>(known: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = quintet::Error> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(known).try_map(|word| word.parse::<T>())
+}
+
+/// The schemes whose objects can be listed.
+fn schemes() -> impl Iterator<Item = &'static str> {
+    named::kinds().iter().map(|kind| kind.scheme().as_str())
 }
 
 /// Seconds, or a number with a unit.
 fn parse_time(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
+    match seconds {
+        Some(seconds) if seconds.is_sign_negative() => Err("a time cannot be negative".into()),
+        // What is too long for the clock is for ever.
+        Some(seconds) => Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        None => humantime::parse_duration(text)
+            .map_err(|_| "write seconds, such as 1.5, or with a unit: 500ms, 2m, 1h".into()),
     }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write seconds, or 500ms, 2m, 1h"))
 }
 
 #[cfg(test)]
@@ -275,6 +316,30 @@ mod tests {
         assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
         for bad in ["", "-1", "x", "5 parsecs", "inf", "nan"] {
             assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// The command in each example line of a help, without the programs around it.
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let own = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  "))
+            .filter_map(|line| Some(line[line.find("quintet ")?..].split('>').next()?.to_string()));
+        own.chain(command.get_subcommands().flat_map(examples)).collect()
+    }
+
+    #[test]
+    fn every_example_is_understood() {
+        let examples = examples(&Args::command());
+        assert!(examples.len() > 15, "{examples:?}");
+        for example in examples {
+            if let Err(error) = Args::try_parse_from(example.split_whitespace()) {
+                panic!("{example}: {error}");
+            }
         }
     }
 }

@@ -3,30 +3,55 @@
 use crate::args::EndpointArgs;
 use crate::failure::Failure;
 use crate::note;
-use quintet::pipe::{Direction, PipeClient, PipeServer, PipeStream};
-use quintet::{Address, Deadline, ErrorKind, Scheme, named};
+use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
+use quintet::{Address, Deadline, Error, ErrorKind, Scheme, named};
 use std::time::Duration;
 
 /// After this a person is told what is being waited for.
 const PATIENCE: Duration = Duration::from_millis(700);
 
+/// The least to wait: even `--timeout 0` ends by its deadline (exit code 124), not by a server's not being there.
+const INSTANT: Duration = Duration::from_millis(1);
+
+/// How often to look whether a descriptor is free again.
+const SHORTAGE: Duration = Duration::from_millis(50);
+
+/// The library's own default.
+const DEFAULT_MAX_MESSAGE: u64 = 1 << 30;
+
 /// One end, about to be connected.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    pub(crate) address: Address,
+    /// With all options that it has, by flag or not.
+    address: Address,
     pub(crate) deadline: Deadline,
     pub(crate) listens: bool,
+    /// The mode, where it is known before there is a connection.
+    pub(crate) mode: Option<PipeMode>,
+    /// No message is longer, and no line either.
+    pub(crate) max_message: u64,
+    connect_timeout: Option<Duration>,
+    direction: Direction,
 }
 
 impl Endpoint {
-    /// `listens`: what the verb does unless told.
-    pub(crate) fn new(address: &Address, args: &EndpointArgs, listens: bool) -> Result<Self, Failure> {
+    /// `direction`: which way the verb sends data. `many`: a server talks to several clients at once.
+    pub(crate) fn new(
+        address: &Address,
+        args: &EndpointArgs,
+        direction: Direction,
+        many: bool,
+    ) -> Result<Self, Failure> {
         if address.scheme() != Scheme::Pipe {
             // Says which schemes there are.
             named::kind(address.scheme())?;
         }
-        let seconds = |time: &Duration| time.as_secs_f64().to_string();
-        let options = [
+        // Finds what is wrong with the address as it was given; with the flags in it, it would not be recognised.
+        let _ = (PipeServer::at(address)?, PipeClient::at(address)?);
+        let listens = args.listen || (direction == Direction::In && !args.connect);
+        check_flags(args, listens)?;
+        let mut address = address.clone();
+        let flags = [
             ("mode", args.mode.map(|mode| mode.to_string())),
             ("direction", args.direction.map(|direction| direction.to_string())),
             ("max_instances", args.max_instances.map(|n| n.to_string())),
@@ -34,68 +59,99 @@ impl Endpoint {
             ("max_message", args.max_message.map(|bytes| bytes.to_string())),
             ("in_buffer", args.in_buffer.map(|bytes| bytes.to_string())),
             ("out_buffer", args.out_buffer.map(|bytes| bytes.to_string())),
-            ("connect_timeout", args.connect_timeout.as_ref().map(seconds)),
         ];
-        let mut address = address.clone();
-        for (key, value) in options {
+        for (key, value) in flags {
             if let Some(value) = value {
                 address = address.with_option(key, value);
             }
         }
+        if listens && !many && address.option("max_instances").is_none() {
+            // Who comes while another client is served has to wait, and does not take what it wrote for received.
+            address = address.with_option("max_instances", "1");
+        }
         Ok(Endpoint {
-            address,
             deadline: args.timeout.into(),
-            listens: args.listen || (listens && !args.connect),
+            listens,
+            mode: option(&address, "mode").or(listens.then_some(PipeMode::Byte)),
+            max_message: option(&address, "max_message").unwrap_or(DEFAULT_MAX_MESSAGE),
+            connect_timeout: args.connect_timeout.or_else(|| {
+                option(&address, "connect_timeout").and_then(|time| Duration::try_from_secs_f64(time).ok())
+            }),
+            direction: checked_direction(&address, direction)?,
+            address,
         })
     }
 
     /// Creates the server.
     pub(crate) fn serve(&self) -> Result<PipeServer, Failure> {
-        let server = PipeServer::at(&self.address)?.create()?;
+        let server = PipeServer::at(&self.address)?
+            .create()
+            .map_err(|error| self.taken(error))?;
         note::say(|| format!("listening at {} (Ctrl-C to stop)", server.address()));
         Ok(server)
     }
 
-    /// Takes the next client.
-    pub(crate) fn accept(&self, server: &PipeServer) -> Result<PipeStream, Failure> {
-        let stream = server.accept_timeout(self.deadline)?;
-        self.limit(&stream);
-        Ok(stream)
+    /// Says who has the name, if that is why there can be no server.
+    fn taken(&self, error: Error) -> Failure {
+        let holder = || {
+            let entry = named::kind(self.address.scheme()).ok()?;
+            let entry = entry.stat(self.address.name().ok()?).ok()?;
+            Some(entry.holders.first()?.to_string())
+        };
+        match (error.kind(), holder()) {
+            (ErrorKind::Busy, Some(holder)) => Failure::Failed(format!("{error}: {holder}")),
+            _ => error.into(),
+        }
     }
 
-    /// Connects to a server, with a direction unless the address has one.
-    pub(crate) fn connect(&self, direction: Direction) -> Result<PipeStream, Failure> {
-        let address = match self.address.option("direction") {
-            Some(_) => self.address.clone(),
-            None => self
-                .address
-                .clone()
-                .with_option("direction", direction.to_string()),
-        };
-        let client = PipeClient::at(&address)?;
-        if address.option("connect_timeout").is_some() {
-            let stream = client.connect()?;
-            self.limit(&stream);
-            return Ok(stream);
+    /// Takes the next client.
+    pub(crate) fn accept(&self, server: &PipeServer) -> Result<PipeStream, Failure> {
+        let mut told = false;
+        loop {
+            match server.accept_timeout(self.deadline) {
+                Ok(stream) => {
+                    self.limit(&stream);
+                    return Ok(stream);
+                }
+                // It comes back when another client leaves; this one stays queued.
+                Err(error) if error.kind() == ErrorKind::Full && !self.deadline.has_passed() => {
+                    if !told {
+                        note::complain(error);
+                        told = true;
+                    }
+                    std::thread::sleep(SHORTAGE);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        let first = self
-            .deadline
-            .remaining()
-            .map_or(PATIENCE, |left| left.min(PATIENCE));
+    }
+
+    /// Connects to a server.
+    pub(crate) fn connect(&self) -> Result<PipeStream, Failure> {
+        let client = PipeClient::at(&self.address)?.direction(self.direction);
+        let times = [self.connect_timeout, self.deadline.remaining()];
+        let time = times.into_iter().flatten().min().map(|time| time.max(INSTANT));
+        let first = time.map_or(PATIENCE, |time| time.min(PATIENCE));
         let stream = match client.clone().connect_timeout(first).connect() {
-            Err(error) if error.kind() == ErrorKind::TimedOut && !self.deadline.has_passed() => {
+            Err(error) if error.kind() == ErrorKind::TimedOut && time != Some(first) => {
                 note::say(|| {
-                    format!(
-                        "waiting for {} (Ctrl-C to stop)",
-                        address.clone().without_options()
-                    )
+                    let address = self.address.clone().without_options();
+                    format!("waiting for {address} (Ctrl-C to stop)")
                 });
-                client.connect_deadline(self.deadline).connect()?
+                match time {
+                    Some(time) => client.connect_timeout(time - first).connect()?,
+                    None => client.connect()?,
+                }
             }
             done => done?,
         };
         self.limit(&stream);
         Ok(stream)
+    }
+
+    /// How to read: a client may read a pipe of messages as bytes.
+    pub(crate) fn mode_of(&self, stream: &PipeStream) -> PipeMode {
+        self.mode.unwrap_or(stream.mode())
     }
 
     /// Lets no read or write go on beyond the command's deadline.
@@ -105,4 +161,41 @@ impl Endpoint {
             stream.set_write_timeout(self.deadline.remaining());
         }
     }
+}
+
+/// Refuses flags that would mean nothing at this end.
+fn check_flags(args: &EndpointArgs, listens: bool) -> Result<(), Failure> {
+    let (flags, end, other) = if listens {
+        (
+            vec![("--connect-timeout", args.connect_timeout.is_some())],
+            "a client",
+            "--connect",
+        )
+    } else {
+        let flags = vec![
+            ("--max-instances", args.max_instances.is_some()),
+            ("--in-buffer", args.in_buffer.is_some()),
+            ("--out-buffer", args.out_buffer.is_some()),
+        ];
+        (flags, "a server", "--listen")
+    };
+    match flags.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Failure::Usage(format!("{flag} is for {end}: add {other}"))),
+        None => Ok(()),
+    }
+}
+
+/// The direction to open, which the verb has to be able to use.
+fn checked_direction(address: &Address, verb: Direction) -> Result<Direction, Failure> {
+    match option(address, "direction") {
+        Some(direction) if direction != verb && direction != Direction::InOut => Err(Failure::Usage(
+            format!("with direction {direction} there is no way for the data: it can be {verb} or inout"),
+        )),
+        given => Ok(given.unwrap_or(verb)),
+    }
+}
+
+/// An option of an address that was checked.
+fn option<T: std::str::FromStr>(address: &Address, key: &str) -> Option<T> {
+    address.option(key)?.parse().ok()
 }

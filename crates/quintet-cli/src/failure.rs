@@ -1,8 +1,10 @@
 //! How the command ends when it fails. Exit codes as timeout(1): 1 failed, 2 usage, 124 deadline.
 
+use crate::note;
 use quintet::{Error, ErrorKind};
 use std::io;
-use std::process::ExitCode;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Ended by Ctrl-C: 128 + SIGINT, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -16,8 +18,10 @@ const DEADLINE: u8 = 124;
 pub(crate) enum Failure {
     /// The arguments do not fit together, or not the object.
     Usage(String),
-    /// What was tried failed.
+    /// What was tried failed; with another peer it may succeed.
     Failed(String),
+    /// What is received can be written nowhere.
+    NoOutput(String),
     /// The time was up.
     Deadline(String),
     /// Nobody reads our output any more: no reason to say anything.
@@ -25,28 +29,37 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Tells the person at the terminal, and the shell.
-    pub(crate) fn report(self) -> ExitCode {
+    /// Tells the person at the terminal; what to tell the shell.
+    pub(crate) fn report(self) -> u8 {
         let (text, code) = match self {
-            Failure::OutputClosed => return ExitCode::SUCCESS,
+            Failure::OutputClosed => return 0,
             Failure::Usage(text) => (text + "\n\nFor more information, try '--help'.", USAGE),
-            Failure::Failed(text) => (text, FAILED),
+            Failure::Failed(text) | Failure::NoOutput(text) => (text, FAILED),
             Failure::Deadline(text) => (text, DEADLINE),
         };
-        eprintln!("quintet: {text}");
-        ExitCode::from(code)
+        note::complain(text);
+        code
+    }
+
+    /// Ends the process from any of its threads.
+    pub(crate) fn exit(self) -> ! {
+        static FIRST: Mutex<()> = Mutex::new(());
+        // Never released: a second thread has nothing to add, and waits here for the end.
+        let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+        quintet::cleanup::release_names();
+        std::process::exit(self.report().into())
     }
 
     /// An error while writing the command's own output.
     pub(crate) fn output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::OutputClosed,
-            _ => Failure::Failed(format!("cannot write the output: {error}")),
+            _ => Failure::NoOutput(format!("cannot write the output: {error}")),
         }
     }
 
     /// An error with a file that the command line names.
-    pub(crate) fn file(path: &std::path::Path, error: io::Error) -> Self {
+    pub(crate) fn file(path: &Path, error: io::Error) -> Self {
         Failure::Failed(format!("{}: {error}", path.display()))
     }
 }
@@ -54,9 +67,28 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind() {
-            ErrorKind::TimedOut => Failure::Deadline(error.to_string()),
+            ErrorKind::TimedOut => Failure::Deadline(in_flags(&error)),
+            // Its options are those of an address, in which they are written like this.
             ErrorKind::InvalidAddress | ErrorKind::InvalidName => Failure::Usage(error.to_string()),
-            _ => Failure::Failed(error.to_string()),
+            ErrorKind::Unsupported => Failure::Usage(in_flags(&error)),
+            _ => Failure::Failed(in_flags(&error)),
         }
     }
+}
+
+/// The error's text. What the library calls an option is a flag here.
+fn in_flags(error: &Error) -> String {
+    const FLAGS: [(&str, &str); 5] = [
+        ("max_instances", "--max-instances"),
+        ("max_message", "--max-message"),
+        ("mode message", "--mode message"),
+        ("without a mode", "without --mode"),
+        ("access everyone", "--access everyone"),
+    ];
+    let text = error.to_string();
+    let (object, text) = text.split_at(error.object().map_or(0, str::len));
+    let text = FLAGS.iter().fold(text.to_string(), |text, (option, flag)| {
+        text.replace(option, flag)
+    });
+    format!("{object}{text}")
 }

@@ -2,11 +2,13 @@
 
 use crate::args::LsArgs;
 use crate::failure::Failure;
+use crate::note;
+use crate::record;
 use crate::stat;
 use quintet::named::{self, Entry};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::io::Write;
+use unicode_width::UnicodeWidthStr;
 
 const HEADINGS: [&str; 6] = ["ADDRESS", "STATE", "MODE", "CLIENTS", "AGE", "HOLDER"];
 
@@ -26,9 +28,10 @@ pub(crate) fn run(args: &LsArgs) -> Result<(), Failure> {
     } else {
         table(&entries)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::output)
+    if entries.is_empty() {
+        note::say(|| "there is nothing".into());
+    }
+    record::print(text.as_bytes())
 }
 
 /// Columns as wide as what is in them; nothing at all for nothing.
@@ -47,18 +50,13 @@ fn table(entries: &[Entry]) -> String {
             stat::holders(entry).unwrap_or_else(|| "-".into()),
         ]
     }));
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths: [usize; HEADINGS.len()] = std::array::from_fn(width);
     rows.iter().fold(String::new(), |mut text, row| {
         let cells: Vec<String> = row
             .iter()
             .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
+            .map(|(cell, width)| cell.clone() + &" ".repeat(width - cell.width()))
             .collect();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());

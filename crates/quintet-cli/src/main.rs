@@ -1,12 +1,14 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
-//! `args` is the command line; each verb has a file of its name; `record` and `text` are what data looks like on the way
-//! in and out.
+//! `args` is the command line; each verb has a file of its name; `input`, `lines`, `text` and `record` are what data goes
+//! through on the way in and out.
 
 mod args;
 mod demo;
 mod endpoint;
 mod failure;
+mod input;
+mod lines;
 mod ls;
 mod note;
 mod record;
@@ -28,7 +30,9 @@ fn main() -> ExitCode {
         quintet::cleanup::release_names();
         std::process::exit(failure::INTERRUPTED.into());
     }) {
-        eprintln!("quintet: cannot handle signals, so Ctrl-C may leave a name behind: {error}");
+        note::complain(format!(
+            "cannot handle signals, so Ctrl-C may leave a name behind: {error}"
+        ));
     }
     let done = match args.verb {
         Verb::Send(args) => send::run(&args),
@@ -37,11 +41,17 @@ fn main() -> ExitCode {
         Verb::Stat(args) => stat::run(&args),
         Verb::Rm(args) => rm::run(&args),
         Verb::Demo(args) => demo::run(&args),
-        Verb::DemoWorker(args) => demo::worker(&args),
-        Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "quintet", &mut std::io::stdout());
-            Ok(())
-        }
+        Verb::Completions { shell } => completions(shell),
     };
-    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.report()),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    // Into memory first: written straight to a closed pipe, it would panic.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "quintet", &mut script);
+    record::print(&script)
 }

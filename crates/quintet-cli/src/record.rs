@@ -5,7 +5,9 @@ use crate::text::{Encoding, TextDecoder};
 use quintet::PeerIdentity;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// How one record (a message, a line, or what one read gave) is printed.
@@ -19,7 +21,7 @@ pub(crate) enum Format {
     Quoted,
     /// Hexadecimal digits and a newline
     Hex,
-    /// A JSON object a line: time, sequence, length, sender, text or hex
+    /// A JSON object on a line: time, sequence, length, sender, and text, or hex where it is no text
     Json,
 }
 
@@ -58,51 +60,48 @@ impl Printer {
 
     /// Prints one record. `whole`: it is one by itself, so a character does not go on in the next.
     pub(crate) fn print(&mut self, source: &mut Source, bytes: &[u8], whole: bool) -> Result<(), Failure> {
-        self.sequence += 1;
-        // Hexadecimal shows what was sent, whatever it means.
-        let text = match &mut source.decoder {
-            Some(decoder) if self.format != Format::Hex => {
-                let text = decoder.decode(bytes, whole);
-                if whole {
-                    source.decoder = self.encoding.map(Encoding::decoder);
-                }
-                Some(text)
-            }
-            _ => None,
-        };
-        let shown = text.as_deref().map_or(bytes, str::as_bytes);
-        let line = match self.format {
-            Format::Raw => return self.write(shown, b""),
-            Format::Lines => return self.write(shown, b"\n"),
-            Format::Quoted => quote(shown),
-            Format::Hex => hex(bytes),
-            Format::Json => self.json(source, bytes, text).to_string(),
-        };
-        self.write(line.as_bytes(), b"\n")
+        let text = source
+            .decoder
+            .as_mut()
+            .map(|decoder| decoder.decode(bytes, whole));
+        if whole {
+            source.decoder = self.encoding.map(Encoding::decoder);
+        }
+        self.show(source, bytes, text)
     }
 
     /// Ends a source whose records were pieces: prints what it has sent of a last, incomplete character.
-    pub(crate) fn end(&mut self, source: &mut Source) -> Result<(), Failure> {
-        let rest = source
-            .decoder
-            .take()
-            .map(|mut decoder| decoder.decode(&[], true))
-            .unwrap_or_default();
-        match self.format {
-            _ if rest.is_empty() => Ok(()),
-            Format::Quoted => self.write(quote(rest.as_bytes()).as_bytes(), b"\n"),
-            Format::Hex | Format::Json => Ok(()),
-            Format::Raw | Format::Lines => self.write(rest.as_bytes(), b""),
+    pub(crate) fn end(&mut self, mut source: Source) -> Result<(), Failure> {
+        let text = source.decoder.take().map(|mut decoder| decoder.decode(&[], true));
+        // Its bytes were in records already.
+        if self.format != Format::Hex && text.as_ref().is_some_and(|text| !text.is_empty()) {
+            self.show(&source, &[], text)?;
         }
+        self.flush()
     }
 
-    fn write(&mut self, bytes: &[u8], end: &[u8]) -> Result<(), Failure> {
-        // Flushed each time: whoever reads along sees a record when it comes.
-        self.out
-            .write_all(bytes)
-            .and_then(|()| self.out.write_all(end))
-            .and_then(|()| self.out.flush())
-            .map_err(Failure::output)
+    /// Prints a record of which the text is known, or is what the bytes are.
+    fn show(&mut self, source: &Source, bytes: &[u8], text: Option<String>) -> Result<(), Failure> {
+        self.sequence += 1;
+        let shown = text.as_deref().map_or(bytes, str::as_bytes);
+        let line = match self.format {
+            Format::Raw => return self.write(shown),
+            Format::Lines => return self.write(shown).and_then(|()| self.write(b"\n")),
+            Format::Quoted => quote(shown),
+            // What was sent, whatever it means.
+            Format::Hex => hex(bytes),
+            Format::Json => self.json(source, bytes, text).to_string(),
+        };
+        self.write((line + "\n").as_bytes())
+    }
+
+    /// Hands on what was printed, so that whoever reads along sees it now.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::output)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(Failure::output)
     }
 
     fn json(&self, source: &Source, bytes: &[u8], text: Option<String>) -> Value {
@@ -130,9 +129,24 @@ impl std::fmt::Debug for Printer {
     }
 }
 
-/// Standard output without a buffer that waits for a newline: each record is written at once anyway.
-pub(crate) fn stdout() -> Box<dyn Write + Send> {
-    Box::new(io::BufWriter::with_capacity(64 * 1024, io::stdout()))
+/// Where records go: a file, or standard output.
+pub(crate) fn output(path: Option<&Path>) -> Result<Box<dyn Write + Send>, Failure> {
+    Ok(match path {
+        Some(path) => {
+            let file = File::create(path).map_err(|error| Failure::file(path, error))?;
+            Box::new(BufWriter::new(file))
+        }
+        // The standard library's own buffer would write each line by itself.
+        None => Box::new(BufWriter::with_capacity(64 * 1024, io::stdout())),
+    })
+}
+
+/// Prints what is no record to standard output.
+pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)
+        .and_then(|()| out.flush())
+        .map_err(Failure::output)
 }
 
 /// A process, in JSON.

@@ -5,5 +5,8 @@ use crate::failure::Failure;
 use quintet::named;
 
 pub(crate) fn run(args: &RmArgs) -> Result<(), Failure> {
-    Ok(named::kind(args.address.scheme())?.remove(args.address.name()?)?)
+    let kind = named::kind(args.address.scheme())?;
+    let removed = kind.remove(args.address.name()?);
+    // That there is nothing to remove, as always on Windows, is not a matter of how the command was used.
+    removed.map_err(|error| Failure::Failed(error.to_string()))
 }

@@ -3,53 +3,42 @@
 use crate::args::SendArgs;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::note;
+use crate::input::{Input, PIECE};
+use crate::lines;
+use crate::note::{self, Progress};
 use crate::text::Encoding;
 use quintet::pipe::{Direction, PipeMode, PipeStream};
-use std::fs::File;
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
-/// Bytes to take from a file or standard input at a time.
-const PIECE: usize = 256 * 1024;
-
 pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
-    let endpoint = Endpoint::new(&args.address, &args.endpoint, false)?;
-    if !endpoint.listens {
-        check_known_mode(args, endpoint.address.option("mode"))?;
-        if args.follow {
-            return Err(Failure::Usage("--follow is for a server: add --listen".into()));
-        }
-        // What cannot be sent should fail before a server is bothered.
-        let data = Data::open(args)?;
-        return send(args, data, &endpoint.connect(Direction::Out)?, &endpoint);
+    let endpoint = Endpoint::new(&args.address, &args.endpoint, Direction::Out, false)?;
+    if let Some(mode) = endpoint.mode {
+        check_mode(args, mode)?;
     }
-    check_known_mode(args, endpoint.address.option("mode").or(Some("byte")))?;
-    if args.follow && args.text.is_none() && args.file.is_none() {
+    let from_stdin = args.text.is_none() && args.file.as_ref().is_none_or(|path| path == "-");
+    if args.follow && !endpoint.listens {
+        return Err(Failure::Usage("--follow is for a server: add --listen".into()));
+    }
+    if args.follow && from_stdin {
         return Err(Failure::Usage(
             "--follow needs TEXT or --file: standard input can be sent only once".into(),
         ));
     }
-    let mut data = Data::open(args)?;
+    // What cannot be sent should fail before anybody else is bothered.
+    let mut data = Data::open(args, &endpoint)?;
+    if !endpoint.listens {
+        return send(args, data, &endpoint.connect()?, &endpoint);
+    }
     let server = endpoint.serve()?;
     loop {
-        let sent = send(args, data, &endpoint.accept(&server)?, &endpoint);
-        if !args.follow {
-            return sent;
+        match send(args, data, &endpoint.accept(&server)?, &endpoint) {
+            sent if !args.follow => return sent,
+            // One client's trouble is not the next one's.
+            Err(Failure::Failed(why)) => note::complain(why),
+            sent => sent?,
         }
-        if let Err(Failure::Failed(why)) = sent {
-            eprintln!("quintet: {why}");
-        } else {
-            sent?;
-        }
-        data = Data::open(args)?;
-    }
-}
-
-/// Refuses what makes no sense in the mode, when the mode is known before there is a connection.
-fn check_known_mode(args: &SendArgs, mode: Option<&str>) -> Result<(), Failure> {
-    match mode {
-        Some("byte") => check_mode(args, PipeMode::Byte),
-        _ => Ok(()),
+        data = Data::open(args, &endpoint)?;
     }
 }
 
@@ -64,110 +53,82 @@ fn check_mode(args: &SendArgs, mode: PipeMode) -> Result<(), Failure> {
 
 /// What to send.
 enum Data {
-    Text(String),
-    Stream {
-        from: Box<dyn Read>,
-        len: Option<u64>,
-        name: String,
-    },
+    Text(Vec<u8>),
+    Input(Input),
 }
 
 impl Data {
-    fn open(args: &SendArgs) -> Result<Self, Failure> {
-        if let Some(text) = &args.text {
-            return Ok(Data::Text(text.clone()));
-        }
-        let Some(path) = &args.file else {
-            return Ok(Data::Stream {
-                from: Box::new(std::io::stdin()),
-                len: None,
-                name: "standard input".into(),
-            });
+    fn open(args: &SendArgs, endpoint: &Endpoint) -> Result<Self, Failure> {
+        let Some(text) = &args.text else {
+            return Ok(Data::Input(Input::open(args.file.as_deref(), endpoint.deadline)?));
         };
-        let file = File::open(path).map_err(|error| Failure::file(path, error))?;
-        let len = file
-            .metadata()
-            .ok()
-            .filter(std::fs::Metadata::is_file)
-            .map(|meta| meta.len());
-        Ok(Data::Stream {
-            from: Box::new(file),
-            len,
-            name: path.display().to_string(),
-        })
+        // On Linux an argument is any bytes, and those are sent; on Windows this is its text in UTF-8.
+        let text = text.clone().into_encoded_bytes();
+        convert(args.encoding, &text)?;
+        Ok(Data::Text(text))
     }
 }
 
 fn send(args: &SendArgs, data: Data, stream: &PipeStream, endpoint: &Endpoint) -> Result<(), Failure> {
     let mode = stream.mode();
     check_mode(args, mode)?;
-    let mut out = Out {
+    let times = args.count.unwrap_or(1);
+    let out = Out {
         stream,
         endpoint,
         encoding: args.encoding,
-        newline: mode == PipeMode::Byte && args.lines,
+        newline: (mode == PipeMode::Byte && args.lines)
+            .then(|| lines::newline(args.encoding.map_or(1, Encoding::width))),
     };
     match data {
-        Data::Text(text) if args.lines => {
-            for _ in 0..args.count.unwrap_or(1) {
-                for line in text.lines() {
-                    out.text(line.as_bytes())?;
-                }
-            }
-            Ok(())
-        }
-        Data::Text(text) => (0..args.count.unwrap_or(1)).try_for_each(|_| out.text(text.as_bytes())),
-        Data::Stream { from, name, .. } if args.lines => send_lines(args, &mut out, from, &name),
-        Data::Stream { from, len, name } if mode == PipeMode::Message || args.encoding.is_some() => {
-            let whole = read_whole(from, len, &name)?;
-            let bar = note::bar(len);
-            (0..args.count.unwrap_or(1)).try_for_each(|_| out.text(&whole))?;
-            bar.finish_and_clear();
-            Ok(())
-        }
-        Data::Stream { mut from, len, name } => {
-            let bar = note::bar(len);
-            let mut piece = vec![0; PIECE];
-            loop {
-                let len = from.read(&mut piece).map_err(|error| unreadable(&name, error))?;
-                if len == 0 {
-                    bar.finish_and_clear();
-                    return Ok(());
-                }
-                out.bytes(&piece[..len])?;
-                bar.inc(len as u64);
-            }
+        Data::Text(text) if args.lines => (0..times).try_for_each(|_| {
+            let text = text.strip_suffix(b"\n").unwrap_or(&text);
+            text.split(|byte| *byte == b'\n')
+                .try_for_each(|line| out.record(line.strip_suffix(b"\r").unwrap_or(line)))
+        }),
+        Data::Text(text) => (0..times).try_for_each(|_| out.record(&text)),
+        Data::Input(input) if args.lines => out.lines(input, args.count.unwrap_or(u64::MAX)),
+        Data::Input(input) if mode == PipeMode::Byte => out.stream(input),
+        Data::Input(input) => {
+            let message = whole(input, endpoint.max_message)?;
+            (0..times).try_for_each(|_| out.record(&message))
         }
     }
 }
 
-fn unreadable(name: &str, error: std::io::Error) -> Failure {
-    Failure::Failed(format!("cannot read {name}: {error}"))
-}
-
-/// A message is sent as a whole, so it has to be read as one.
-fn read_whole(mut from: Box<dyn Read>, len: Option<u64>, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut whole = Vec::with_capacity(len.and_then(|len| usize::try_from(len).ok()).unwrap_or(0));
-    from.read_to_end(&mut whole)
-        .map_err(|error| unreadable(name, error))?;
+/// A message is sent as a whole, so it has to be read as one; not much more of it than is allowed.
+fn whole(mut input: Input, limit: u64) -> Result<Vec<u8>, Failure> {
+    let expected = input.len.unwrap_or(0).min(limit);
+    let mut whole = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    let read = (&mut input).take(limit.saturating_add(1)).read_to_end(&mut whole);
+    read.map_err(|error| input.failed(&error))?;
+    check_len(&whole, "message", limit)?;
     Ok(whole)
 }
 
-fn send_lines(args: &SendArgs, out: &mut Out<'_>, from: Box<dyn Read>, name: &str) -> Result<(), Failure> {
-    let mut lines = BufReader::new(from);
-    let mut line = Vec::new();
-    for _ in 0..args.count.unwrap_or(u64::MAX) {
-        line.clear();
-        let len = lines
-            .read_until(b'\n', &mut line)
-            .map_err(|error| unreadable(name, error))?;
-        if len == 0 {
-            break;
-        }
-        let end = line.strip_suffix(b"\n").unwrap_or(&line);
-        out.text(end.strip_suffix(b"\r").unwrap_or(end))?;
+fn check_len(record: &[u8], what: &str, limit: u64) -> Result<(), Failure> {
+    if record.len() as u64 > limit {
+        return Err(Failure::Failed(format!(
+            "this is a {what} of more than {limit} bytes; raise --max-message on both sides if that is meant"
+        )));
     }
     Ok(())
+}
+
+/// The text in the encoding that was asked for.
+fn convert(encoding: Option<Encoding>, text: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
+    match encoding {
+        Some(encoding) => encoding
+            .encoder()
+            .encode(text, true)
+            .map(Cow::Owned)
+            .map_err(cannot_convert),
+        None => Ok(Cow::Borrowed(text)),
+    }
+}
+
+fn cannot_convert(why: String) -> Failure {
+    Failure::Failed(format!("cannot convert the text: {why}"))
 }
 
 /// The connection, and what happens to data on its way into it.
@@ -175,31 +136,87 @@ struct Out<'a> {
     stream: &'a PipeStream,
     endpoint: &'a Endpoint,
     encoding: Option<Encoding>,
-    newline: bool,
+    /// What ends each record in a stream of bytes.
+    newline: Option<&'static [u8]>,
 }
 
 impl Out<'_> {
-    /// One message, or one line, or all there is; converted if that was asked for.
-    fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let mut text = text.to_vec();
-        if self.newline {
-            text.push(b'\n');
-        }
-        let Some(encoding) = self.encoding else {
-            return self.bytes(&text);
-        };
-        let text = std::str::from_utf8(&text).map_err(|error| {
-            Failure::Failed(format!(
-                "--encoding converts from UTF-8, which the data is not: {error}"
-            ))
-        })?;
-        let bytes = encoding
-            .encode(text)
-            .map_err(|why| Failure::Failed(format!("cannot convert the text: {why}")))?;
-        self.bytes(&bytes)
+    /// One message, or one line, or the only text there is.
+    fn record(&self, text: &[u8]) -> Result<(), Failure> {
+        self.bytes(&self.finished(text)?)
     }
 
-    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// A record as it goes into the pipe.
+    fn finished<'t>(&self, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Failure> {
+        let mut bytes = convert(self.encoding, text)?;
+        if let Some(newline) = self.newline {
+            bytes.to_mut().extend_from_slice(newline);
+        }
+        Ok(bytes)
+    }
+
+    /// Lines, each as it comes.
+    fn lines(&self, input: Input, most: u64) -> Result<(), Failure> {
+        let mut ready = Vec::new();
+        let done = self.take_lines(input, most, &mut ready);
+        // The lines before one that cannot be sent are sent.
+        if !ready.is_empty() {
+            self.bytes(&ready)?;
+        }
+        done
+    }
+
+    /// Sends lines, but keeps in `ready` what need not go yet: in a stream of bytes nobody can tell whether lines that came
+    /// together were written together.
+    fn take_lines(&self, input: Input, most: u64, ready: &mut Vec<u8>) -> Result<(), Failure> {
+        let mut input = BufReader::with_capacity(PIECE, input);
+        let mut line = Vec::new();
+        let limit = self.endpoint.max_message;
+        for _ in 0..most {
+            line.clear();
+            let mut limited = (&mut input).take(limit.saturating_add(1));
+            let read = limited.read_until(b'\n', &mut line);
+            if read.map_err(|error| input.get_ref().failed(&error))? == 0 {
+                break;
+            }
+            let end = line.strip_suffix(b"\n").unwrap_or(&line);
+            check_len(end, "line", limit)?;
+            let end = end.strip_suffix(b"\r").unwrap_or(end);
+            if self.newline.is_none() {
+                self.record(end)?;
+                continue;
+            }
+            ready.extend_from_slice(&self.finished(end)?);
+            if ready.len() >= PIECE || !input.buffer().contains(&b'\n') {
+                self.bytes(ready)?;
+                ready.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// All there is, in pieces that have no meaning.
+    fn stream(&self, mut input: Input) -> Result<(), Failure> {
+        let mut progress = Progress::new(input.len, input.len.is_some());
+        let mut encoder = self.encoding.map(Encoding::encoder);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let len = input.read(&mut piece).map_err(|error| input.failed(&error))?;
+            match &mut encoder {
+                Some(encoder) => {
+                    let converted = encoder.encode(&piece[..len], len == 0);
+                    self.bytes(&converted.map_err(cannot_convert)?)?;
+                }
+                None => self.bytes(&piece[..len])?,
+            }
+            if len == 0 {
+                return Ok(());
+            }
+            progress.add(len);
+        }
+    }
+
+    fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         self.endpoint.limit(self.stream);
         Ok(self.stream.write_all(bytes)?)
     }

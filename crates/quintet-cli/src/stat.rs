@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use crate::record;
 use quintet::named::{self, Entry};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 pub(crate) fn run(args: &StatArgs) -> Result<(), Failure> {
@@ -15,9 +14,7 @@ pub(crate) fn run(args: &StatArgs) -> Result<(), Failure> {
     } else {
         lines(&entry)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::output)
+    record::print(text.as_bytes())
 }
 
 /// One object in JSON.
@@ -35,9 +32,11 @@ pub(crate) fn object(entry: &Entry) -> Value {
         object["created"] = humantime::format_rfc3339_millis(created).to_string().into();
     }
     for (key, value) in &entry.details {
-        object[*key] = value
-            .parse::<u64>()
-            .map_or_else(|_| value.as_str().into(), Value::from);
+        object[*key] = match *key {
+            // What is not a number ("unlimited") is no limit, and null.
+            "clients" | "max_instances" => value.parse::<u64>().ok().into(),
+            _ => value.as_str().into(),
+        };
     }
     object
 }

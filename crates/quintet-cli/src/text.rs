@@ -1,30 +1,21 @@
 //! Text in other encodings: what .NET's `Encoding.Default`, `Unicode` and a Chinese Windows write.
 
 use encoding_rs::{Decoder, Encoding as Table};
-use std::str::FromStr;
+use std::borrow::Cow;
 
 /// An encoding of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Encoding {
+    #[value(name = "utf-8", alias = "utf8")]
     Utf8,
-    /// The system's ANSI code page.
+    /// What Windows calls ANSI: the code page of the system's language
     Ansi,
+    /// Chinese; GBK and GB2312 are parts of it
+    #[value(aliases = ["gbk", "gb2312"])]
     Gb18030,
+    /// What C# calls Unicode
+    #[value(name = "utf-16le", aliases = ["utf16le", "utf-16"])]
     Utf16Le,
-}
-
-impl FromStr for Encoding {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" => Ok(Encoding::Utf8),
-            "ansi" => Ok(Encoding::Ansi),
-            "gb18030" | "gbk" | "gb2312" => Ok(Encoding::Gb18030),
-            "utf-16le" | "utf16le" | "utf-16" => Ok(Encoding::Utf16Le),
-            _ => Err("there are utf-8, ansi, gb18030 and utf-16le".into()),
-        }
-    }
 }
 
 impl Encoding {
@@ -37,8 +28,13 @@ impl Encoding {
         }
     }
 
+    /// How many bytes the shortest character has.
+    pub(crate) fn width(self) -> usize {
+        if self == Encoding::Utf16Le { 2 } else { 1 }
+    }
+
     /// Converts from UTF-8; an error names a character that the encoding does not have.
-    pub(crate) fn encode(self, text: &str) -> Result<Vec<u8>, String> {
+    pub(crate) fn encode(self, text: &str) -> Result<Cow<'_, [u8]>, String> {
         if self == Encoding::Utf16Le {
             // encoding_rs, made for the web, does not write UTF-16.
             return Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
@@ -46,7 +42,7 @@ impl Encoding {
         let table = self.table();
         let (bytes, _, replaced) = table.encode(text);
         if !replaced {
-            return Ok(bytes.into_owned());
+            return Ok(bytes);
         }
         let missing = text.chars().find(|c| table.encode(c.encode_utf8(&mut [0; 4])).2);
         Err(format!(
@@ -56,9 +52,50 @@ impl Encoding {
         ))
     }
 
-    /// A converter to UTF-8 for bytes that come in pieces.
+    /// A converter from UTF-8 for text that comes in pieces.
+    pub(crate) fn encoder(self) -> TextEncoder {
+        TextEncoder {
+            encoding: self,
+            partial: Vec::new(),
+            done: 0,
+        }
+    }
+
+    /// A converter to UTF-8 for bytes that come in pieces. A byte order mark at the beginning, as .NET's `StreamWriter`
+    /// writes it, is no text.
     pub(crate) fn decoder(self) -> TextDecoder {
-        TextDecoder(self.table().new_decoder_without_bom_handling())
+        TextDecoder(self.table().new_decoder_with_bom_removal())
+    }
+}
+
+/// Converts from UTF-8; keeps what a piece has of a character whose rest is in the next.
+#[derive(Debug)]
+pub(crate) struct TextEncoder {
+    encoding: Encoding,
+    partial: Vec<u8>,
+    /// How many bytes were converted.
+    done: u64,
+}
+
+impl TextEncoder {
+    /// What the piece adds to the text. `last`: nothing follows. An error says what cannot be converted.
+    pub(crate) fn encode(&mut self, piece: &[u8], last: bool) -> Result<Vec<u8>, String> {
+        self.partial.extend_from_slice(piece);
+        let whole = match std::str::from_utf8(&self.partial) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() && !last => error.valid_up_to(),
+            Err(error) => {
+                return Err(format!(
+                    "--encoding converts from UTF-8, which the data is not at byte {}",
+                    self.done + error.valid_up_to() as u64
+                ));
+            }
+        };
+        let text = std::str::from_utf8(&self.partial[..whole]).map_err(|error| error.to_string())?;
+        let bytes = self.encoding.encode(text)?.into_owned();
+        self.partial.drain(..whole);
+        self.done += whole as u64;
+        Ok(bytes)
     }
 }
 
@@ -160,10 +197,10 @@ mod tests {
     #[test]
     fn the_bytes_are_those_that_windows_writes() {
         assert_eq!(
-            Encoding::Gb18030.encode("成功").unwrap(),
+            *Encoding::Gb18030.encode("成功").unwrap(),
             [0xb3, 0xc9, 0xb9, 0xa6]
         );
-        assert_eq!(Encoding::Utf16Le.encode("成a").unwrap(), [0x10, 0x62, 0x61, 0]);
+        assert_eq!(*Encoding::Utf16Le.encode("成a").unwrap(), [0x10, 0x62, 0x61, 0]);
         assert_eq!(code_page(1252).encode("é").0.as_ref(), [0xe9]);
     }
 
@@ -185,17 +222,47 @@ mod tests {
         assert_eq!(text, "a\u{fffd}b\u{fffd}");
     }
 
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        assert_eq!(Encoding::Utf16Le.decoder().decode(b"\xff\xfea\0", true), "a");
+        assert_eq!(Encoding::Utf8.decoder().decode(b"\xef\xbb\xbfa", true), "a");
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_found_by_its_place() {
+        let mut encoder = Encoding::Gb18030.encoder();
+        assert_eq!(encoder.encode(b"abc\xe6\x88", false).unwrap(), b"abc");
+        assert!(encoder.encode(b"x", false).unwrap_err().ends_with("at byte 3"));
+        let mut encoder = Encoding::Gb18030.encoder();
+        assert!(encoder.encode(b"\xe6", true).unwrap_err().ends_with("at byte 0"));
+    }
+
     proptest! {
         #[test]
-        fn a_character_split_across_reads_is_not_garbled(text in "\\PC{0,40}", cuts in proptest::collection::vec(0usize..200, 0..6)) {
-            for encoding in ALL {
-                let bytes = encoding.encode(&text).unwrap();
+        fn a_character_split_between_pieces_is_not_garbled(
+            text in "\\PC{0,40}",
+            cuts in proptest::collection::vec(0usize..200, 0..6),
+        ) {
+            let pieces = |bytes: &[u8]| {
                 let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
                 cuts.extend([0, bytes.len()]);
                 cuts.sort_unstable();
+                cuts.windows(2).map(|cut| bytes[cut[0]..cut[1]].to_vec()).collect::<Vec<_>>()
+            };
+            for encoding in ALL {
+                let mut encoder = encoding.encoder();
+                let mut encoded = Vec::new();
+                for piece in pieces(text.as_bytes()) {
+                    encoded.extend(encoder.encode(&piece, false).unwrap());
+                }
+                encoded.extend(encoder.encode(&[], true).unwrap());
+                prop_assert_eq!(&*encoding.encode(&text).unwrap(), &encoded);
+
                 let mut decoder = encoding.decoder();
-                let mut decoded: String =
-                    cuts.windows(2).map(|cut| decoder.decode(&bytes[cut[0]..cut[1]], false)).collect();
+                let mut decoded = String::new();
+                for piece in pieces(&encoded) {
+                    decoded += &decoder.decode(&piece, false);
+                }
                 decoded += &decoder.decode(&[], true);
                 prop_assert_eq!(&decoded, &text);
             }

@@ -3,7 +3,9 @@
 //! An object that is dropped removes its name. A process that is killed leaves it, and the next open reclaims it. In
 //! between are [`std::process::exit`] and a signal that the program handles: [`release_names`] is for these.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::Result;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Release = Box<dyn Fn() + Send>;
 
@@ -38,12 +40,26 @@ pub fn release_names() {
 pub(crate) struct Registration(u64);
 
 impl Registration {
-    pub(crate) fn new(release: impl Fn() + Send + 'static) -> Self {
-        use std::sync::atomic::{AtomicU64, Ordering};
+    /// Makes an object whose name `release` takes back. Both happen before [`release_names`] or after it, never half, so
+    /// that a signal in the middle leaves nothing either.
+    pub(crate) fn of<T: Send + Sync + 'static>(
+        make: impl FnOnce() -> Result<T>,
+        release: impl Fn(&T) + Send + 'static,
+    ) -> Result<(Arc<T>, Self)> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut held = held();
+        let object = Arc::new(make()?);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        held().push((id, Box::new(release)));
-        Registration(id)
+        let weak = Arc::downgrade(&object);
+        held.push((
+            id,
+            Box::new(move || {
+                if let Some(object) = weak.upgrade() {
+                    release(&object);
+                }
+            }),
+        ));
+        Ok((object, Registration(id)))
     }
 }
 

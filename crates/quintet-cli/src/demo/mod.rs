@@ -1,8 +1,7 @@
 //! `quintet demo`: what Quintet does, shown between two real processes, every message verified.
 //!
-//! The main process serves a named pipe in message mode and starts a worker, which is this program again. It sends
-//! small commands, each answered before the next, and then frames, whose checksums come back. Both sides make every
-//! message from its number, so that each can tell whether what came is what was sent.
+//! The main process serves a named pipe in message mode and starts a worker, which is this program again. It sends small
+//! commands and large frames, each answered before the next.
 
 mod payload;
 mod table;
@@ -10,131 +9,125 @@ mod worker;
 
 use crate::args::DemoArgs;
 use crate::failure::Failure;
-use payload::Kind;
+use crate::record;
 use quintet::pipe::{PipeMode, PipeServer, PipeStream};
-use std::process::{Child, Command, Stdio};
+use quintet::{ErrorKind, PeerIdentity};
 use std::time::{Duration, Instant};
-use table::Row;
+use table::{Row, count};
+use worker::Worker;
 
-pub(crate) use worker::run as worker;
+/// The worker connects within this, and gives each answer within it, or something is wrong.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The worker connects within this, or something is wrong.
-const START: Duration = Duration::from_secs(30);
+/// How often to look, while waiting for the worker to connect, whether it still can.
+const LOOK: Duration = Duration::from_millis(50);
 
-/// No answer takes longer, or something is wrong.
-const ANSWER: Duration = Duration::from_secs(30);
-
+const COMMAND: usize = 64;
 const FRAMES: u64 = 100;
+const FRAME: usize = 1 << 20;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let name = format!("quintet-demo-{}", std::process::id());
-    let server = PipeServer::builder(&name)?
+    if let Ok(address) = std::env::var(worker::ADDRESS) {
+        return worker::work(&address.parse()?);
+    }
+    let pid = std::process::id();
+    let server = PipeServer::builder(format!("quintet-demo-{pid}"))?
         .mode(PipeMode::Message)
         .max_instances(1)
         .create()?;
-    println!(
-        "main    pid {:>7}  serves {} in message mode",
-        std::process::id(),
+    say(&format!(
+        "main    (pid {pid}) serves {} in message mode\n",
         server.address()
-    );
-    let mut worker = Worker::start(&server)?;
-    let stream = worker.connected(&server)?;
-    println!(
-        "worker  pid {:>7}  has connected; the kernel says that it is {}",
-        worker.0.id(),
-        stream.peer()?
-    );
-    stream.set_read_timeout(Some(ANSWER));
-    stream.set_write_timeout(Some(ANSWER));
+    ))?;
+    let mut worker = Worker::start(server.address())?;
+    let (stream, peer) = accept(&server, &mut worker)?;
+    say(&format!(
+        "worker  (pid {}) has connected; the kernel says that it is {peer}\n",
+        worker.pid()
+    ))?;
 
-    println!(
-        "main    sends {} commands of 64 bytes, each answered before the next",
-        args.messages
-    );
-    let mut commands = Row::new("commands, 64 B", "answers, 64 B");
-    for number in 0..args.messages {
-        exchange(&stream, Kind::Command, number, 64, &mut commands)?;
-    }
-    println!("main    sends {FRAMES} frames of 1 B to 1 MiB, each answered with its checksum");
-    let mut frames = Row::new("frames, 1 B – 1 MiB", "checksums");
-    for number in 0..FRAMES {
-        exchange(
-            &stream,
-            Kind::Frame,
-            number,
-            payload::frame_len(number, FRAMES),
-            &mut frames,
-        )?;
-    }
+    let mut demo = Demo {
+        worker,
+        stream,
+        number: 0,
+    };
+    let commands = demo.exchange(args.messages, COMMAND, Row::new("pipe", "commands of 64 B"))?;
+    let frames = demo.exchange(FRAMES, FRAME, Row::new("pipe", "frames of 1 MiB"))?;
+
     // The end of the stream is what tells the worker to go.
-    drop(stream);
-    worker.finish()?;
-    println!("worker  has ended; every message was what it should be, on both sides\n");
-    print!("{}", table::draw(&mut [commands, frames]));
-    Ok(())
+    drop(demo.stream);
+    let status = demo.worker.wait()?;
+    if !status.success() {
+        return Err(Failure::Failed(format!("the worker has failed: {status}")));
+    }
+    let messages = commands.messages() + frames.messages();
+    say(&format!(
+        "all {} messages were what they should be\n\n",
+        count(messages)
+    ))?;
+    say(&table::draw(&mut [commands, frames]))
 }
 
-/// One message there, its answer back.
-fn exchange(stream: &PipeStream, kind: Kind, number: u64, len: usize, row: &mut Row) -> Result<(), Failure> {
-    let message = payload::make(kind, number, len);
+/// Prints at once, also into a pipe.
+fn say(text: &str) -> Result<(), Failure> {
+    record::print(text.as_bytes())
+}
+
+/// Takes the worker's connection, and nobody else's.
+fn accept(server: &PipeServer, worker: &mut Worker) -> Result<(PipeStream, PeerIdentity), Failure> {
     let start = Instant::now();
-    stream.write_message(&message)?;
-    let answer = stream.read_message()?;
-    row.note(
-        start.elapsed(),
-        message.len(),
-        answer.as_ref().map_or(0, Vec::len),
-    );
-    let expected = payload::answer(kind, number, &message);
-    if answer.as_ref() != Some(&expected) {
+    let stream = loop {
+        match server.accept_timeout(LOOK) {
+            Err(error) if error.kind() == ErrorKind::TimedOut && start.elapsed() < PATIENCE => {
+                if let Some(status) = worker.try_wait()? {
+                    return Err(Failure::Failed(format!(
+                        "the worker has ended without connecting: {status}"
+                    )));
+                }
+            }
+            accepted => break accepted?,
+        }
+    };
+    let peer = stream.peer()?;
+    if peer.pid() != worker.pid() {
         return Err(Failure::Failed(format!(
-            "the answer to message {number} is not what it should be"
+            "{peer} has connected, which is not the worker"
         )));
     }
-    Ok(())
+    stream.set_read_timeout(Some(PATIENCE));
+    stream.set_write_timeout(Some(PATIENCE));
+    Ok((stream, peer))
 }
 
-/// The worker process; killed if the demo ends early.
-struct Worker(Child);
-
-impl Worker {
-    fn start(server: &PipeServer) -> Result<Self, Failure> {
-        let program = std::env::current_exe().map_err(|error| {
-            Failure::Failed(format!("cannot find this program to start it again: {error}"))
-        })?;
-        Command::new(program)
-            .arg("demo-worker")
-            .arg(server.address().to_string())
-            .stdin(Stdio::null())
-            .spawn()
-            .map(Worker)
-            .map_err(|error| Failure::Failed(format!("cannot start the worker: {error}")))
-    }
-
-    fn connected(&mut self, server: &PipeServer) -> Result<PipeStream, Failure> {
-        let stream = server.accept_timeout(START)?;
-        let pid = stream.peer()?.pid();
-        if pid != self.0.id() {
-            return Err(Failure::Failed(format!(
-                "pid {pid} has connected, which is not the worker"
-            )));
-        }
-        Ok(stream)
-    }
-
-    fn finish(mut self) -> Result<(), Failure> {
-        match self.0.wait() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::Failed(format!("the worker has failed: {status}"))),
-            Err(error) => Err(Failure::Failed(format!("cannot wait for the worker: {error}"))),
-        }
-    }
+/// The main process's side, connected.
+struct Demo {
+    worker: Worker,
+    stream: PipeStream,
+    /// Of the next message.
+    number: u64,
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // After `finish` there is nothing left to kill, which is what the error says.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Demo {
+    /// Sends so many messages, each answered before the next, and notes how that went.
+    fn exchange(&mut self, messages: u64, len: usize, mut row: Row) -> Result<Row, Failure> {
+        say(&format!(
+            "main    sends {} {}, each answered before the next … ",
+            count(messages as usize),
+            row.what
+        ))?;
+        let start = Instant::now();
+        let mut answer = Vec::new();
+        for _ in 0..messages {
+            let message = payload::message(self.number, len);
+            let asked = self.worker.ask(&self.stream, &message, &mut answer);
+            let time = asked.inspect_err(|_| {
+                // The line is not finished. What the failure is, is said on standard error.
+                let _ = say("failed\n");
+            })?;
+            row.note(time, 2 * len);
+            self.number += 1;
+        }
+        say(&format!("done in {:.1} s\n", start.elapsed().as_secs_f64()))?;
+        Ok(row)
     }
 }

@@ -1,34 +1,18 @@
-//! The demo's messages: made from their numbers, so that both sides know what they should be.
+//! The demo's messages: made from their numbers, so that both sides can tell what they should be.
 //!
-//! A message is its kind (1 byte), its number (8 bytes), and bytes that follow from both. A frame's answer is its number
-//! and its checksum (FNV-1a); a command's is a message like it with another kind.
+//! A message is `m`, its number (8 bytes), and bytes that follow from the number. Its answer is the same with `w`: the
+//! worker has had it in its hands.
 
-/// What a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Command,
-    Frame,
-    Answer,
-}
-
+const MESSAGE: u8 = b'm';
+const ANSWER: u8 = b'w';
 const HEAD: usize = 9;
 
-impl Kind {
-    fn byte(self) -> u8 {
-        match self {
-            Kind::Command => b'c',
-            Kind::Frame => b'f',
-            Kind::Answer => b'a',
-        }
-    }
-}
-
-/// The message of this kind and number. Frames may be shorter than the head, which is then cut.
-pub(super) fn make(kind: Kind, number: u64, len: usize) -> Vec<u8> {
-    let mut message = Vec::with_capacity(len.max(HEAD) + 8);
-    message.push(kind.byte());
+/// The message of this number, `len` bytes long.
+pub(super) fn message(number: u64, len: usize) -> Vec<u8> {
+    let mut message = Vec::with_capacity(len + 8);
+    message.push(MESSAGE);
     message.extend_from_slice(&number.to_le_bytes());
-    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(kind.byte()) | 1;
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     while message.len() < len {
         state ^= state << 13;
         state ^= state >> 7;
@@ -39,28 +23,19 @@ pub(super) fn make(kind: Kind, number: u64, len: usize) -> Vec<u8> {
     message
 }
 
-/// How long the `number`th of `count` frames is: from 1 byte to 1 MiB.
-pub(super) fn frame_len(number: u64, count: u64) -> usize {
-    let last = (count - 1).max(1);
-    1 + ((1 << 20) - 1) * number as usize / last as usize
+/// Whether this is the message of that number. Looks at its head: what the rest should be, its sender will check.
+pub(super) fn is_message(bytes: &[u8], number: u64) -> bool {
+    bytes.len() >= HEAD && bytes[0] == MESSAGE && bytes[1..HEAD] == number.to_le_bytes()
 }
 
-/// What the worker answers.
-pub(super) fn answer(kind: Kind, number: u64, message: &[u8]) -> Vec<u8> {
-    match kind {
-        Kind::Frame => {
-            let mut answer = number.to_le_bytes().to_vec();
-            answer.extend_from_slice(&checksum(message).to_le_bytes());
-            answer
-        }
-        Kind::Command | Kind::Answer => make(Kind::Answer, number, message.len()),
-    }
+/// Makes a message its answer.
+pub(super) fn into_answer(message: &mut [u8]) {
+    message[0] = ANSWER;
 }
 
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+/// Whether this is the answer to that message, every byte of it.
+pub(super) fn is_answer(bytes: &[u8], message: &[u8]) -> bool {
+    bytes.len() == message.len() && bytes[0] == ANSWER && bytes[1..] == message[1..]
 }
 
 #[cfg(test)]
@@ -68,16 +43,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_differ_by_kind_and_number_and_have_their_length() {
-        assert_ne!(make(Kind::Command, 1, 64), make(Kind::Command, 2, 64));
-        assert_ne!(make(Kind::Command, 1, 64), make(Kind::Answer, 1, 64));
-        for len in [1, 8, 9, 10, 64, 1000] {
-            assert_eq!(make(Kind::Frame, 3, len).len(), len);
+    fn messages_differ_by_number_and_have_their_length() {
+        assert_ne!(message(1, 64)[HEAD..], message(2, 64)[HEAD..]);
+        for len in [9, 10, 64, 1000] {
+            assert_eq!(message(3, len).len(), len);
+            assert!(is_message(&message(3, len), 3));
         }
     }
 
     #[test]
-    fn frames_go_from_1_byte_to_1_mib() {
-        assert_eq!((frame_len(0, 100), frame_len(99, 100)), (1, 1 << 20));
+    fn an_answer_is_that_of_its_message_alone() {
+        let sent = message(7, 100);
+        let mut answer = sent.clone();
+        assert!(!is_answer(&answer, &sent));
+        into_answer(&mut answer);
+        assert!(is_answer(&answer, &sent));
+        assert!(!is_message(&answer, 7));
+        assert!(!is_answer(&answer, &message(8, 100)));
+        assert!(!is_answer(&answer[..99], &sent));
+        answer[99] ^= 1;
+        assert!(!is_answer(&answer, &sent));
     }
 }

@@ -3,74 +3,86 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// One kind of exchange: how many, how much, how fast.
+/// One kind of round trip: how many, how much, how fast.
 #[derive(Debug)]
 pub(super) struct Row {
-    there: &'static str,
-    back: &'static str,
+    mechanism: &'static str,
+    pub(super) what: &'static str,
     times: Vec<Duration>,
-    bytes_there: usize,
-    bytes_back: usize,
+    bytes: usize,
 }
 
 impl Row {
-    pub(super) fn new(there: &'static str, back: &'static str) -> Self {
+    pub(super) fn new(mechanism: &'static str, what: &'static str) -> Self {
         Row {
-            there,
-            back,
+            mechanism,
+            what,
             times: Vec::new(),
-            bytes_there: 0,
-            bytes_back: 0,
+            bytes: 0,
         }
     }
 
-    pub(super) fn note(&mut self, time: Duration, there: usize, back: usize) {
+    /// A round trip: what it took, and the bytes of both ways.
+    pub(super) fn note(&mut self, time: Duration, bytes: usize) {
         self.times.push(time);
-        self.bytes_there += there;
-        self.bytes_back += back;
+        self.bytes += bytes;
     }
 
-    /// The time that a share of the exchanges did not exceed.
-    fn percentile(&mut self, share: f64) -> Duration {
+    /// Messages there and back.
+    pub(super) fn messages(&self) -> usize {
+        2 * self.times.len()
+    }
+
+    /// The time that so many thousandths of the round trips did not exceed.
+    fn permille(&mut self, share: usize) -> Duration {
         self.times.sort_unstable();
-        let last = self.times.len().saturating_sub(1);
-        self.times
-            .get((last as f64 * share).ceil() as usize)
-            .copied()
-            .unwrap_or_default()
+        let rank = (self.times.len() * share).div_ceil(1000).max(1);
+        self.times.get(rank - 1).copied().unwrap_or_default()
     }
 }
 
 /// Draws the table.
 pub(super) fn draw(rows: &mut [Row]) -> String {
     let mut text = format!(
-        "{:<8}{:<22}{:<18}{:>9}  {:>10}  {:>10}  {:>13}  {:>13}\n",
-        "", "main → worker", "worker → main", "messages", "there", "back", "round trip", "99.9 %"
+        "{:<8}{:<20}{:>10}{:>12}{:>13}{:>12}\n",
+        "", "", "messages", "bytes", "median", "99.9 %"
     );
     for row in rows {
-        let (median, tail) = (row.percentile(0.5), row.percentile(0.999));
+        let (median, tail) = (row.permille(500), row.permille(999));
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{:<8}{:<22}{:<18}{:>9}  {:>10}  {:>10}  {:>13}  {:>13}",
-            "pipe",
-            row.there,
-            row.back,
-            2 * row.times.len(),
-            bytes(row.bytes_there),
-            bytes(row.bytes_back),
+            "{:<8}{:<20}{:>10}{:>12}{:>13}{:>12}",
+            row.mechanism,
+            row.what,
+            count(row.messages()),
+            bytes(row.bytes),
             micros(median),
             micros(tail),
         );
+    }
+    text + "median and 99.9th percentile of a round trip: a message there and its answer back\n"
+}
+
+/// A number with its thousands set apart.
+pub(super) fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
     }
     text
 }
 
 fn bytes(bytes: usize) -> String {
     match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 
@@ -83,13 +95,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_of_the_sorted_times() {
+    fn percentiles_are_those_of_the_nearest_rank() {
         let mut row = Row::new("", "");
         for micros in (1..=1000).rev() {
-            row.note(Duration::from_micros(micros), 1, 1);
+            row.note(Duration::from_micros(micros), 1);
         }
-        assert_eq!(row.percentile(0.0), Duration::from_micros(1));
-        assert_eq!(row.percentile(0.999), Duration::from_micros(1000));
-        assert_eq!(Row::new("", "").percentile(0.5), Duration::ZERO);
+        assert_eq!(row.permille(500), Duration::from_micros(500));
+        assert_eq!(row.permille(999), Duration::from_micros(999));
+        assert_eq!(row.permille(0), Duration::from_micros(1));
+        assert_eq!(row.permille(1000), Duration::from_micros(1000));
+        assert_eq!(Row::new("", "").permille(500), Duration::ZERO);
+    }
+
+    #[test]
+    fn columns_are_aligned_and_narrow() {
+        let mut small = Row::new("pipe", "commands of 64 B");
+        small.note(Duration::from_nanos(4_321), 128);
+        let mut large = Row::new("pipe", "frames of 1 MiB");
+        for _ in 0..1_000_000 {
+            large.note(Duration::from_secs(1), 2 << 20);
+        }
+        let text = draw(&mut [small, large]);
+        let widths: Vec<usize> = text.lines().take(3).map(|line| line.chars().count()).collect();
+        assert_eq!(widths, [widths[0]; 3], "{text}");
+        assert!(widths[0] <= 80, "{text}");
+        assert!(
+            text.contains("2,000,000") && text.contains("4.3 µs") && text.contains("1000000.0 µs"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_000), "1,000");
+        assert_eq!(count(1_234_567), "1,234,567");
     }
 }

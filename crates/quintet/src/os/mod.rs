@@ -19,7 +19,7 @@ pub(crate) use linux::{anonymous, fifo, pipe, process};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{pipe, process};
+pub(crate) use windows::{anonymous, pipe, process};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

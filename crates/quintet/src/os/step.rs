@@ -84,23 +84,27 @@ pub mod hooks {
 
     use std::cell::Cell;
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     enum Act {
+        #[default]
         Nothing,
         Die,
         Fail(i32),
     }
 
+    #[derive(Clone, Copy, Default)]
+    struct Plan {
+        act: Act,
+        at: u64,
+        passed: u64,
+    }
+
     thread_local! {
-        static ACT: Cell<Act> = const { Cell::new(Act::Nothing) };
-        static AT: Cell<u64> = const { Cell::new(0) };
-        static PASSED: Cell<u64> = const { Cell::new(0) };
+        static PLAN: Cell<Plan> = Cell::default();
     }
 
     fn arm(act: Act, at: u64) {
-        ACT.set(act);
-        AT.set(at);
-        PASSED.set(0);
+        PLAN.set(Plan { act, at, passed: 0 });
     }
 
     /// Lets the process end, as by SIGKILL, before this thread's system call number `at` from now, counted from 0.
@@ -115,21 +119,27 @@ pub mod hooks {
 
     /// Lets everything pass again: how many system calls there were since it was armed.
     pub fn disarm() -> u64 {
-        ACT.set(Act::Nothing);
-        PASSED.get()
+        PLAN.replace(Plan::default()).passed
     }
 
     /// A call found nothing yet, so it will be made again, nobody knows how often: all of them count as one.
     pub(super) fn look_again() {
-        PASSED.set(PASSED.get().saturating_sub(1));
+        let plan = PLAN.get();
+        PLAN.set(Plan {
+            passed: plan.passed.saturating_sub(1),
+            ..plan
+        });
     }
 
     pub(super) fn pass() -> Option<i32> {
-        let number = PASSED.get();
-        PASSED.set(number + 1);
-        match ACT.get() {
-            Act::Die if number == AT.get() => crate::os::process::die(),
-            Act::Fail(errno) if number == AT.get() => Some(errno),
+        let plan = PLAN.get();
+        PLAN.set(Plan {
+            passed: plan.passed + 1,
+            ..plan
+        });
+        match plan.act {
+            Act::Die if plan.passed == plan.at => crate::os::process::die(),
+            Act::Fail(errno) if plan.passed == plan.at => Some(errno),
             _ => None,
         }
     }

@@ -19,7 +19,6 @@
 //! - **A peer is not who it should be**: a server of another user is refused after connecting and before anything is
 //!   sent, and no other user's client is let in, unless `access` says [`Access::Everyone`].
 
-#[cfg(target_os = "linux")]
 mod anonymous;
 mod client;
 #[cfg(target_os = "linux")]
@@ -31,7 +30,6 @@ mod stream;
 mod timeout;
 
 pub use crate::os::pipe_types::{Access, Direction, PipeMode};
-#[cfg(target_os = "linux")]
 pub use anonymous::{ChildEnd, PipeReader, PipeWriter, from_child, spawn, to_child};
 pub use client::{PipeClient, PipeClientBuilder};
 pub use halves::{ReadHalf, WriteHalf};

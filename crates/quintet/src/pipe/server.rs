@@ -214,15 +214,11 @@ impl PipeServerBuilder {
             self.options.max_instances = Some(max);
         }
         checked_max_message(self.options.max_message).map_err(about)?;
-        let listener = Arc::new(Listener::create(&self.name, &self.options).map_err(about)?);
-        let registration = Registration::new({
-            let listener = Arc::downgrade(&listener);
-            move || {
-                if let Some(listener) = listener.upgrade() {
-                    listener.release_name();
-                }
-            }
-        });
+        let (listener, registration) = Registration::of(
+            || Listener::create(&self.name, &self.options),
+            Listener::release_name,
+        )
+        .map_err(about)?;
         Ok(PipeServer {
             address,
             listener,

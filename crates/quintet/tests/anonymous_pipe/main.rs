@@ -226,19 +226,13 @@ fn what_is_no_such_end_is_refused() {
     let _t = start();
     let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
     let (writer, theirs) = pipe::to_child().unwrap();
-    let mut numbers = vec![
-        "".to_string(),
-        "x".into(),
-        "-1".into(),
-        "99999999999".into(),
-        "1000000".into(),
-    ];
+    let numbers = ["", "x", "-1", "99999999999", "1000000"].map(String::from);
     #[cfg(target_os = "linux")]
-    {
-        use std::os::fd::AsRawFd;
-        numbers.push(file.as_raw_fd().to_string());
-        numbers.push(std::os::fd::AsFd::as_fd(&writer).as_raw_fd().to_string());
-    }
+    let numbers = {
+        use std::os::fd::{AsFd, AsRawFd};
+        let others = [file.as_raw_fd(), writer.as_fd().as_raw_fd()].map(|fd| fd.to_string());
+        numbers.into_iter().chain(others)
+    };
     for number in numbers {
         // SAFETY: it is refused, so nothing is taken from whoever owns it.
         let error = unsafe { PipeReader::inherited(&number) }.unwrap_err();

@@ -11,6 +11,8 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 mod security;
 
+pub(crate) use pipe::anonymous;
+
 /// A text as the system takes it: UTF-16 with a NUL at the end. Names contain no NUL of their own.
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()

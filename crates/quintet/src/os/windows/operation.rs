@@ -216,12 +216,13 @@ impl Operation {
                     timed_out: false,
                 };
             }
-            // It was never begun, and the OVERLAPPED says nothing.
+            // It was never begun, and the OVERLAPPED says nothing; or the handle is one that blocks, and the call was
+            // cancelled from outside when its time was up.
             _ => {
                 return Outcome {
                     bytes: 0,
                     code,
-                    timed_out: false,
+                    timed_out: code == ERROR_OPERATION_ABORTED && deadline.has_passed(),
                 };
             }
         }

@@ -20,7 +20,7 @@ pub(super) enum End {
 pub(super) struct Peer {
     /// 0 when the system does not tell.
     pub(super) pid: u32,
-    process: Option<OwnedHandle>,
+    pub(super) process: Option<OwnedHandle>,
 }
 
 impl Peer {

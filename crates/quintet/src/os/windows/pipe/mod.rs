@@ -6,6 +6,7 @@
 //!
 //! A connection is its `link.rs`, with an inbox for those who read and an outbox for those who write.
 
+pub(crate) mod anonymous;
 mod connect;
 mod connection;
 mod inbox;

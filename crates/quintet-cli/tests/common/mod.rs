@@ -1,0 +1,132 @@
+//! What the tests of the command share.
+#![allow(dead_code, reason = "each test file needs its own part")]
+
+use quintet_testkit::{Process, Test};
+use std::io::Write;
+use std::process::{Command, Output};
+
+/// The command, to be run with these arguments.
+pub(crate) fn quintet(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quintet"));
+    command.args(args);
+    command
+}
+
+/// A pipe that nobody else uses.
+pub(crate) fn pipe(t: &Test) -> String {
+    format!("pipe://{}", t.name("pipe"))
+}
+
+/// Runs the command to its end.
+#[track_caller]
+pub(crate) fn run(t: &Test, args: &[&str]) -> Output {
+    t.run(&mut quintet(args))
+}
+
+/// Runs the command to its end with something on its standard input.
+#[track_caller]
+pub(crate) fn run_with_input(t: &Test, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+    t.run_with_input(&mut quintet(args), input.as_ref())
+}
+
+/// Starts the command, its standard input left open.
+#[track_caller]
+pub(crate) fn start(t: &Test, args: &[&str]) -> Process {
+    t.start_command(&mut quintet(args))
+}
+
+/// Starts `send --lines`; what is written to the result is its input.
+pub(crate) fn start_sender(t: &Test, args: &[&str]) -> Sender {
+    let mut process = start(t, &[&["send", "--lines"], args].concat());
+    let stdin = process.take_stdin();
+    Sender { process, stdin }
+}
+
+/// A client that sends what it is told, when it is told.
+pub(crate) struct Sender {
+    pub(crate) process: Process,
+    stdin: Option<std::process::ChildStdin>,
+}
+
+impl Sender {
+    #[track_caller]
+    pub(crate) fn line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("its input is open");
+        writeln!(stdin, "{line}").expect("it reads");
+    }
+
+    /// Ends its input, and waits until it has sent everything.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        self.stdin = None;
+        self.process.wait_output().succeeded();
+    }
+}
+
+/// Ends a server as its user would, so that nothing is left of it.
+#[track_caller]
+pub(crate) fn interrupt(process: Process) -> Output {
+    #[cfg(target_os = "linux")]
+    {
+        process.signal(SIGINT);
+        let output = process.wait_output();
+        output.failed(130);
+        output
+    }
+    // On Windows the kernel takes back what it held.
+    #[cfg(not(target_os = "linux"))]
+    {
+        let mut process = process;
+        process.kill();
+        process.wait_output()
+    }
+}
+
+pub(crate) const SIGHUP: i32 = 1;
+pub(crate) const SIGINT: i32 = 2;
+pub(crate) const SIGTERM: i32 = 15;
+
+/// What tests want to know of a run.
+pub(crate) trait Outcome {
+    fn errors(&self) -> String;
+    /// It ended with 0 and had nothing to complain about: what it wrote.
+    #[track_caller]
+    fn succeeded(self) -> String;
+    /// It ended with this code: what it said about it.
+    #[track_caller]
+    fn failed(&self, code: i32) -> String;
+}
+
+impl Outcome for Output {
+    fn errors(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    fn succeeded(self) -> String {
+        let errors = self.errors();
+        assert!(
+            self.status.success() && errors.is_empty(),
+            "{}: {errors}",
+            self.status
+        );
+        String::from_utf8(self.stdout).expect("text")
+    }
+
+    fn failed(&self, code: i32) -> String {
+        let errors = self.errors();
+        assert_eq!(self.status.code(), Some(code), "{}: {errors}", self.status);
+        assert!(
+            !errors.contains("panicked") && !errors.contains("backtrace"),
+            "{errors}"
+        );
+        errors
+    }
+}
+
+/// Whether every one of the words is in the text; if not, the text is the failure.
+#[track_caller]
+pub(crate) fn says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in: {text}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `quintet demo`.
+
+mod common;
+
+use common::*;
+use quintet_testkit::{Process, Test, start as start_test};
+use std::process::Command;
+
+/// The pid after this word.
+fn pid_of(who: &str, printed: &str) -> u32 {
+    let line = printed
+        .lines()
+        .find(|line| line.starts_with(who))
+        .expect("it says so");
+    let pid = line.split("(pid ").nth(1).and_then(|rest| rest.split(')').next());
+    pid.expect("a pid").parse().expect("a number")
+}
+
+#[test]
+fn it_shows_two_processes_and_a_table() {
+    let t = start_test();
+    let printed = run(&t, &["demo", "--messages", "1000"]).succeeded();
+    assert_ne!(pid_of("main ", &printed), pid_of("worker ", &printed));
+    says(
+        &printed,
+        &[
+            "1,000 commands of 64 B",
+            "all 2,200 messages were what they should be",
+            "messages",
+            "bytes",
+            "median",
+            "99.9 %",
+            "µs",
+        ],
+    );
+    for line in printed.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    // One row for each line of what was sent, under the headings.
+    let rows: Vec<&str> = printed.lines().filter(|line| line.starts_with("pipe ")).collect();
+    assert_eq!(rows.len(), 2, "{printed}");
+    let heading = printed.lines().find(|line| line.contains("median")).unwrap();
+    for row in rows {
+        assert_eq!(row.chars().count(), heading.chars().count(), "{printed}");
+    }
+    #[cfg(target_os = "linux")]
+    assert!(!pipe_of(pid_of("main ", &printed)).exists());
+}
+
+/// A demo in the middle of its exchange, too long to end by itself, and its worker's pid.
+fn start_demo(t: &Test) -> (Process, u32) {
+    let demo = start(t, &["demo", "--messages", "10000000"]);
+    demo.wait_for_stdout("each answered");
+    let worker = pid_of("worker ", &String::from_utf8(demo.stdout()).unwrap());
+    (demo, worker)
+}
+
+/// The command that ends any process at once.
+fn kill(pid: u32) -> Command {
+    let pid = pid.to_string();
+    if cfg!(windows) {
+        let mut command = Command::new("taskkill");
+        command.args(["/F", "/PID", &pid]);
+        command
+    } else {
+        let mut command = Command::new("kill");
+        command.args(["-9", &pid]);
+        command
+    }
+}
+
+#[test]
+fn a_worker_that_is_killed_is_a_failure_and_no_hang() {
+    let t = start_test();
+    let (demo, worker) = start_demo(&t);
+    assert!(t.run(&mut kill(worker)).status.success());
+    let output = demo.wait_output();
+    says(
+        &output.failed(1),
+        &[&format!(
+            "the worker (pid {worker}) has ended in the middle of the demo"
+        )],
+    );
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.ends_with("failed\n") && !printed.contains("median"),
+        "{printed}"
+    );
+    #[cfg(target_os = "linux")]
+    assert!(!pipe_of(pid_of("main ", &printed)).exists());
+}
+
+#[cfg(target_os = "linux")]
+fn pipe_of(main: u32) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("CoreFxPipe_quintet-demo-{main}"))
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    fn is_there(pid: u32) -> bool {
+        std::path::Path::new(&format!("/proc/{pid}/exe")).exists()
+    }
+
+    #[test]
+    fn a_main_process_that_is_killed_takes_its_worker_along() {
+        let t = start_test();
+        let (mut demo, worker) = start_demo(&t);
+        let main = demo.pid();
+        demo.kill();
+        quintet_testkit::eventually("the worker has ended", || !is_there(worker));
+        // What was killed left its name, which is not one of this test's.
+        run(&t, &["rm", &format!("pipe://quintet-demo-{main}")]).succeeded();
+        assert!(!pipe_of(main).exists());
+    }
+
+    #[test]
+    fn an_interrupt_leaves_nothing() {
+        let t = start_test();
+        let (demo, worker) = start_demo(&t);
+        let main = demo.pid();
+        interrupt(demo);
+        quintet_testkit::eventually("the worker has ended", || !is_there(worker));
+        assert!(!pipe_of(main).exists());
+    }
+}

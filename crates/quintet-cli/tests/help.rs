@@ -1,0 +1,214 @@
+//! What `--help` says is so.
+
+mod common;
+
+use common::*;
+use quintet_testkit::{Process, Test, start as start_test};
+use std::fs;
+
+const VERBS: [&str; 7] = ["send", "recv", "ls", "stat", "rm", "demo", "completions"];
+
+/// The lines of all examples.
+fn examples(t: &Test) -> Vec<String> {
+    let mut lines = Vec::new();
+    for verb in std::iter::once(None).chain(VERBS.map(Some)) {
+        let mut args: Vec<&str> = verb.into_iter().collect();
+        args.push("--help");
+        // Wide enough that no line is broken.
+        let help = t.run(quintet(&args).env("COLUMNS", "200")).succeeded();
+        let (_, examples) = help
+            .split_once("Examples:\n")
+            .unwrap_or_else(|| panic!("{verb:?} has no examples"));
+        lines.extend(
+            examples
+                .lines()
+                .take_while(|line| line.starts_with("  "))
+                .map(|line| line.trim().to_string())
+                .filter(|line| !line.starts_with('#')),
+        );
+    }
+    lines
+}
+
+/// One test's pipes, files and input, for the examples to be run in.
+struct Stage<'t> {
+    t: &'t Test,
+    /// What the examples' pipes are called here.
+    name: String,
+    input: &'static str,
+}
+
+impl Stage<'_> {
+    fn new(t: &Test) -> Stage<'_> {
+        Stage {
+            t,
+            name: t.name("pipe"),
+            input: "",
+        }
+    }
+
+    /// The command of an example (what is between the other programs), on this stage.
+    fn start(&self, example: &str) -> Process {
+        let command = example.split('|').next_back().unwrap().split('>').next().unwrap();
+        let words = command.split_whitespace().map(|word| {
+            let named = ["TestPipe", "frames", "log"]
+                .iter()
+                .find_map(|name| word.strip_suffix(name)?.strip_suffix("pipe://"));
+            match named {
+                Some(_) => format!("pipe://{}", self.name),
+                None => word.to_string(),
+            }
+        });
+        let words: Vec<String> = words.collect();
+        assert_eq!(words[0], "quintet", "{example}");
+        let args: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+        let mut command = quintet(&args);
+        // What Encoding.Default is on a Chinese Windows.
+        command.env("LC_ALL", "zh_CN.UTF-8");
+        let mut process = self.t.start_command(&mut command);
+        if let Some(mut stdin) = process.take_stdin() {
+            // Not all of them want it.
+            let _ = std::io::Write::write_all(&mut stdin, self.input.as_bytes());
+        }
+        process
+    }
+
+    #[track_caller]
+    fn run(&self, example: &str) -> String {
+        self.start(example).wait_output().succeeded()
+    }
+
+    /// Runs a server and then a client: what they print.
+    #[track_caller]
+    fn pair(&self, server: &str, client: &str) -> (String, String) {
+        let server = self.start(server);
+        let client = self.run(client);
+        (server.wait_output().succeeded(), client)
+    }
+
+    /// Runs a server that goes on, and a client: what the server prints.
+    #[track_caller]
+    fn follow(&self, server: &str, client: &str, printed: &str) {
+        let server = self.start(server);
+        self.run(client);
+        server.wait_for_stdout(printed);
+        interrupt(server);
+    }
+}
+
+const RECV: &str = "quintet recv pipe://TestPipe";
+const SEND: &str = "quintet send pipe://TestPipe hello";
+
+/// Runs one example as it is meant. A new one needs a way to be run here.
+fn perform(t: &Test, example: &str) {
+    let mut stage = Stage::new(t);
+    match example {
+        RECV | SEND => assert_eq!(stage.pair(RECV, SEND).0, "hello"),
+        "quintet send --listen --mode message pipe://TestPipe hello" => {
+            assert_eq!(
+                stage.pair(example, "quintet recv --connect pipe://TestPipe").1,
+                "hello"
+            );
+        }
+        "quintet recv --connect pipe://TestPipe" => {
+            assert_eq!(
+                stage
+                    .pair("quintet send --listen pipe://TestPipe hello", example)
+                    .1,
+                "hello"
+            );
+        }
+        "quintet send pipe://frames --file frame.raw" => {
+            let file = t.temp_dir().join("frame.raw");
+            fs::write(&file, "a frame").unwrap();
+            let here = example.replace("frame.raw", file.to_str().unwrap());
+            assert_eq!(stage.pair(RECV, &here).0, "a frame");
+        }
+        "tail -f app.log | quintet send --lines pipe://log" | "quintet recv --follow --lines pipe://log" => {
+            stage.input = "one\ntwo\n";
+            stage.follow(
+                "quintet recv --follow --lines pipe://log",
+                "quintet send --lines pipe://log",
+                "one\ntwo\n",
+            );
+        }
+        "quintet send --encoding gb18030 pipe://TestPipe 成功" => {
+            let (received, _) = stage.pair("quintet recv --encoding gb18030 pipe://TestPipe", example);
+            assert_eq!(received, "成功");
+        }
+        "quintet recv --encoding ansi pipe://TestPipe" => {
+            let (received, _) = stage.pair(example, "quintet send --encoding ansi pipe://TestPipe hello");
+            assert_eq!(received, "hello");
+        }
+        "quintet recv --mode message --follow --json pipe://TestPipe" => {
+            stage.follow(example, SEND, "\"text\":\"hello\"}");
+        }
+        "quintet ls" | "quintet ls pipe --json" => {
+            stage.run(example);
+        }
+        "quintet stat pipe://TestPipe" | "quintet stat --json pipe://TestPipe" => {
+            let server = quintet::pipe::PipeServer::create(&*stage.name).unwrap();
+            says(
+                &stage.run(example),
+                &["live", server.address().name().unwrap().as_str()],
+            );
+        }
+        "quintet rm pipe://TestPipe" => {
+            let output = stage.start(example).wait_output();
+            // There is nothing to remove here; tests/objects.rs has a case where there is.
+            output.failed(1);
+        }
+        // tests/demo.rs looks at what it prints. More messages are more of the same, in debug builds for a long time.
+        "quintet demo" => says(&stage.run("quintet demo --messages 10"), &["what they should be"]),
+        "quintet demo --messages 100000" => {}
+        "quintet completions bash > ~/.local/share/bash-completion/completions/quintet"
+        | "quintet completions powershell >> $PROFILE" => says(&stage.run(example), &["quintet", "send"]),
+        _ => panic!("no way to run this example is known here: {example}"),
+    }
+}
+
+#[test]
+fn every_example_runs() {
+    let t = start_test();
+    let examples = examples(&t);
+    assert!(examples.len() > 15, "{examples:?}");
+    for example in examples {
+        perform(&t, &example);
+    }
+}
+
+#[test]
+fn every_verb_has_help_and_nothing_else_is_needed_for_it() {
+    let t = start_test();
+    let overview = run(&t, &["--help"]).succeeded();
+    for verb in VERBS {
+        says(&overview, &[&format!("\n  {verb} ")]);
+        says(
+            &run(&t, &["help", verb]).succeeded(),
+            &["Usage: quintet", "Examples:"],
+        );
+        says(
+            &run(&t, &[verb, "-h"]).succeeded(),
+            &["Usage: quintet", "Examples:"],
+        );
+    }
+    assert_eq!(
+        run(&t, &["--version"]).succeeded().trim(),
+        format!("quintet {}", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn there_are_completions_for_each_shell() {
+    let t = start_test();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = run(&t, &["completions", shell]).succeeded();
+        says(&script, &["recv", "max-instances"]);
+        // The others are not given the values of options.
+        if matches!(shell, "bash" | "fish" | "zsh") {
+            says(&script, &["utf-16le", "everyone"]);
+        }
+        // What is not for people is not offered to them.
+        assert!(!script.contains("worker"), "{shell}");
+    }
+}
