@@ -261,7 +261,8 @@ impl PipeStream {
     /// read the beginning counts as read: the rest of it, up to 64 KiB, is in the peer's memory already.
     ///
     /// # Errors
-    /// [`ErrorKind::Disconnected`] if the peer closed without reading everything; [`ErrorKind::TimedOut`].
+    /// [`ErrorKind::Disconnected`] if the peer closed without reading everything (or, on Windows, closed before this call,
+    /// as the system does not tell then what it had read); [`ErrorKind::TimedOut`].
     ///
     /// ```
     /// # use quintet::pipe::{PipeClient, PipeServer};
@@ -289,7 +290,8 @@ impl PipeStream {
     /// dropped.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When the system refuses; [`ErrorKind::Unsupported`] on Windows for a client whose handle has been lent out
+    /// (`AsHandle`), since to disconnect it is to close it.
     pub fn disconnect(&self) -> Result<()> {
         self.connection.disconnect().map_err(|error| self.about(error))
     }
