@@ -19,11 +19,14 @@ use std::time::Duration;
     after_help = "\
 Addresses:
   pipe://NAME    a named pipe: bytes or whole messages between a server and its clients
+  fifo:///PATH   a FIFO file, on Linux: bytes in one direction, for programs that open files
 
 Examples:
   # Receive in one terminal, send from another
   quintet recv pipe://TestPipe
   quintet send pipe://TestPipe hello
+  # Receive what a script writes with: echo hello > /tmp/fifo
+  quintet recv fifo:///tmp/fifo
   # See what is there
   quintet ls
 
@@ -42,6 +45,9 @@ pub(crate) enum Verb {
     Stat(StatArgs),
     Rm(RmArgs),
     Demo(DemoArgs),
+    /// What the demo's worker does, with the handle of its orders.
+    #[command(skip)]
+    Work(String),
     /// Print a script that completes this command in a shell
     #[command(after_help = "\
 Examples:
@@ -117,7 +123,7 @@ pub(crate) struct EndpointArgs {
 #[command(after_help = "\
 Data is TEXT, or --file, or standard input. In message mode it is one message; with --lines each line is one. \
 A client (the default) waits for a server to appear. `send` ends when everything is in the pipe, where the \
-reader still finds it.
+reader still finds it. Into a FIFO file it goes when somebody reads it.
 
 Examples:
   # To a server, as it reads: bytes, or a message
@@ -129,7 +135,9 @@ Examples:
   # Each line as it comes
   tail -f app.log | quintet send --lines pipe://log
   # For a C# program on a Chinese Windows
-  quintet send --encoding gb18030 pipe://TestPipe 成功")]
+  quintet send --encoding gb18030 pipe://TestPipe 成功
+  # To a program that reads a FIFO file, such as: cat /tmp/fifo (on Linux)
+  quintet send fifo:///tmp/fifo hello")]
 pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
@@ -155,7 +163,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
     pub(crate) encoding: Option<Encoding>,
 
-    /// Where to: pipe://NAME
+    /// Where to: pipe://NAME or fifo:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -169,7 +177,8 @@ pub(crate) struct SendArgs {
 #[command(after_help = "\
 A server (the default) takes one client. In byte mode `recv` ends when the other side closes; in message mode \
 after one message, or --count. With --follow it goes on, a server with further clients. Bytes come out raw, \
-unless standard output is a terminal: then quoted.
+unless standard output is a terminal: then quoted. A FIFO file is created unless it is there; `recv` ends when all \
+writers have closed.
 
 Examples:
   # Be the server; what one client writes
@@ -181,7 +190,9 @@ Examples:
   # Messages with their time, sequence, length and sender
   quintet recv --mode message --follow --json pipe://TestPipe
   # From a C# program's Encoding.Default
-  quintet recv --encoding ansi pipe://TestPipe")]
+  quintet recv --encoding ansi pipe://TestPipe
+  # Lines that programs write into a FIFO file (on Linux)
+  quintet recv --follow --lines fifo:///tmp/fifo")]
 pub(crate) struct RecvArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
@@ -194,7 +205,7 @@ pub(crate) struct RecvArgs {
     #[arg(long, value_name = "N", conflicts_with = "follow", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
-    /// Go on until interrupted; as a client, until the server closes
+    /// Go on until interrupted, with further clients or writers; as a client, until the server closes
     #[arg(long)]
     pub(crate) follow: bool,
 
@@ -214,7 +225,7 @@ pub(crate) struct RecvArgs {
     #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
     pub(crate) encoding: Option<Encoding>,
 
-    /// Where from: pipe://NAME
+    /// Where from: pipe://NAME or fifo:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

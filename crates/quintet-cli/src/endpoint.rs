@@ -1,17 +1,20 @@
-//! Opens the end of the pipe that the arguments ask for.
+//! Opens the end of the pipe, or of the FIFO file, that the arguments ask for.
 
 use crate::args::EndpointArgs;
+use crate::connection::Incoming;
 use crate::failure::Failure;
+use crate::fifo::Fifo;
 use crate::note;
 use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
 use quintet::{Address, Deadline, Error, ErrorKind, Scheme, named};
+use std::fmt;
 use std::time::Duration;
 
 /// After this a person is told what is being waited for.
 const PATIENCE: Duration = Duration::from_millis(700);
 
 /// The least to wait: even `--timeout 0` ends by its deadline (exit code 124), not by a server's not being there.
-const INSTANT: Duration = Duration::from_millis(1);
+pub(crate) const INSTANT: Duration = Duration::from_millis(1);
 
 /// How often to look whether a descriptor is free again.
 const SHORTAGE: Duration = Duration::from_millis(50);
@@ -22,16 +25,19 @@ const DEFAULT_MAX_MESSAGE: u64 = 1 << 30;
 /// One end, about to be connected.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// With all options that it has, by flag or not.
-    address: Address,
+    pub(crate) end: End,
     pub(crate) deadline: Deadline,
-    pub(crate) listens: bool,
     /// The mode, where it is known before there is a connection.
     pub(crate) mode: Option<PipeMode>,
     /// No message is longer, and no line either.
     pub(crate) max_message: u64,
-    connect_timeout: Option<Duration>,
-    direction: Direction,
+}
+
+/// What it is an end of.
+#[derive(Debug)]
+pub(crate) enum End {
+    Pipe(PipeEnd),
+    Fifo(Fifo),
 }
 
 impl Endpoint {
@@ -42,6 +48,17 @@ impl Endpoint {
         direction: Direction,
         many: bool,
     ) -> Result<Self, Failure> {
+        if let Some(fifo) = Fifo::at(address, args)? {
+            return Ok(Endpoint {
+                end: End::Fifo(fifo),
+                deadline: args.timeout.into(),
+                mode: Some(PipeMode::Byte),
+                max_message: args
+                    .max_message
+                    .or_else(|| option(address, "max_message"))
+                    .unwrap_or(DEFAULT_MAX_MESSAGE),
+            });
+        }
         if address.scheme() != Scheme::Pipe {
             // Says which schemes there are.
             named::kind(address.scheme())?;
@@ -69,19 +86,50 @@ impl Endpoint {
             // Who comes while another client is served has to wait, and does not take what it wrote for received.
             address = address.with_option("max_instances", "1");
         }
+        let deadline = args.timeout.into();
         Ok(Endpoint {
-            deadline: args.timeout.into(),
-            listens,
+            deadline,
             mode: option(&address, "mode").or(listens.then_some(PipeMode::Byte)),
             max_message: option(&address, "max_message").unwrap_or(DEFAULT_MAX_MESSAGE),
-            connect_timeout: args.connect_timeout.or_else(|| {
-                option(&address, "connect_timeout").and_then(|time| Duration::try_from_secs_f64(time).ok())
+            end: End::Pipe(PipeEnd {
+                listens,
+                deadline,
+                connect_timeout: args.connect_timeout.or_else(|| {
+                    option(&address, "connect_timeout")
+                        .and_then(|time| Duration::try_from_secs_f64(time).ok())
+                }),
+                direction: checked_direction(&address, direction)?,
+                address,
             }),
-            direction: checked_direction(&address, direction)?,
-            address,
         })
     }
 
+    /// What makes records of the bytes.
+    pub(crate) fn what_has_records(&self) -> &'static str {
+        match self.end {
+            End::Pipe(_) => "--lines, or --mode message",
+            End::Fifo(_) => "--lines",
+        }
+    }
+
+    /// How to read: a client may read a pipe of messages as bytes.
+    pub(crate) fn mode_of(&self, incoming: &Incoming) -> PipeMode {
+        self.mode.unwrap_or(incoming.mode())
+    }
+}
+
+/// An end of a named pipe.
+#[derive(Debug)]
+pub(crate) struct PipeEnd {
+    /// With all options that it has, by flag or not.
+    address: Address,
+    deadline: Deadline,
+    pub(crate) listens: bool,
+    connect_timeout: Option<Duration>,
+    direction: Direction,
+}
+
+impl PipeEnd {
     /// Creates the server.
     pub(crate) fn serve(&self) -> Result<PipeServer, Failure> {
         let server = PipeServer::at(&self.address)?
@@ -109,10 +157,7 @@ impl Endpoint {
         let mut told = false;
         loop {
             match server.accept_timeout(self.deadline) {
-                Ok(stream) => {
-                    self.limit(&stream);
-                    return Ok(stream);
-                }
+                Ok(stream) => return Ok(stream),
                 // It comes back when another client leaves; this one stays queued.
                 Err(error) if error.kind() == ErrorKind::Full && !self.deadline.has_passed() => {
                     if !told {
@@ -130,36 +175,31 @@ impl Endpoint {
     pub(crate) fn connect(&self) -> Result<PipeStream, Failure> {
         let client = PipeClient::at(&self.address)?.direction(self.direction);
         let times = [self.connect_timeout, self.deadline.remaining()];
-        let time = times.into_iter().flatten().min().map(|time| time.max(INSTANT));
-        let first = time.map_or(PATIENCE, |time| time.min(PATIENCE));
-        let stream = match client.clone().connect_timeout(first).connect() {
-            Err(error) if error.kind() == ErrorKind::TimedOut && time != Some(first) => {
-                note::say(|| {
-                    let address = self.address.clone().without_options();
-                    format!("waiting for {address} (Ctrl-C to stop)")
-                });
-                match time {
-                    Some(time) => client.connect_timeout(time - first).connect()?,
-                    None => client.connect()?,
-                }
+        let time = times.into_iter().flatten().min();
+        wait_for(self.address.clone().without_options(), time, |time| {
+            let client = client.clone();
+            match time {
+                Some(time) => client.connect_timeout(time).connect(),
+                None => client.connect(),
             }
-            done => done?,
-        };
-        self.limit(&stream);
-        Ok(stream)
+        })
     }
+}
 
-    /// How to read: a client may read a pipe of messages as bytes.
-    pub(crate) fn mode_of(&self, stream: &PipeStream) -> PipeMode {
-        self.mode.unwrap_or(stream.mode())
-    }
-
-    /// Lets no read or write go on beyond the command's deadline.
-    pub(crate) fn limit(&self, stream: &PipeStream) {
-        if !self.deadline.is_never() {
-            stream.set_read_timeout(self.deadline.remaining());
-            stream.set_write_timeout(self.deadline.remaining());
+/// Waits so long for the other end to be there; after a while a person is told.
+pub(crate) fn wait_for<T>(
+    what: impl fmt::Display,
+    time: Option<Duration>,
+    connect: impl Fn(Option<Duration>) -> quintet::Result<T>,
+) -> Result<T, Failure> {
+    let time = time.map(|time| time.max(INSTANT));
+    let first = time.map_or(PATIENCE, |time| time.min(PATIENCE));
+    match connect(Some(first)) {
+        Err(error) if error.kind() == ErrorKind::TimedOut && time != Some(first) => {
+            note::say(|| format!("waiting for {what} (Ctrl-C to stop)"));
+            Ok(connect(time.map(|time| time - first))?)
         }
+        done => Ok(done?),
     }
 }
 
@@ -196,6 +236,6 @@ fn checked_direction(address: &Address, verb: Direction) -> Result<Direction, Fa
 }
 
 /// An option of an address that was checked.
-fn option<T: std::str::FromStr>(address: &Address, key: &str) -> Option<T> {
+pub(crate) fn option<T: std::str::FromStr>(address: &Address, key: &str) -> Option<T> {
     address.option(key)?.parse().ok()
 }

@@ -2,6 +2,7 @@
 
 use crate::note;
 use quintet::{Error, ErrorKind};
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -46,7 +47,7 @@ impl Failure {
         static FIRST: Mutex<()> = Mutex::new(());
         // Never released: a second thread has nothing to add, and waits here for the end.
         let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
-        quintet::cleanup::release_names();
+        take_back();
         std::process::exit(self.report().into())
     }
 
@@ -58,10 +59,27 @@ impl Failure {
         }
     }
 
+    /// An error that does not say itself what it is about.
+    pub(crate) fn about(object: impl fmt::Display, error: Error) -> Self {
+        let about = |text| format!("{object}: {text}");
+        match error.into() {
+            Failure::Usage(text) => Failure::Usage(about(text)),
+            Failure::Failed(text) => Failure::Failed(about(text)),
+            Failure::Deadline(text) => Failure::Deadline(about(text)),
+            failure => failure,
+        }
+    }
+
     /// An error with a file that the command line names.
     pub(crate) fn file(path: &Path, error: io::Error) -> Self {
         Failure::Failed(format!("{}: {error}", path.display()))
     }
+}
+
+/// Takes back all names that this process has made, as destructors would at another end.
+pub(crate) fn take_back() {
+    quintet::cleanup::release_names();
+    crate::fifo::release();
 }
 
 impl From<Error> for Failure {

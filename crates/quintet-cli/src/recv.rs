@@ -1,8 +1,10 @@
 //! `quintet recv`.
 
 use crate::args::RecvArgs;
-use crate::endpoint::Endpoint;
+use crate::connection::{self, Incoming};
+use crate::endpoint::{End, Endpoint, PipeEnd};
 use crate::failure::Failure;
+use crate::fifo;
 use crate::input::PIECE;
 use crate::lines::Lines;
 use crate::note::{self, Progress};
@@ -17,32 +19,21 @@ use std::thread;
 pub(crate) fn run(args: &RecvArgs) -> Result<(), Failure> {
     let endpoint = Endpoint::new(&args.address, &args.endpoint, Direction::In, args.follow)?;
     if let Some(mode) = endpoint.mode {
-        check_mode(args, mode)?;
+        check_mode(args, &endpoint, mode)?;
     }
-    if endpoint.listens {
-        let server = endpoint.serve()?;
-        let job = Job::new(args, &endpoint)?;
-        if args.follow {
-            follow(&job, &server);
-        }
-        return serve(&job, &server);
-    }
-    let stream = endpoint.connect()?;
-    check_mode(args, endpoint.mode_of(&stream))?;
+    let mut sources = match &endpoint.end {
+        End::Pipe(pipe) if pipe.listens => Sources::Clients(pipe.serve()?, pipe),
+        End::Pipe(pipe) => return connect(args, &endpoint, pipe),
+        End::Fifo(fifo) => Sources::Writers(fifo.serve()?),
+    };
     let job = Job::new(args, &endpoint)?;
-    let want = job.want(&stream);
-    let got = job.receive(&stream, want)?;
-    match want {
-        Some(want) if got < want => Err(Failure::Failed(format!(
-            "{}: the server closed after {got} of {want} {}",
-            stream.address(),
-            if args.lines { "lines" } else { "messages" }
-        ))),
-        _ => Ok(()),
+    if args.follow {
+        follow(&job, &mut sources);
     }
+    serve(&job, &mut sources)
 }
 
-fn check_mode(args: &RecvArgs, mode: PipeMode) -> Result<(), Failure> {
+fn check_mode(args: &RecvArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<(), Failure> {
     let what = match mode {
         PipeMode::Byte if args.lines => return Ok(()),
         PipeMode::Byte if args.count.is_some() => "--count counts messages",
@@ -57,17 +48,51 @@ fn check_mode(args: &RecvArgs, mode: PipeMode) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     Err(Failure::Usage(format!(
-        "{what}, and in byte mode there are none: add --lines, or --mode message"
+        "{what}, and in byte mode there are none: add {}",
+        endpoint.what_has_records()
     )))
 }
 
-/// One client after the other, until there is what was asked for.
-fn serve(job: &Job<'_>, server: &PipeServer) -> Result<(), Failure> {
+/// Receives from a server.
+fn connect(args: &RecvArgs, endpoint: &Endpoint, pipe: &PipeEnd) -> Result<(), Failure> {
+    let incoming = Incoming::Pipe(pipe.connect()?);
+    check_mode(args, endpoint, endpoint.mode_of(&incoming))?;
+    let job = Job::new(args, endpoint)?;
+    let want = job.want(&incoming);
+    let got = job.receive(&incoming, want)?;
+    match want {
+        Some(want) if got < want => Err(Failure::Failed(format!(
+            "{incoming}: the server closed after {got} of {want} {}",
+            if args.lines { "lines" } else { "messages" }
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What gives one source of data after the other.
+enum Sources<'a> {
+    /// Of a server, each by itself.
+    Clients(PipeServer, &'a PipeEnd),
+    /// Of a FIFO: those who write at the same time cannot be told apart.
+    Writers(fifo::Readers),
+}
+
+impl Sources<'_> {
+    fn accept(&mut self) -> Result<Incoming, Failure> {
+        match self {
+            Sources::Clients(server, pipe) => pipe.accept(server).map(Incoming::Pipe),
+            Sources::Writers(readers) => readers.accept().map(Incoming::Fifo),
+        }
+    }
+}
+
+/// One source after the other, until there is what was asked for.
+fn serve(job: &Job<'_>, sources: &mut Sources<'_>) -> Result<(), Failure> {
     let mut missing = None;
     loop {
-        let stream = job.endpoint.accept(server)?;
-        missing = missing.or(job.want(&stream));
-        let got = job.receive(&stream, missing)?;
+        let incoming = sources.accept()?;
+        missing = missing.or(job.want(&incoming));
+        let got = job.receive(&incoming, missing)?;
         match &mut missing {
             Some(missing) => {
                 *missing -= got;
@@ -80,21 +105,22 @@ fn serve(job: &Job<'_>, server: &PipeServer) -> Result<(), Failure> {
     }
 }
 
-/// All clients. Records of several come interleaved, whole; bytes that are no records, one client after the other.
+/// All sources. Records of several clients come interleaved, whole; bytes that are no records, one client after the other.
 ///
 /// Ends with the process, since some threads wait for clients and for data while another finds a reason to end.
-fn follow(job: &Job<'_>, server: &PipeServer) -> ! {
-    let at_once = job.args.lines || job.endpoint.mode == Some(PipeMode::Message);
+fn follow(job: &Job<'_>, sources: &mut Sources<'_>) -> ! {
+    let are_clients = matches!(sources, Sources::Clients(..));
+    let at_once = are_clients && (job.args.lines || job.endpoint.mode == Some(PipeMode::Message));
     thread::scope(|scope| {
         loop {
-            let stream = match job.endpoint.accept(server) {
-                Ok(stream) => stream,
+            let incoming = match sources.accept() {
+                Ok(incoming) => incoming,
                 Err(failure) => job.exit(failure),
             };
-            let receive = move || match job.receive(&stream, None) {
+            let receive = move || match job.receive(&incoming, None) {
                 Ok(_) => {}
                 // One client's trouble is not the others'.
-                Err(Failure::Failed(why)) => note::complain(why),
+                Err(Failure::Failed(why)) if are_clients => note::complain(why),
                 Err(failure) => job.exit(failure),
             };
             if !at_once {
@@ -134,21 +160,24 @@ impl<'a> Job<'a> {
     }
 
     /// How many records to take; `None`: all there are.
-    fn want(&self, stream: &PipeStream) -> Option<u64> {
-        match self.endpoint.mode_of(stream) {
+    fn want(&self, incoming: &Incoming) -> Option<u64> {
+        match self.endpoint.mode_of(incoming) {
             _ if self.args.follow => None,
             PipeMode::Message => Some(self.args.count.unwrap_or(1)),
             PipeMode::Byte => self.args.count,
         }
     }
 
-    /// Takes records from one connection: how many it was.
-    fn receive(&self, stream: &PipeStream, want: Option<u64>) -> Result<u64, Failure> {
-        let source = self.with_printer(|printer| printer.source(stream.peer().ok()));
-        match self.endpoint.mode_of(stream) {
-            PipeMode::Message => self.receive_messages(stream, source, want.unwrap_or(u64::MAX)),
-            PipeMode::Byte if self.args.lines => self.receive_lines(stream, source, want.unwrap_or(u64::MAX)),
-            PipeMode::Byte => self.receive_bytes(stream, source),
+    /// Takes records from one source: how many it was.
+    fn receive(&self, incoming: &Incoming, want: Option<u64>) -> Result<u64, Failure> {
+        let source = self.with_printer(|printer| printer.source(incoming.sender()));
+        let want = want.unwrap_or(u64::MAX);
+        match incoming {
+            Incoming::Pipe(stream) if self.endpoint.mode_of(incoming) == PipeMode::Message => {
+                self.receive_messages(stream, source, want)
+            }
+            _ if self.args.lines => self.receive_lines(incoming, source, want),
+            _ => self.receive_bytes(incoming, source),
         }
     }
 
@@ -164,7 +193,7 @@ impl<'a> Job<'a> {
     fn receive_messages(&self, stream: &PipeStream, mut source: Source, want: u64) -> Result<u64, Failure> {
         let mut message = Vec::new();
         for got in 0..want {
-            self.endpoint.limit(stream);
+            connection::limit(stream, self.endpoint.deadline);
             if !stream.read_message_into(&mut message)? {
                 return Ok(got);
             }
@@ -176,12 +205,11 @@ impl<'a> Job<'a> {
         Ok(want)
     }
 
-    fn receive_bytes(&self, stream: &PipeStream, mut source: Source) -> Result<u64, Failure> {
+    fn receive_bytes(&self, incoming: &Incoming, mut source: Source) -> Result<u64, Failure> {
         let mut progress = Progress::new(None, self.to_file);
         let mut piece = vec![0; PIECE];
         loop {
-            self.endpoint.limit(stream);
-            let len = stream.read(&mut piece)?;
+            let len = incoming.read(&mut piece, self.endpoint.deadline)?;
             if len == 0 {
                 self.with_printer(|printer| printer.end(source))?;
                 return Ok(0);
@@ -194,13 +222,12 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn receive_lines(&self, stream: &PipeStream, mut source: Source, want: u64) -> Result<u64, Failure> {
+    fn receive_lines(&self, incoming: &Incoming, mut source: Source, want: u64) -> Result<u64, Failure> {
         let mut lines = Lines::new(self.args.encoding.map_or(1, Encoding::width));
         let mut piece = vec![0; PIECE];
         let mut got = 0;
         loop {
-            self.endpoint.limit(stream);
-            let len = stream.read(&mut piece)?;
+            let len = incoming.read(&mut piece, self.endpoint.deadline)?;
             lines.push(&piece[..len]);
             self.with_printer(|printer| {
                 while got < want
@@ -221,8 +248,7 @@ impl<'a> Job<'a> {
             }
             if lines.rest().len() as u64 > self.endpoint.max_message {
                 return Err(Failure::Failed(format!(
-                    "{}: a line of more than {} bytes came; raise --max-message if that is meant",
-                    stream.address(),
+                    "{incoming}: a line of more than {} bytes came; raise --max-message if that is meant",
                     self.endpoint.max_message
                 )));
             }

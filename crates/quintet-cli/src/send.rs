@@ -1,24 +1,33 @@
 //! `quintet send`.
 
 use crate::args::SendArgs;
-use crate::endpoint::Endpoint;
+use crate::connection::Outgoing;
+use crate::endpoint::{End, Endpoint};
 use crate::failure::Failure;
 use crate::input::{Input, PIECE};
 use crate::lines;
 use crate::note::{self, Progress};
 use crate::text::Encoding;
-use quintet::pipe::{Direction, PipeMode, PipeStream};
+use quintet::pipe::{Direction, PipeMode};
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
 pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
     let endpoint = Endpoint::new(&args.address, &args.endpoint, Direction::Out, false)?;
     if let Some(mode) = endpoint.mode {
-        check_mode(args, mode)?;
+        check_mode(args, &endpoint, mode)?;
     }
     let from_stdin = args.text.is_none() && args.file.as_ref().is_none_or(|path| path == "-");
-    if args.follow && !endpoint.listens {
-        return Err(Failure::Usage("--follow is for a server: add --listen".into()));
+    match &endpoint.end {
+        End::Pipe(pipe) if args.follow && !pipe.listens => {
+            return Err(Failure::Usage("--follow is for a server: add --listen".into()));
+        }
+        End::Fifo(_) if args.follow => {
+            return Err(Failure::Usage(
+                "--follow is for a server, and nobody is the server of a FIFO file".into(),
+            ));
+        }
+        _ => {}
     }
     if args.follow && from_stdin {
         return Err(Failure::Usage(
@@ -27,12 +36,16 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
     }
     // What cannot be sent should fail before anybody else is bothered.
     let mut data = Data::open(args, &endpoint)?;
-    if !endpoint.listens {
-        return send(args, data, &endpoint.connect()?, &endpoint);
+    let pipe = match &endpoint.end {
+        End::Pipe(pipe) => pipe,
+        End::Fifo(fifo) => return send(args, data, &Outgoing::Fifo(fifo.connect()?), &endpoint),
+    };
+    if !pipe.listens {
+        return send(args, data, &Outgoing::Pipe(pipe.connect()?), &endpoint);
     }
-    let server = endpoint.serve()?;
+    let server = pipe.serve()?;
     loop {
-        match send(args, data, &endpoint.accept(&server)?, &endpoint) {
+        match send(args, data, &Outgoing::Pipe(pipe.accept(&server)?), &endpoint) {
             sent if !args.follow => return sent,
             // One client's trouble is not the next one's.
             Err(Failure::Failed(why)) => note::complain(why),
@@ -42,11 +55,12 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
     }
 }
 
-fn check_mode(args: &SendArgs, mode: PipeMode) -> Result<(), Failure> {
+fn check_mode(args: &SendArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<(), Failure> {
     if mode == PipeMode::Byte && args.count.is_some() && !args.lines {
-        return Err(Failure::Usage(
-            "--count counts messages, and in byte mode there are none: add --lines, or --mode message".into(),
-        ));
+        return Err(Failure::Usage(format!(
+            "--count counts messages, and in byte mode there are none: add {}",
+            endpoint.what_has_records()
+        )));
     }
     Ok(())
 }
@@ -69,12 +83,12 @@ impl Data {
     }
 }
 
-fn send(args: &SendArgs, data: Data, stream: &PipeStream, endpoint: &Endpoint) -> Result<(), Failure> {
-    let mode = stream.mode();
-    check_mode(args, mode)?;
+fn send(args: &SendArgs, data: Data, to: &Outgoing, endpoint: &Endpoint) -> Result<(), Failure> {
+    let mode = to.mode();
+    check_mode(args, endpoint, mode)?;
     let times = args.count.unwrap_or(1);
     let out = Out {
-        stream,
+        to,
         endpoint,
         encoding: args.encoding,
         newline: (mode == PipeMode::Byte && args.lines)
@@ -133,7 +147,7 @@ fn cannot_convert(why: String) -> Failure {
 
 /// The connection, and what happens to data on its way into it.
 struct Out<'a> {
-    stream: &'a PipeStream,
+    to: &'a Outgoing,
     endpoint: &'a Endpoint,
     encoding: Option<Encoding>,
     /// What ends each record in a stream of bytes.
@@ -217,7 +231,6 @@ impl Out<'_> {
     }
 
     fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        self.endpoint.limit(self.stream);
-        Ok(self.stream.write_all(bytes)?)
+        self.to.write_all(bytes, self.endpoint.deadline)
     }
 }

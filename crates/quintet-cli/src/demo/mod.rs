@@ -1,7 +1,8 @@
 //! `quintet demo`: what Quintet does, shown between two real processes, every message verified.
 //!
-//! The main process serves a named pipe in message mode and starts a worker, which is this program again. It sends small
-//! commands and large frames, each answered before the next.
+//! The main process serves a named pipe in message mode and starts a worker, which is this program again. Over an anonymous
+//! pipe it tells the worker where to connect; then it sends small commands and large frames, each answered before the
+//! next.
 
 mod payload;
 mod table;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 use table::{Row, count};
 use worker::Worker;
 
+pub(crate) use worker::{orders, work};
+
 /// The worker connects within this, and gives each answer within it, or something is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,9 +30,6 @@ const FRAMES: u64 = 100;
 const FRAME: usize = 1 << 20;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
-    if let Ok(address) = std::env::var(worker::ADDRESS) {
-        return worker::work(&address.parse()?);
-    }
     let pid = std::process::id();
     let server = PipeServer::builder(format!("quintet-demo-{pid}"))?
         .mode(PipeMode::Message)
@@ -39,7 +39,14 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         "main    (pid {pid}) serves {} in message mode\n",
         server.address()
     ))?;
-    let mut worker = Worker::start(server.address())?;
+    let mut worker = Worker::start()?;
+    let order = format!("{}\n", server.address());
+    worker.order(&order)?;
+    let orders = Row::one_way("anonymous pipe", "order to connect", order.len());
+    say(&format!(
+        "main    has told its worker over an anonymous pipe to connect there: {} bytes\n",
+        order.len()
+    ))?;
     let (stream, peer) = accept(&server, &mut worker)?;
     say(&format!(
         "worker  (pid {}) has connected; the kernel says that it is {peer}\n",
@@ -65,7 +72,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         "all {} messages were what they should be\n\n",
         count(messages)
     ))?;
-    say(&table::draw(&mut [commands, frames]))
+    say(&table::draw(&mut [orders, commands, frames]))
 }
 
 /// Prints at once, also into a pipe.

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// One kind of round trip: how many, how much, how fast.
+/// One kind of message: how many, how much, and how fast an answer comes.
 #[derive(Debug)]
 pub(super) struct Row {
     mechanism: &'static str,
     pub(super) what: &'static str,
+    /// Of round trips.
     times: Vec<Duration>,
+    messages: usize,
     bytes: usize,
 }
 
@@ -18,33 +20,44 @@ impl Row {
             mechanism,
             what,
             times: Vec::new(),
+            messages: 0,
             bytes: 0,
+        }
+    }
+
+    /// One message, without an answer.
+    pub(super) fn one_way(mechanism: &'static str, what: &'static str, bytes: usize) -> Self {
+        Row {
+            messages: 1,
+            bytes,
+            ..Row::new(mechanism, what)
         }
     }
 
     /// A round trip: what it took, and the bytes of both ways.
     pub(super) fn note(&mut self, time: Duration, bytes: usize) {
         self.times.push(time);
+        self.messages += 2;
         self.bytes += bytes;
     }
 
-    /// Messages there and back.
+    /// How many, answers included.
     pub(super) fn messages(&self) -> usize {
-        2 * self.times.len()
+        self.messages
     }
 
-    /// The time that so many thousandths of the round trips did not exceed.
-    fn permille(&mut self, share: usize) -> Duration {
+    /// The time that so many thousandths of the round trips did not exceed; `None` without any.
+    fn permille(&mut self, share: usize) -> Option<Duration> {
         self.times.sort_unstable();
         let rank = (self.times.len() * share).div_ceil(1000).max(1);
-        self.times.get(rank - 1).copied().unwrap_or_default()
+        self.times.get(rank - 1).copied()
     }
 }
 
 /// Draws the table.
 pub(super) fn draw(rows: &mut [Row]) -> String {
     let mut text = format!(
-        "{:<8}{:<20}{:>10}{:>12}{:>13}{:>12}\n",
+        "{:<16}{:<17}{:>10}{:>12}{:>13}{:>12}\n",
         "", "", "messages", "bytes", "median", "99.9 %"
     );
     for row in rows {
@@ -52,7 +65,7 @@ pub(super) fn draw(rows: &mut [Row]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{:<8}{:<20}{:>10}{:>12}{:>13}{:>12}",
+            "{:<16}{:<17}{:>10}{:>12}{:>13}{:>12}",
             row.mechanism,
             row.what,
             count(row.messages()),
@@ -86,8 +99,8 @@ fn bytes(bytes: usize) -> String {
     }
 }
 
-fn micros(time: Duration) -> String {
-    format!("{:.1} µs", time.as_secs_f64() * 1e6)
+fn micros(time: Option<Duration>) -> String {
+    time.map_or("-".into(), |time| format!("{:.1} µs", time.as_secs_f64() * 1e6))
 }
 
 #[cfg(test)]
@@ -100,11 +113,10 @@ mod tests {
         for micros in (1..=1000).rev() {
             row.note(Duration::from_micros(micros), 1);
         }
-        assert_eq!(row.permille(500), Duration::from_micros(500));
-        assert_eq!(row.permille(999), Duration::from_micros(999));
-        assert_eq!(row.permille(0), Duration::from_micros(1));
-        assert_eq!(row.permille(1000), Duration::from_micros(1000));
-        assert_eq!(Row::new("", "").permille(500), Duration::ZERO);
+        for (share, micros) in [(500, 500), (999, 999), (0, 1), (1000, 1000)] {
+            assert_eq!(row.permille(share), Some(Duration::from_micros(micros)));
+        }
+        assert_eq!(Row::new("", "").permille(500), None);
     }
 
     #[test]
@@ -115,9 +127,10 @@ mod tests {
         for _ in 0..1_000_000 {
             large.note(Duration::from_secs(1), 2 << 20);
         }
-        let text = draw(&mut [small, large]);
-        let widths: Vec<usize> = text.lines().take(3).map(|line| line.chars().count()).collect();
-        assert_eq!(widths, [widths[0]; 3], "{text}");
+        let single = Row::one_way("anonymous pipe", "order to connect", 33);
+        let text = draw(&mut [single, small, large]);
+        let widths: Vec<usize> = text.lines().take(4).map(|line| line.chars().count()).collect();
+        assert_eq!(widths, [widths[0]; 4], "{text}");
         assert!(widths[0] <= 80, "{text}");
         assert!(
             text.contains("2,000,000") && text.contains("4.3 µs") && text.contains("1000000.0 µs"),

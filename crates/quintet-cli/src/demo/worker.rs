@@ -2,22 +2,36 @@
 
 use super::payload;
 use crate::failure::Failure;
-use quintet::Address;
-use quintet::pipe::{PipeClient, PipeStream};
+use quintet::pipe::{self, PipeClient, PipeReader, PipeStream, PipeWriter};
+use quintet::{Address, Error, ErrorKind};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The environment variable that makes `quintet demo` the worker for this pipe. (A flag, however hidden, would turn up in
-/// completions.)
-pub(super) const ADDRESS: &str = "QUINTET_DEMO_WORKER";
+/// The environment variable that makes `quintet demo HANDLE` the worker. (An argument that clap knows, however hidden,
+/// would turn up in completions.)
+const WORKER: &str = "QUINTET_DEMO_WORKER";
+
+/// No order is longer.
+const LONGEST_ORDER: u64 = 1024;
 
 /// How long to wait for the worker's process to end, once its pipe has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// What the worker does: answers messages, until the main process closes the pipe.
-pub(super) fn work(address: &Address) -> Result<(), Failure> {
-    let stream = PipeClient::at(address)?
+/// If this process is the worker, the handle of the pipe from which it takes its orders.
+pub(crate) fn orders() -> Option<String> {
+    std::env::var_os(WORKER)?;
+    let mut args = std::env::args_os().skip(1);
+    args.next().filter(|verb| verb == "demo")?;
+    args.next()?.into_string().ok()
+}
+
+/// What the worker does: connects to where it is told, and answers messages until the main process closes the pipe.
+pub(crate) fn work(orders: &str) -> Result<(), Failure> {
+    // SAFETY: the main process has passed this handle for this, as its variable says, and it is taken this once.
+    let orders = unsafe { PipeReader::inherited(orders) }?;
+    let stream = PipeClient::at(&address(orders)?)?
         .connect_timeout(super::PATIENCE)
         .connect()?;
     let mut message = Vec::new();
@@ -35,33 +49,62 @@ pub(super) fn work(address: &Address) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The one order there is, a line: the address to connect to.
+fn address(orders: PipeReader) -> Result<Address, Failure> {
+    orders.set_read_timeout(Some(super::PATIENCE));
+    let mut line = String::new();
+    BufReader::new(orders.take(LONGEST_ORDER))
+        .read_line(&mut line)
+        .map_err(Error::from_io)?;
+    match line.strip_suffix('\n') {
+        Some(address) => Ok(address.parse()?),
+        None => Err(Failure::Failed(
+            "the main process has ended before it told its worker where to connect".into(),
+        )),
+    }
+}
+
 /// The worker's process, as the main process sees it; killed if the demo ends early.
 #[derive(Debug)]
-pub(super) struct Worker(Child);
+pub(super) struct Worker {
+    child: Child,
+    orders: PipeWriter,
+}
 
 impl Worker {
-    /// Starts this program again, as a worker.
-    pub(super) fn start(address: &Address) -> Result<Self, Failure> {
+    /// Starts this program again, as a worker that waits for its orders.
+    pub(super) fn start() -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|error| {
             Failure::Failed(format!("cannot find this program to start it again: {error}"))
         })?;
-        Command::new(program)
+        let (orders, theirs) = pipe::to_child()?;
+        orders.set_write_timeout(Some(super::PATIENCE));
+        let mut command = Command::new(program);
+        command
             .arg("demo")
-            .env(ADDRESS, address.to_string())
+            .arg(theirs.to_string())
+            .env(WORKER, "1")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map(Worker)
-            .map_err(|error| Failure::Failed(format!("cannot start the worker: {error}")))
+            .stdout(Stdio::null());
+        let child = pipe::spawn(&mut command, [theirs])?;
+        Ok(Worker { child, orders })
+    }
+
+    /// Tells it what to do.
+    pub(super) fn order(&mut self, order: &str) -> Result<(), Failure> {
+        match self.orders.write_all(order) {
+            Err(error) if error.kind() == ErrorKind::Disconnected => self.gone(&error.to_string()),
+            done => Ok(done?),
+        }
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.0.id()
+        self.child.id()
     }
 
     /// How it has ended, if it has.
     pub(super) fn try_wait(&mut self) -> Result<Option<ExitStatus>, Failure> {
-        self.0
+        self.child
             .try_wait()
             .map_err(|error| Failure::Failed(format!("cannot ask how the worker is: {error}")))
     }
@@ -101,9 +144,7 @@ impl Worker {
                 "the worker's answer is not what it should be".into(),
             )),
             Ok(false) => self.gone("it has closed the pipe"),
-            Err(error) if error.kind() == quintet::ErrorKind::TimedOut => {
-                Err(Failure::Failed(error.to_string()))
-            }
+            Err(error) if error.kind() == ErrorKind::TimedOut => Err(Failure::Failed(error.to_string())),
             Err(error) => self.gone(&error.to_string()),
         }
     }
@@ -121,7 +162,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // Of one that has ended there is nothing left to kill, which is what the error says.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -129,9 +129,15 @@ fn a_killed_server_whose_socket_is_gone_leaves_nothing_that_cannot_be_removed() 
     let name = Name::new(t.name("claim")).unwrap();
     leave_server(&t, name.as_str(), PipeMode::Byte);
     fs::remove_file(path_of(name.as_str())).unwrap();
-    assert!(!t.leaks().is_empty(), "its claim is still there");
     assert_fails(Pipes.stat(&name), ErrorKind::NotFound);
-    Pipes.remove(&name).unwrap();
+    // Whoever lists pipes takes the claim away; it may have been another test just now.
+    if let Err(error) = Pipes.remove(&name) {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    }
+    assert!(t.leaks().is_empty(), "{:?}", t.leaks());
+    leave_server(&t, name.as_str(), PipeMode::Byte);
+    fs::remove_file(path_of(name.as_str())).unwrap();
+    Pipes.list().unwrap();
     assert!(t.leaks().is_empty(), "{:?}", t.leaks());
     // The next server would have done as well.
     leave_server(&t, name.as_str(), PipeMode::Byte);

@@ -15,6 +15,9 @@
 //! A death leaves: before the lock, an empty file that nobody holds; after it, a file whose lock the kernel has
 //! released. The next taker locks the same file either way, so neither needs repair. Two takers never both pass: who
 //! holds the lock on the file that the name leads to has the claim, and only its holder removes the name.
+//!
+//! Taking away what a death left is taking the claim and giving it back at once. A server that comes in that moment must
+//! not be told *busy*: who takes away empties the text first, and who finds a lock held looks at the text and tries again.
 
 use super::lock;
 use super::no_descriptor;
@@ -26,8 +29,12 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const PARENT: &str = "/dev/shm";
+
+/// After so many milliseconds a claim that is held without a text counts as held.
+const MOST_TRIES: u32 = 200;
 
 /// No honest claim's text is longer.
 const MAX_TEXT: u64 = 16 * 1024;
@@ -103,6 +110,7 @@ impl Claim {
     /// Takes the claim `key`; `None` if a living process has it.
     pub(super) fn take(key: &str, text: &str) -> Result<Option<Claim>> {
         let about = |error: Error| error.about(path().join(key).display());
+        let mut tries = 0;
         loop {
             let folder = open_or_create()?;
             let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -115,7 +123,15 @@ impl Claim {
             let locked = call(|| lock::try_exclusive(&file))
                 .map_err(|error| about(Error::os("cannot lock the claim", error)))?;
             if !locked {
-                return Ok(None);
+                // By a server, which has written who it is; or for a moment by somebody who takes away what a dead one
+                // left, and empties it first.
+                let by_a_server = read_text(&file).is_ok_and(|text| !text.is_empty());
+                tries += 1;
+                if (by_a_server && tries > 1) || tries > MOST_TRIES {
+                    return Ok(None);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
             }
             if !leads_to(&folder, key, &file) {
                 continue;
@@ -178,12 +194,23 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
     };
     let about = |error| Error::os("cannot look at the claim", error).about(path().join(key).display());
     let held = call(|| lock::is_held(&file)).map_err(about)?;
+    let text = read_text(&file).map_err(about)?;
+    Ok(Some(ClaimView { held, text }))
+}
+
+fn read_text(file: &File) -> std::io::Result<String> {
     let mut text = Vec::new();
-    (&file).take(MAX_TEXT).read_to_end(&mut text).map_err(about)?;
-    Ok(Some(ClaimView {
-        held,
-        text: String::from_utf8_lossy(&text).into_owned(),
-    }))
+    file.take(MAX_TEXT).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The claims there are whose keys begin so.
+pub(super) fn keys(prefix: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(path()).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|key| key.starts_with(prefix))
+        .collect()
 }
 
 /// Removes a claim that nobody holds; whether it is gone.

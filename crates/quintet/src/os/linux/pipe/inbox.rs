@@ -240,10 +240,11 @@ impl Inbox {
         Ok(noted)
     }
 
-    /// Nothing more can be read. The peer is told, since it may be waiting for us to read.
+    /// Nothing more can be read. The peer is told, since it may be waiting for us to read, or for credits of the pool.
     fn fail(&mut self, link: &Link, kind: ErrorKind, why: String) -> Error {
         self.broken = Some((kind, why.clone()));
         let _ = link.shutdown(Shutdown::Read);
+        self.pool = None;
         Error::new(kind, why)
     }
 }

@@ -15,6 +15,7 @@ use std::path::Path;
 /// All pipes in the folder of pipes, by name.
 pub(crate) fn list() -> Result<Vec<Found>> {
     path::check_folder()?;
+    sweep();
     let folder = path::folder();
     let entries = fs::read_dir(&folder)
         .map_err(|error| Error::os(format!("cannot list {}", folder.display()), error))?;
@@ -30,6 +31,21 @@ pub(crate) fn list() -> Result<Vec<Found>> {
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// Takes away the claims that processes left which died before they had made a socket: nothing else shows them.
+fn sweep() {
+    for key in runtime::keys(path::CLAIM) {
+        // Whatever fails here is tried again the next time, and in nobody's way until then.
+        let Ok(Some(claim)) = runtime::look(&key) else {
+            continue;
+        };
+        let socket = claim.field("path").map(Path::new);
+        let gone = socket.is_none_or(|path| matches!(path::probe(path), Ok(There::Nothing)));
+        if !claim.held && gone {
+            let _ = runtime::reclaim(&key);
+        }
+    }
 }
 
 /// One pipe.

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// What .NET puts before a pipe's name.
 const PREFIX: &str = "CoreFxPipe_";
 
+/// What the claims of pipes begin with.
+pub(super) const CLAIM: &str = "pipe.";
+
 /// `sun_path` has 108 bytes, the last of them for the NUL.
 const MAX_PATH: usize = 107;
 
@@ -56,7 +59,7 @@ pub(super) fn claim_key(path: &Path) -> String {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-    format!("pipe.{hash:016x}")
+    format!("{CLAIM}{hash:016x}")
 }
 
 pub(super) fn address(path: &Path) -> Result<SocketAddrUnix> {
