@@ -1,0 +1,59 @@
+//! TCP over the loopback interface.
+
+use crate::harness::Place;
+use crate::row::{Asleep, Group, Measure, Result, Row};
+use crate::work::{End, Link, RoundTrip};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+pub(super) fn rows() -> Vec<Row> {
+    let row = |name| {
+        let work = RoundTrip {
+            link: Tcp,
+            bytes: 64,
+            idle: None,
+        };
+        Row::new(Group::Floor, name, Measure::RoundTrip, work)
+    };
+    vec![
+        row("tcp round trip 64 B, same core").on_one_core(),
+        row("tcp round trip 64 B, asleep").asleep(Asleep::Both),
+    ]
+}
+
+struct Tcp;
+
+struct TcpEnd(TcpStream);
+
+impl TcpEnd {
+    fn new(stream: TcpStream) -> Result<Self> {
+        // Without it a small answer may wait for the acknowledgement of the last one.
+        stream.set_nodelay(true)?;
+        Ok(TcpEnd(stream))
+    }
+}
+
+impl Link for Tcp {
+    type End = TcpEnd;
+
+    fn near(&self, place: &mut Place) -> Result<TcpEnd> {
+        TcpEnd::new(TcpStream::connect(place.hear()?)?)
+    }
+
+    fn far(&self, place: &mut Place) -> Result<TcpEnd> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        place.say(&listener.local_addr()?.to_string())?;
+        TcpEnd::new(listener.accept()?.0)
+    }
+}
+
+impl End for TcpEnd {
+    fn send(&mut self, data: &[u8]) -> Result<()> {
+        Ok(self.0.write_all(data)?)
+    }
+
+    fn receive(&mut self, buf: &mut Vec<u8>, len: usize) -> Result<()> {
+        buf.resize(len, 0);
+        Ok(self.0.read_exact(buf)?)
+    }
+}

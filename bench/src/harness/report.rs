@@ -1,0 +1,209 @@
+//! The result of a run: what the table shows and what the JSON file has. README.md describes the file.
+
+use super::machine::{Chosen, Description};
+use super::schedule::{History, Sample};
+use super::statistics::Figures;
+use crate::row::{Against, Asleep, Cores, Measure, Row, Target};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Changes when a key changes its meaning or goes away.
+const FORMAT: u32 = 1;
+
+/// A row that says "asleep" must have slept in at least this share of its operations, in every repeat.
+const PROOF: f64 = 0.95;
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    format: u32,
+    pub(crate) quick: bool,
+    pub(crate) repeats: usize,
+    pub(crate) elapsed_s: f64,
+    pub(crate) machine: Description,
+    pub(crate) cores: Chosen,
+    /// Over all measured batches of rows on two cores: how often the system ran somebody else there.
+    pub(crate) involuntary_switches_per_s: Option<f64>,
+    pub(crate) rows: Vec<RowReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RowReport {
+    pub(crate) name: String,
+    pub(crate) group: &'static str,
+    /// One of the three is there, unless the row failed in its first repeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) round_trip_ns: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) one_way_ns: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_per_s: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_per_operation: Option<u64>,
+    /// In a measured batch, one figure a repeat.
+    pub(crate) operations: Vec<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) slept: Option<Slept>,
+    pub(crate) against: Vec<Ratio>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<String>,
+}
+
+/// In what share of the operations each side gave up its core to wait.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Slept {
+    pub(crate) near_share: Figures,
+    pub(crate) far_share: Figures,
+    /// For a row that says that somebody slept: whether it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proven: Option<bool>,
+}
+
+/// A row's figure divided by its floor's, repeat by repeat.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Ratio {
+    pub(crate) floor: String,
+    /// `None` if the floor or the row has none.
+    pub(crate) ratio: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target_at_most: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target_at_least: Option<f64>,
+    /// Whether the median is on the right side of the target; not told of a quick run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) met: Option<bool>,
+}
+
+impl Report {
+    pub(crate) fn new(
+        rows: &[Row],
+        histories: &[History],
+        machine: Description,
+        cores: Chosen,
+        quick: bool,
+        elapsed: Duration,
+    ) -> Self {
+        Report {
+            format: FORMAT,
+            quick,
+            repeats: histories
+                .iter()
+                .map(|history| history.samples.len())
+                .max()
+                .unwrap_or(0),
+            elapsed_s: elapsed.as_secs_f64(),
+            machine,
+            cores,
+            involuntary_switches_per_s: disturbance(rows, histories),
+            rows: rows
+                .iter()
+                .zip(histories)
+                .map(|(row, history)| {
+                    // A floor that this system does not have is not told of.
+                    let against = row.against.iter().filter_map(|against| {
+                        let floor = rows.iter().position(|floor| floor.name == against.floor)?;
+                        Some(ratio(against, history, &histories[floor], quick))
+                    });
+                    let against = against.collect();
+                    row_report(row, history, against)
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn failures(&self) -> usize {
+        self.rows.iter().filter(|row| row.failed.is_some()).count()
+    }
+}
+
+fn row_report(row: &Row, history: &History, against: Vec<Ratio>) -> RowReport {
+    let figures = Figures::of(history.samples.iter().map(|sample| sample.value).collect());
+    let mut report = RowReport {
+        name: row.name.clone(),
+        group: row.group.word(),
+        round_trip_ns: None,
+        one_way_ns: None,
+        bytes_per_s: None,
+        bytes_per_operation: None,
+        operations: history.samples.iter().map(|sample| sample.operations).collect(),
+        slept: None,
+        against,
+        failed: history.failed.clone(),
+    };
+    match row.measure {
+        Measure::RoundTrip => {
+            report.round_trip_ns = figures;
+            report.slept = slept(row.asleep, history);
+        }
+        Measure::OneWay => report.one_way_ns = figures,
+        Measure::Throughput { bytes } => {
+            report.bytes_per_s = figures;
+            report.bytes_per_operation = Some(bytes);
+        }
+    }
+    report
+}
+
+fn slept(claim: Asleep, history: &History) -> Option<Slept> {
+    let shares: Option<Vec<_>> = history.samples.iter().map(Sample::slept).collect();
+    let (near, far) = shares?.into_iter().unzip();
+    let (near_share, far_share) = (Figures::of(near)?, Figures::of(far)?);
+    let proven = match claim {
+        Asleep::NotClaimed => None,
+        Asleep::Both => Some(near_share.min.min(far_share.min) >= PROOF),
+        Asleep::Far => Some(far_share.min >= PROOF),
+    };
+    Some(Slept {
+        near_share,
+        far_share,
+        proven,
+    })
+}
+
+fn ratio(against: &Against, history: &History, floor: &History, quick: bool) -> Ratio {
+    let ratio = Figures::of(
+        history
+            .samples
+            .iter()
+            .zip(&floor.samples)
+            .map(|(sample, floor)| sample.value / floor.value)
+            .collect(),
+    );
+    let met = against
+        .target
+        .zip(ratio.as_ref())
+        .filter(|_| !quick)
+        .map(|(target, ratio)| target.is_met_by(ratio.median));
+    let (target_at_most, target_at_least) = match against.target {
+        Some(Target::AtMost(limit)) => (Some(limit), None),
+        Some(Target::AtLeast(limit)) => (None, Some(limit)),
+        None => (None, None),
+    };
+    Ratio {
+        floor: against.floor.clone(),
+        ratio,
+        target_at_most,
+        target_at_least,
+        met,
+    }
+}
+
+/// Rows on one core are left out: there the two sides take it from each other.
+fn disturbance(rows: &[Row], histories: &[History]) -> Option<f64> {
+    let samples = || {
+        rows.iter()
+            .zip(histories)
+            .filter(|(row, _)| row.cores == Cores::Two)
+            .flat_map(|(_, history)| &history.samples)
+    };
+    let seconds: f64 = samples().map(|sample| sample.wall.as_secs_f64()).sum();
+    let switches: Option<u64> = samples()
+        .map(|sample| {
+            sample
+                .switches
+                .map(|(near, far)| near.involuntary + far.involuntary)
+        })
+        .sum();
+    switches
+        .filter(|_| seconds > 0.0)
+        .map(|switches| switches as f64 / seconds)
+}

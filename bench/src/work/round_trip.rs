@@ -1,0 +1,69 @@
+use super::{GO, Link, check, stamp, wait_for_go};
+use crate::harness::Place;
+use crate::row::{Batch, Result, Work};
+use crate::work::End;
+use std::time::{Duration, Instant};
+
+/// Near sends a message, far sends it back.
+pub(crate) struct RoundTrip<L> {
+    pub(crate) link: L,
+    pub(crate) bytes: usize,
+    /// How long near is busy with something else before it sends, so that far has gone to sleep. It is not counted.
+    pub(crate) idle: Option<Duration>,
+}
+
+impl<L: Link> Work for RoundTrip<L> {
+    fn before_pinning(&self) -> Result<()> {
+        self.link.before_pinning()
+    }
+
+    fn near(&self, place: &mut Place) -> Result<Batch> {
+        let mut end = self.link.near(place)?;
+        let mut message = vec![7; self.bytes];
+        let mut answer = Vec::new();
+        let mut exchange = move |end: &mut L::End, number| {
+            stamp(&mut message, number);
+            end.send(&message)?;
+            end.receive(&mut answer, message.len())?;
+            check(&answer, message.len(), number)
+        };
+        let Some(idle) = self.idle else {
+            return Ok(Box::new(move |count| {
+                wait_for_go(&mut end)?;
+                let start = Instant::now();
+                for number in 0..count {
+                    exchange(&mut end, number)?;
+                }
+                Ok(start.elapsed())
+            }));
+        };
+        Ok(Box::new(move |count| {
+            wait_for_go(&mut end)?;
+            let mut elapsed = Duration::ZERO;
+            for number in 0..count {
+                let begin = Instant::now() + idle;
+                while Instant::now() < begin {
+                    std::hint::spin_loop();
+                }
+                let start = Instant::now();
+                exchange(&mut end, number)?;
+                elapsed += start.elapsed();
+            }
+            Ok(elapsed)
+        }))
+    }
+
+    fn far(&self, place: &mut Place) -> Result<Batch> {
+        let mut end = self.link.far(place)?;
+        let bytes = self.bytes;
+        let mut message = Vec::new();
+        Ok(Box::new(move |count| {
+            end.send(GO)?;
+            for _ in 0..count {
+                end.receive(&mut message, bytes)?;
+                end.send(&message)?;
+            }
+            Ok(Duration::ZERO)
+        }))
+    }
+}
