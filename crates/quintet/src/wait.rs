@@ -11,7 +11,7 @@
 
 use crate::{Deadline, Result};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,46 +106,52 @@ pub(crate) fn wait<T>(
 }
 
 /// What waking a parked thread costs here: the longest that spinning instead can be worth. Zero where only one core is
-/// ours. Measured once a process, in about a millisecond, at the first wait that has to wait.
+/// ours. Measured once a process, in two or three milliseconds, at the first wait that has to wait.
 fn wakeup_cost() -> Duration {
     static COST: OnceLock<Duration> = OnceLock::new();
     *COST.get_or_init(|| {
         if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
-            measure_wakeup().clamp(Duration::from_micros(2), Duration::from_micros(50))
+            measure_wakeup().clamp(Duration::from_micros(5), Duration::from_micros(50))
         } else {
             Duration::ZERO
         }
     })
 }
 
-/// The median of a few hand-overs between two threads that park.
+/// The median of a few wake-ups of a thread that really sleeps.
 fn measure_wakeup() -> Duration {
-    const ROUNDS: usize = 15;
-    let turn = AtomicBool::new(false);
+    const ROUNDS: usize = 9;
+    /// After so long the other thread has gone to sleep, and its core with it.
+    const SLEEP: Duration = Duration::from_micros(200);
+    let round = AtomicUsize::new(0);
+    let answered = AtomicUsize::new(0);
     let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS);
-    let main = thread::current();
     thread::scope(|scope| {
-        let echo = thread::Builder::new()
+        let sleeper = thread::Builder::new()
             .name("quintet-calibrate".into())
             .spawn_scoped(scope, || {
-                for _ in 0..ROUNDS {
-                    while !turn.load(Ordering::Acquire) {
+                for number in 1..=ROUNDS {
+                    while round.load(Ordering::Acquire) < number {
                         thread::park();
                     }
-                    turn.store(false, Ordering::Release);
-                    main.unpark();
+                    answered.store(number, Ordering::Release);
                 }
             });
         // Without a second thread (a limit reached) nothing is measured, and spinning is kept to its minimum.
-        let Ok(echo) = echo else { return };
-        for _ in 0..ROUNDS {
+        let Ok(sleeper) = sleeper else { return };
+        for number in 1..=ROUNDS {
+            thread::sleep(SLEEP);
             let start = Instant::now();
-            turn.store(true, Ordering::Release);
-            echo.thread().unpark();
-            while turn.load(Ordering::Acquire) {
-                thread::park();
+            round.store(number, Ordering::Release);
+            sleeper.thread().unpark();
+            while answered.load(Ordering::Acquire) < number {
+                // The two may have been put on one core.
+                if start.elapsed() > SLEEP {
+                    thread::yield_now();
+                }
+                std::hint::spin_loop();
             }
-            times.push(start.elapsed() / 2);
+            times.push(start.elapsed());
         }
     });
     times.sort_unstable();

@@ -1,15 +1,18 @@
 //! The reading side of message mode.
 
 use super::link::Link;
+use super::message::{self, Received};
 use super::packet::{HEADER, MAX_PAYLOAD, Packet};
 use super::pool::Borrowed;
 use crate::os::pipe_types::Chunk;
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
 use rustix::io::IoSliceMut;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, Shutdown};
-use std::mem::MaybeUninit;
+use rustix::net::Shutdown;
 use std::ops::Range;
+
+/// Packets with more bytes of a message than this are large.
+const SMALL: usize = 2048;
 
 /// The message being read.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Inbox {
     waiting: Waiting,
     /// What a packet carried beyond the reader's buffer.
     spill: Vec<u8>,
+    /// The last packet was a large one.
+    large: bool,
     /// The memory that the peer offered for large messages, once, and whether it has.
     pool: Option<Borrowed>,
     offered: bool,
@@ -46,14 +51,6 @@ impl Waiting {
     }
 }
 
-/// A packet as it came.
-#[derive(Debug, Default)]
-struct Received {
-    len: usize,
-    cut: bool,
-    fds: Vec<OwnedFd>,
-}
-
 impl Inbox {
     pub(super) fn new(max_message: u64) -> Self {
         Inbox {
@@ -62,6 +59,7 @@ impl Inbox {
             arrived: 0,
             waiting: Waiting::Spilled(0..0),
             spill: Vec::new(),
+            large: false,
             pool: None,
             offered: false,
             broken: None,
@@ -130,21 +128,30 @@ impl Inbox {
     /// Receives packets until one has bytes or ends a message: how many bytes are in `buf`, others being `waiting`;
     /// `None` at the end of the stream.
     fn receive(&mut self, link: &Link, buf: &mut [u8], deadline: Deadline) -> Result<Option<usize>> {
-        let room = buf.len().min(MAX_PAYLOAD);
+        // Small packets come into the spill as a whole, which costs the kernel less than parts do. After a large one the
+        // next is expected to be large too, and comes into the caller's buffer.
+        let room = if self.large { buf.len().min(MAX_PAYLOAD) } else { 0 };
         // One byte more than the format allows, so that the kernel's cutting a longer packet is noticed.
-        let spill_needed = MAX_PAYLOAD + 1 - room;
+        let spill_needed = HEADER + MAX_PAYLOAD + 1 - room;
         if self.spill.len() < spill_needed {
-            self.spill.resize(spill_needed, 0);
+            self.spill = vec![0; spill_needed];
         }
         loop {
             let mut header = [0; HEADER];
-            let received = receive_packet(
-                link,
-                &mut header,
-                &mut buf[..room],
-                &mut self.spill[..spill_needed],
-                deadline,
-            )?;
+            let spill = &mut self.spill[..spill_needed];
+            let received = if room > 0 {
+                let spill = IoSliceMut::new(&mut spill[HEADER..]);
+                let mut parts = [
+                    IoSliceMut::new(&mut header),
+                    IoSliceMut::new(&mut buf[..room]),
+                    spill,
+                ];
+                receive_packet(link, &mut parts, deadline)?
+            } else {
+                let received = receive_packet(link, &mut [IoSliceMut::new(spill)], deadline)?;
+                header.copy_from_slice(&self.spill[..HEADER]);
+                received
+            };
             if received.len == 0 {
                 if self.arrived == self.total {
                     return Ok(None);
@@ -166,9 +173,13 @@ impl Inbox {
             };
             match noted {
                 Ok(Noted::Inline(len)) => {
-                    let in_buf = len.min(room);
-                    self.waiting = Waiting::Spilled(0..len - in_buf);
-                    return Ok(Some(in_buf));
+                    self.large = len > SMALL;
+                    self.waiting = Waiting::Spilled(HEADER..HEADER + len.saturating_sub(room));
+                    return if room > 0 {
+                        Ok(Some(len.min(room)))
+                    } else {
+                        self.take_waiting(link, buf).map(Some)
+                    };
                 }
                 Ok(Noted::Pooled(range)) => {
                     self.waiting = Waiting::Pooled(range);
@@ -258,33 +269,7 @@ enum Noted {
     NoData,
 }
 
-fn receive_packet(
-    link: &Link,
-    header: &mut [u8; HEADER],
-    buf: &mut [u8],
-    spill: &mut [u8],
-    deadline: Deadline,
-) -> Result<Received> {
-    link.receive(deadline, |flags| {
-        let mut parts = [
-            IoSliceMut::new(header),
-            IoSliceMut::new(buf),
-            IoSliceMut::new(spill),
-        ];
-        // Room for what the offer of a pool carries; the kernel closes further descriptors of a hostile peer.
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = rustix::net::recvmsg(link, &mut parts, &mut control, flags | RecvFlags::CMSG_CLOEXEC)?;
-        let mut fds = Vec::new();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(passed) = message {
-                fds.extend(passed);
-            }
-        }
-        Ok(Received {
-            len: received.bytes,
-            cut: received.flags.contains(ReturnFlags::TRUNC),
-            fds,
-        })
-    })
+/// Receives one packet into the parts.
+fn receive_packet(link: &Link, parts: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<Received> {
+    link.receive(deadline, |flags| message::receive(link, parts, flags))
 }

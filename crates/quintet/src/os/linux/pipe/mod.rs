@@ -11,6 +11,7 @@ mod instances;
 mod link;
 mod listener;
 mod look;
+mod message;
 mod outbox;
 mod packet;
 mod path;

@@ -10,6 +10,9 @@ use rustix::net::{SendAncillaryBuffer, Shutdown};
 /// Shorter messages go through the socket alone.
 const LARGE: usize = 192 * 1024;
 
+/// Parts of up to so many bytes are copied to stand behind their header.
+const SMALL: usize = 1024;
+
 /// Writers of messages, one at a time.
 #[derive(Debug)]
 pub(super) struct Outbox {
@@ -106,6 +109,16 @@ impl Outbox {
 
 fn send_packet(link: &Link, packet: Packet, part: &[u8], deadline: Deadline) -> Result<()> {
     let header = packet.encode();
+    if part.len() <= SMALL {
+        // One plain buffer costs the kernel less than two parts.
+        let mut whole = [0; HEADER + SMALL];
+        let len = HEADER + part.len();
+        whole[..HEADER].copy_from_slice(&header);
+        whole[HEADER..len].copy_from_slice(part);
+        return link
+            .transmit(deadline, |flags| rustix::net::send(link, &whole[..len], flags))
+            .map(drop);
+    }
     link.transmit(deadline, |flags| {
         rustix::net::sendmsg(
             link,
