@@ -275,7 +275,7 @@ pub(crate) struct RmArgs {
     pub(crate) address: Address,
 }
 
-/// See it work: two processes, a named pipe between them, every message verified
+/// See it work: two processes, pipes between them, every message verified
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  quintet demo\n  quintet demo --messages 100000")]
 pub(crate) struct DemoArgs {

@@ -9,7 +9,7 @@ use std::fmt;
 /// What `recv` reads.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    Pipe(PipeStream),
+    Pipe(Box<PipeStream>),
     Fifo(fifo::Reader),
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for Incoming {
 /// What `send` writes.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    Pipe(PipeStream),
+    Pipe(Box<PipeStream>),
     Fifo(fifo::Writer),
 }
 

@@ -55,7 +55,7 @@ fn check_mode(args: &RecvArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<()
 
 /// Receives from a server.
 fn connect(args: &RecvArgs, endpoint: &Endpoint, pipe: &PipeEnd) -> Result<(), Failure> {
-    let incoming = Incoming::Pipe(pipe.connect()?);
+    let incoming = Incoming::Pipe(pipe.connect()?.into());
     check_mode(args, endpoint, endpoint.mode_of(&incoming))?;
     let job = Job::new(args, endpoint)?;
     let want = job.want(&incoming);
@@ -80,8 +80,8 @@ enum Sources<'a> {
 impl Sources<'_> {
     fn accept(&mut self) -> Result<Incoming, Failure> {
         match self {
-            Sources::Clients(server, pipe) => pipe.accept(server).map(Incoming::Pipe),
-            Sources::Writers(readers) => readers.accept().map(Incoming::Fifo),
+            Sources::Clients(server, pipe) => Ok(Incoming::Pipe(pipe.accept(server)?.into())),
+            Sources::Writers(readers) => Ok(Incoming::Fifo(readers.accept()?)),
         }
     }
 }

@@ -41,11 +41,16 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
         End::Fifo(fifo) => return send(args, data, &Outgoing::Fifo(fifo.connect()?), &endpoint),
     };
     if !pipe.listens {
-        return send(args, data, &Outgoing::Pipe(pipe.connect()?), &endpoint);
+        return send(args, data, &Outgoing::Pipe(pipe.connect()?.into()), &endpoint);
     }
     let server = pipe.serve()?;
     loop {
-        match send(args, data, &Outgoing::Pipe(pipe.accept(&server)?), &endpoint) {
+        match send(
+            args,
+            data,
+            &Outgoing::Pipe(pipe.accept(&server)?.into()),
+            &endpoint,
+        ) {
             sent if !args.follow => return sent,
             // One client's trouble is not the next one's.
             Err(Failure::Failed(why)) => note::complain(why),

@@ -39,8 +39,13 @@ fn it_shows_two_processes_and_a_table() {
     // One row for each line of what was sent, under the headings.
     let rows: Vec<&str> = printed.lines().filter(|line| line.starts_with("pipe ")).collect();
     assert_eq!(rows.len(), 2, "{printed}");
+    let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));
+    let orders = orders.expect("a row of the anonymous pipe");
+    let bytes = format!("pipe://quintet-demo-{}\n", pid_of("main ", &printed)).len();
+    let words: Vec<&str> = orders.split_whitespace().skip(5).collect();
+    assert_eq!(words, ["1", &bytes.to_string(), "B", "-", "-"], "{printed}");
     let heading = printed.lines().find(|line| line.contains("median")).unwrap();
-    for row in rows {
+    for row in rows.into_iter().chain([orders]) {
         assert_eq!(row.chars().count(), heading.chars().count(), "{printed}");
     }
     #[cfg(target_os = "linux")]
@@ -113,6 +118,38 @@ mod linux {
         // What was killed left its name, which is not one of this test's.
         run(&t, &["rm", &format!("pipe://quintet-demo-{main}")]).succeeded();
         assert!(!pipe_of(main).exists());
+    }
+
+    #[test]
+    fn the_worker_is_told_the_address_by_the_pipe_alone() {
+        let t = start_test();
+        let (demo, worker) = start_demo(&t);
+        for what in ["cmdline", "environ"] {
+            let bytes = std::fs::read(format!("/proc/{worker}/{what}")).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("quintet-demo-"), "{what}: {text}");
+        }
+        interrupt(demo);
+    }
+
+    #[test]
+    fn a_worker_without_orders_ends() {
+        let t = start_test();
+        // Its standard input is a pipe.
+        let worker = |handle| {
+            let mut command = quintet(&["demo", handle]);
+            command.env("QUINTET_DEMO_WORKER", "1");
+            command
+        };
+        for (input, code, why) in [
+            ("", 1, "before it told"),
+            ("pipe://x", 1, "before it told"),
+            ("where?\n", 2, "no scheme"),
+        ] {
+            let output = t.run_with_input(&mut worker("0"), input.as_bytes());
+            says(&output.failed(code), &[why]);
+        }
+        says(&t.run(&mut worker("77")).failed(1), &["77", "not inherited"]);
     }
 
     #[test]

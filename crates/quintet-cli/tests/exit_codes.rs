@@ -124,6 +124,23 @@ fn what_makes_no_sense_is_2() {
 }
 
 #[test]
+#[cfg(not(target_os = "linux"))]
+fn fifos_are_for_linux() {
+    let t = start_test();
+    for args in [
+        &["recv", "fifo:///tmp/f"][..],
+        &["recv", "--follow", "--lines", "fifo:///tmp/f"],
+        &["send", "fifo:///tmp/f", "x"],
+        &["send", "--listen", "fifo:///tmp/f", "x"],
+    ] {
+        says(
+            &run(&t, args).failed(2),
+            &["fifo:///tmp/f", "unsupported: FIFO files exist on Linux only"],
+        );
+    }
+}
+
+#[test]
 fn a_name_that_is_taken_is_1_and_says_by_whom() {
     let t = start_test();
     let name = t.name("pipe");

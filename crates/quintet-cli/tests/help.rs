@@ -35,6 +35,8 @@ struct Stage<'t> {
     t: &'t Test,
     /// What the examples' pipes are called here.
     name: String,
+    /// The path of the examples' FIFO.
+    fifo: String,
     input: &'static str,
 }
 
@@ -43,6 +45,10 @@ impl Stage<'_> {
         Stage {
             t,
             name: t.name("pipe"),
+            fifo: match cfg!(target_os = "linux") {
+                true => t.temp_dir().join("fifo").display().to_string(),
+                false => FIFO.into(),
+            },
             input: "",
         }
     }
@@ -56,7 +62,7 @@ impl Stage<'_> {
                 .find_map(|name| word.strip_suffix(name)?.strip_suffix("pipe://"));
             match named {
                 Some(_) => format!("pipe://{}", self.name),
-                None => word.to_string(),
+                None => word.replace(FIFO, &self.fifo),
             }
         });
         let words: Vec<String> = words.collect();
@@ -95,6 +101,9 @@ impl Stage<'_> {
         interrupt(server);
     }
 }
+
+/// The path of the FIFO in all examples.
+const FIFO: &str = "/tmp/fifo";
 
 const RECV: &str = "quintet recv pipe://TestPipe";
 const SEND: &str = "quintet send pipe://TestPipe hello";
@@ -142,6 +151,19 @@ fn perform(t: &Test, example: &str) {
         }
         "quintet recv --mode message --follow --json pipe://TestPipe" => {
             stage.follow(example, SEND, "\"text\":\"hello\"}");
+        }
+        _ if example.contains("fifo://") && !cfg!(target_os = "linux") => {
+            says(&stage.start(example).wait_output().failed(2), &["on Linux only"]);
+        }
+        "quintet recv fifo:///tmp/fifo" | "quintet send fifo:///tmp/fifo hello" => {
+            let (received, _) = stage.pair(
+                "quintet recv fifo:///tmp/fifo",
+                "quintet send fifo:///tmp/fifo hello",
+            );
+            assert_eq!(received, "hello");
+        }
+        "quintet recv --follow --lines fifo:///tmp/fifo" => {
+            stage.follow(example, "quintet send --lines fifo:///tmp/fifo hello", "hello\n");
         }
         "quintet ls" | "quintet ls pipe --json" => {
             stage.run(example);

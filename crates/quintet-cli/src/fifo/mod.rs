@@ -76,7 +76,7 @@ impl Fifo {
             os::open_writer(&self.path, self.access, time)
         })?;
         Ok(Writer {
-            writer,
+            writer: Box::new(writer),
             path: self.path.clone(),
         })
     }
@@ -140,7 +140,7 @@ impl fmt::Display for Reader {
 /// The writing end.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    writer: PipeWriter,
+    writer: Box<PipeWriter>,
     path: PathBuf,
 }
 

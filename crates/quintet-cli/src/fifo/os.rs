@@ -5,7 +5,7 @@ pub(super) use here::*;
 #[cfg(target_os = "linux")]
 mod here {
     pub(in crate::fifo) use quintet::pipe::fifo::{create, exists, open_reader, open_writer};
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
     /// Device and inode.
     pub(in crate::fifo) type Identity = (u64, u64);
@@ -15,10 +15,10 @@ mod here {
         Ok(())
     }
 
-    /// Which file is there.
+    /// Which FIFO is there.
     pub(in crate::fifo) fn identity(path: &std::path::Path) -> Option<Identity> {
         let meta = std::fs::symlink_metadata(path).ok()?;
-        Some((meta.dev(), meta.ino()))
+        meta.file_type().is_fifo().then(|| (meta.dev(), meta.ino()))
     }
 }
 
