@@ -8,7 +8,7 @@ use crate::os::pipe_types::Chunk;
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
 use rustix::io::IoSliceMut;
-use rustix::net::Shutdown;
+use rustix::net::{RecvFlags, Shutdown};
 use std::ops::Range;
 
 /// Packets with more bytes of a message than this are large.
@@ -59,7 +59,8 @@ impl Inbox {
             arrived: 0,
             waiting: Waiting::Spilled(0..0),
             spill: Vec::new(),
-            large: false,
+            // Nothing is known yet; and an offer that comes first is to arrive.
+            large: true,
             pool: None,
             offered: false,
             broken: None,
@@ -128,29 +129,30 @@ impl Inbox {
     /// Receives packets until one has bytes or ends a message: how many bytes are in `buf`, others being `waiting`;
     /// `None` at the end of the stream.
     fn receive(&mut self, link: &Link, buf: &mut [u8], deadline: Deadline) -> Result<Option<usize>> {
-        // Small packets come into the spill as a whole, which costs the kernel less than parts do. After a large one the
-        // next is expected to be large too, and comes into the caller's buffer.
-        let room = if self.large { buf.len().min(MAX_PAYLOAD) } else { 0 };
-        // One byte more than the format allows, so that the kernel's cutting a longer packet is noticed.
-        let spill_needed = HEADER + MAX_PAYLOAD + 1 - room;
-        if self.spill.len() < spill_needed {
-            self.spill = vec![0; spill_needed];
-        }
         loop {
+            // Small packets come into the spill as a whole and by the plainest of calls, which costs the kernel the least.
+            // After a large one the next is expected to be large too, and comes into the caller's buffer.
+            let plain = !self.large && self.arrived == self.total;
+            let room = if plain { 0 } else { buf.len().min(MAX_PAYLOAD) };
+            // One byte more than the format allows, so that the kernel's cutting a longer packet is noticed.
+            let spill_needed = HEADER + MAX_PAYLOAD + 1 - room;
+            if self.spill.len() < spill_needed {
+                self.spill = vec![0; spill_needed];
+            }
             let mut header = [0; HEADER];
             let spill = &mut self.spill[..spill_needed];
-            let received = if room > 0 {
+            let received = if plain {
+                let received = receive_plainly(link, spill, deadline)?;
+                header.copy_from_slice(&spill[..HEADER]);
+                received
+            } else {
                 let spill = IoSliceMut::new(&mut spill[HEADER..]);
                 let mut parts = [
                     IoSliceMut::new(&mut header),
                     IoSliceMut::new(&mut buf[..room]),
                     spill,
                 ];
-                receive_packet(link, &mut parts, deadline)?
-            } else {
-                let received = receive_packet(link, &mut [IoSliceMut::new(spill)], deadline)?;
-                header.copy_from_slice(&self.spill[..HEADER]);
-                received
+                link.receive(deadline, |flags| message::receive(link, &mut parts, flags))?
             };
             if received.len == 0 {
                 if self.arrived == self.total {
@@ -175,10 +177,10 @@ impl Inbox {
                 Ok(Noted::Inline(len)) => {
                     self.large = len > SMALL;
                     self.waiting = Waiting::Spilled(HEADER..HEADER + len.saturating_sub(room));
-                    return if room > 0 {
-                        Ok(Some(len.min(room)))
-                    } else {
+                    return if plain {
                         self.take_waiting(link, buf).map(Some)
+                    } else {
+                        Ok(Some(len.min(room)))
                     };
                 }
                 Ok(Noted::Pooled(range)) => {
@@ -269,7 +271,16 @@ enum Noted {
     NoData,
 }
 
-/// Receives one packet into the parts.
-fn receive_packet(link: &Link, parts: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<Received> {
-    link.receive(deadline, |flags| message::receive(link, parts, flags))
+/// Receives one packet, and no descriptors that came with it: the kernel closes them.
+fn receive_plainly(link: &Link, spill: &mut [u8], deadline: Deadline) -> Result<Received> {
+    let room = spill.len();
+    let len = link.receive(deadline, |flags| {
+        // With TRUNC it says how long the packet was, cut or not.
+        rustix::net::recv(link, &mut *spill, flags | RecvFlags::TRUNC).map(|(_, len)| len)
+    })?;
+    Ok(Received {
+        len: len.min(room),
+        cut: len > room,
+        fds: Vec::new(),
+    })
 }

@@ -55,9 +55,6 @@ impl Outbox {
                 "an earlier message was cut short, so nothing can follow it",
             ));
         }
-        if message.len() >= LARGE {
-            self.pool.offer(link, deadline);
-        }
         let mut sent = 0;
         loop {
             match self.send_part(link, message, sent, deadline) {
@@ -86,6 +83,10 @@ impl Outbox {
     /// Sends the next packet: how many bytes of the message are with it.
     fn send_part(&mut self, link: &Link, message: &[u8], sent: usize, deadline: Deadline) -> Result<usize> {
         let rest = &message[sent..];
+        if message.len() >= LARGE && sent > 0 {
+            // In the middle of a message, where a reader looks for it.
+            self.pool.offer(link, deadline);
+        }
         if message.len() >= LARGE
             && let Some(len) = self.pool.put(link, rest, deadline)?
         {

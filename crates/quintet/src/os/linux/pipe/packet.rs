@@ -15,6 +15,9 @@
 //! later ones in order, with nothing of another message between them; each carries at least one byte. A connection that
 //! ends before the last has lost its writer in the middle of the message.
 //!
+//! Descriptors, which an offer carries, are looked for in the first packet of a connection and in the middle of a message,
+//! so that the ordinary small message costs no more than a plain call. Elsewhere an offer counts as not accepted.
+//!
 //! Kinds 3 to 5 are a header alone: `pool.rs` says what they mean. A reader takes parts of a message in packets and in the
 //! pool in any mixture.
 //!
