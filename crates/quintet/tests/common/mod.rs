@@ -15,7 +15,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(40);
 pub(crate) const SHORT: Duration = Duration::from_millis(30);
 
 /// Larger than any system buffers: nobody can have written it while its reader has read only the beginning.
-pub(crate) const HUGE: usize = 4 << 20;
+pub(crate) const HUGE: usize = 8 << 20;
 
 pub(crate) fn server(name: &str, mode: PipeMode) -> PipeServer {
     PipeServer::builder(name).unwrap().mode(mode).create().unwrap()

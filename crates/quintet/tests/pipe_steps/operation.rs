@@ -5,8 +5,8 @@ use quintet::{Error, ErrorKind, Result};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Large enough for the pool of shared memory, twice around.
-const LARGE: usize = 2_500_000;
+/// Large enough for the pool of shared memory, and around.
+const LARGE: usize = 4_700_000;
 
 /// A wait that only a failing test waits out.
 const LONG: Duration = Duration::from_secs(30);
