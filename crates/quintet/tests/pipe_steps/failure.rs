@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What a call fails with: broken, interrupted, refused, out of descriptors, out of memory.
 #[cfg(target_os = "linux")]
-const ERRORS: [i32; 5] = [libc::EIO, libc::EINTR, libc::EACCES, libc::EMFILE, libc::ENOMEM];
+pub(crate) const ERRORS: [i32; 5] = [libc::EIO, libc::EINTR, libc::EACCES, libc::EMFILE, libc::ENOMEM];
 
 /// What a call is interrupted with.
 #[cfg(target_os = "linux")]
@@ -17,7 +17,7 @@ const INTERRUPTION: i32 = -1;
 
 /// What a call fails with: broken, refused, out of memory, out of resources.
 #[cfg(windows)]
-const ERRORS: [i32; 4] = {
+pub(crate) const ERRORS: [i32; 4] = {
     use windows_sys::Win32::Foundation::{
         ERROR_ACCESS_DENIED, ERROR_GEN_FAILURE, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY,
     };
@@ -77,13 +77,13 @@ pub(crate) fn fails(p: &mut Role) {
 
 /// How many descriptors or handles this process has open.
 #[cfg(target_os = "linux")]
-fn open_files() -> usize {
+pub(crate) fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 /// Not counted: threads of the standard library come and go with handles of their own.
 #[cfg(windows)]
-fn open_files() -> usize {
+pub(crate) fn open_files() -> usize {
     0
 }
 

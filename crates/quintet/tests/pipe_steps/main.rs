@@ -5,9 +5,16 @@
 
 mod death;
 mod failure;
+mod one_way;
 mod operation;
 
-quintet_testkit::peers!(dies, fails);
+#[cfg(target_os = "linux")]
+quintet_testkit::peers!(dies, fails, one_way_fails, relays);
+#[cfg(windows)]
+quintet_testkit::peers!(dies, fails, relays);
 
 use death::dies;
 use failure::fails;
+#[cfg(target_os = "linux")]
+use one_way::one_way_fails;
+use one_way::relays;
