@@ -118,7 +118,7 @@ impl PipeStream {
                 self.read_chunk(buf, deadline)?
             } else {
                 self.complete.store(false, Ordering::Relaxed);
-                return Ok(io::Read::read(&mut *stash, buf).expect("memory can be read"));
+                return io::Read::read(&mut *stash, buf).map_err(Error::from_io);
             }
         } else {
             self.read_chunk(buf, deadline)?
