@@ -65,7 +65,18 @@ fn new_job() -> usize {
     }
 }
 
+/// Starts a program. Wine, when much is going on, now and then has an internal error (1359) instead, and the next try
+/// succeeds; Windows has none.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..100 {
+        match command.spawn() {
+            Err(error) if error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
     command.spawn()
 }
 

@@ -26,7 +26,8 @@ const ROOM: u64 = 4096;
 /// use [`read_message`](Self::read_message) where messages may be empty.
 ///
 /// Reads and writes wait without a limit unless [`set_read_timeout`](Self::set_read_timeout) and
-/// [`set_write_timeout`](Self::set_write_timeout) set one. A read that times out has taken nothing. A write that times
+/// [`set_write_timeout`](Self::set_write_timeout) set one. The limit counts from when it is a call's turn: behind another
+/// thread's read or write of a message, which may have no limit, it has to wait first. A read that times out has taken nothing. A write that times
 /// out has written nothing, or else says so: when a message was cut short, the connection is closed for writing and the
 /// peer gets an error instead of the rest.
 ///

@@ -72,20 +72,25 @@ pub(super) fn identity(socket: impl AsFd) -> io::Result<Identity> {
     let mut identity = Identity::of_pid(peer.pid.cast_unsigned(), Some(user(&peer)));
     // The pid may be another process's by now, whose executable that would be. Where the kernel has a handle of the
     // peer (Linux 6.5), it tells whether the peer was alive until after we looked.
-    if let Some(handle) = pidfd(&socket)
-        && !is_alive(&handle)
-    {
-        identity.executable = None;
+    match pidfd(&socket) {
+        Ok(handle) if is_alive(&handle) => {}
+        // A kernel without such handles: it is most probably the peer.
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {}
+        // It has ended, or may have.
+        _ => identity.executable = None,
     }
     Ok(identity)
 }
 
-/// The kernel's handle of the peer process; `None` where it has none to give.
-fn pidfd(socket: impl AsFd) -> Option<OwnedFd> {
+/// The kernel's handle of the peer process.
+fn pidfd(socket: impl AsFd) -> io::Result<OwnedFd> {
     // SAFETY: SO_PEERPIDFD writes an int.
-    let fd = unsafe { socket_option(socket.as_fd(), libc::SO_PEERPIDFD, -1) }.ok()?;
+    let fd = unsafe { socket_option(socket.as_fd(), libc::SO_PEERPIDFD, -1) }?;
+    if fd < 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     // SAFETY: the kernel has just installed this descriptor for us, so nothing else owns it.
-    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A handle of a process becomes readable when the process ends.

@@ -33,6 +33,10 @@ use std::time::Duration;
 
 const PARENT: &str = "/dev/shm";
 
+/// After so many milliseconds a claim that is held, with a text, counts as held: its text may be that of a dead server,
+/// whose claim is just being taken away.
+const FEW_TRIES: u32 = 20;
+
 /// After so many milliseconds a claim that is held without a text counts as held.
 const MOST_TRIES: u32 = 200;
 
@@ -127,7 +131,7 @@ impl Claim {
                 // left, and empties it first.
                 let by_a_server = read_text(&file).is_ok_and(|text| !text.is_empty());
                 tries += 1;
-                if (by_a_server && tries > 1) || tries > MOST_TRIES {
+                if (by_a_server && tries > FEW_TRIES) || tries > MOST_TRIES {
                     return Ok(None);
                 }
                 std::thread::sleep(Duration::from_millis(1));

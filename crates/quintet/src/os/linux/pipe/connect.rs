@@ -14,8 +14,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::path::Path;
 use std::time::Duration;
 
-/// The longest single wait for room; the kernel wakes us when there is some.
-const LONG: Duration = Duration::from_secs(3600);
+/// The longest single wait for room. The kernel wakes one client for each that the server takes, and that one may be
+/// killed before it has got the place; and the name may lead to another server by now.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// Why there is no connection yet.
 enum NotYet {
@@ -117,8 +118,8 @@ fn attempt_type(
     let wait = patience.is_none_or(|left| !left.is_zero());
     if wait {
         // A timeout of 0 would mean none.
-        let patience = patience.map(|left| left.clamp(Duration::from_millis(1), LONG));
-        call(|| rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, patience)).map_err(os)?;
+        let slice = patience.map_or(SLICE, |left| left.clamp(Duration::from_millis(1), SLICE));
+        call(|| rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(slice))).map_err(os)?;
     } else {
         call(|| rustix::io::ioctl_fionbio(&socket, true)).map_err(os)?;
     }

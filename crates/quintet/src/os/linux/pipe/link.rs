@@ -103,7 +103,12 @@ impl Link {
                     ));
                 }
                 Err(Errno::AGAIN) => self.park(PollFlags::OUT, deadline.slice(LONG))?,
-                Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => return Err(self.disconnected()),
+                // The kernel says only once that what was sent before is lost.
+                Err(Errno::CONNRESET) => {
+                    self.reset.store(true, Ordering::Relaxed);
+                    return Err(self.disconnected());
+                }
+                Err(Errno::PIPE | Errno::NOTCONN) => return Err(self.disconnected()),
                 Err(error) => return Err(Error::os("cannot write", error)),
             }
         }
@@ -155,8 +160,12 @@ impl Link {
                 }
                 Ok(rest()?.then_some(()))
             },
-            // Wakes up when the peer closes, whatever is asked for.
-            |slice| self.park(PollFlags::empty(), slice),
+            // Not poll(2): it would return at once, again and again, for a connection of which both directions are shut
+            // and something is still unread.
+            |slice| {
+                std::thread::sleep(slice);
+                Ok(())
+            },
         )?;
         drained.ok_or_else(|| {
             Error::new(

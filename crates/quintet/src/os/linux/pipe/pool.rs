@@ -117,9 +117,13 @@ impl Lent {
             && shared.free < SLOTS
             && let Some(credits) = shared.collect()?
         {
-            // 0: closed, which the connection itself tells more about.
+            if credits == 0 {
+                return Err(Error::new(
+                    crate::ErrorKind::Disconnected,
+                    "the peer has closed the connection without reading everything",
+                ));
+            }
             shared.free += credits;
-            return Ok(credits == 0 || shared.free >= SLOTS);
         }
         Ok(!shared.answered || shared.free >= SLOTS)
     }
@@ -270,17 +274,15 @@ impl Borrowed {
             return Err(format!("a pool of {slots} slots of {slot} bytes"));
         }
         // Only files in memory have seals: so this is none that could block, and it stays as long as it is.
-        let (Ok(stat), seals) = (
-            call(|| rustix::fs::fstat(&memory)),
-            call(|| rustix::fs::fcntl_get_seals(&memory)),
-        ) else {
-            return Ok(None);
-        };
-        match seals {
+        match call(|| rustix::fs::fcntl_get_seals(&memory)) {
             Ok(seals) if seals.contains(SealFlags::SHRINK) => {}
             Ok(_) | Err(Errno::INVAL) => return Err("a pool that is not sealed memory".into()),
             Err(_) => return Ok(None),
         }
+        // Not before: of another file even this may wait for somebody.
+        let Ok(stat) = call(|| rustix::fs::fstat(&memory)) else {
+            return Ok(None);
+        };
         if stat.st_size < BASE as i64 + i64::from(slot) * i64::from(slots) {
             return Err(format!(
                 "a pool of {} bytes for {slots} slots of {slot}",
