@@ -121,6 +121,71 @@ pub(crate) struct ClientOptions {
 /// The default for the longest message: 1 GiB.
 pub(crate) const DEFAULT_MAX_MESSAGE: u64 = 1 << 30;
 
+impl Direction {
+    /// Refuses to read from an end that only writes.
+    pub(crate) fn check_reads(self) -> Result<(), Error> {
+        if self.reads() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unsupported, "this end is for writing only")
+            .hint("open it with direction in or inout"))
+    }
+
+    /// Refuses to write into an end that only reads.
+    pub(crate) fn check_writes(self) -> Result<(), Error> {
+        if self.writes() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unsupported, "this end is for reading only")
+            .hint("open it with direction out or inout"))
+    }
+}
+
+/// Refuses to send a message beyond the limit.
+pub(crate) fn check_message(len: u64, max: u64) -> Result<(), Error> {
+    if len <= max {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::TooLarge,
+        format!("a message of {len} bytes; the limit here is {max}"),
+    )
+    .hint("raise max_message on both sides"))
+}
+
+/// Why a client has no connection yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotYet {
+    NoServer,
+    Busy,
+}
+
+impl NotYet {
+    /// The error for a client that waits no longer, or was asked not to wait at all.
+    pub(crate) fn into_error(self, asked_not_to_wait: bool) -> Error {
+        let (kind, reason, hint) = match self {
+            NotYet::NoServer => (
+                ErrorKind::NotFound,
+                "there is no server",
+                "start one, or wait with connect_timeout",
+            ),
+            NotYet::Busy => (
+                ErrorKind::Busy,
+                "all instances are busy",
+                "raise max_instances on the server or wait with connect_timeout",
+            ),
+        };
+        if asked_not_to_wait {
+            Error::new(kind, reason).hint(hint)
+        } else {
+            Error::new(
+                ErrorKind::TimedOut,
+                format!("{reason}, and none came before the deadline"),
+            )
+        }
+    }
+}
+
 /// What one read gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {

@@ -27,7 +27,8 @@ use large_messages::{reader_without_descriptors, writer_without_descriptors};
 use leftovers::{leaver, lingering_client, server_to_be_killed};
 use limits_of_the_process::{interrupted, writer_of_small_files};
 use other_users::{
-    masked_server, nobody_connects, nobody_creates, nobody_leaves, nobody_looks, nobody_plants, nobody_serves,
+    masked_server, nobody_connects, nobody_creates, nobody_leaves, nobody_looks, nobody_plants,
+    nobody_sends_much, nobody_serves,
 };
 use paths::{client_elsewhere, server_elsewhere, wandering_server};
 use runtime_folder::{full_folder, planted_folder};
@@ -46,6 +47,7 @@ quintet_testkit::peers!(
     nobody_leaves,
     nobody_looks,
     nobody_plants,
+    nobody_sends_much,
     nobody_serves,
     passed_descriptors,
     planted_folder,

@@ -1,6 +1,8 @@
 //! Other users of the machine: kept out, and not believed.
 
-use crate::common::{LONG, MODES, assert_fails, assert_serves, read_exactly, server, try_connect};
+use crate::common::{
+    HUGE, LONG, MODES, assert_fails, assert_serves, pattern, read_exactly, server, try_connect,
+};
 use crate::raw::path_of;
 use quintet::named::{Liveness, NamedKind};
 use quintet::pipe::{Access, PipeClient, PipeMode, PipeServer, Pipes};
@@ -10,6 +12,7 @@ use rustix::fs::Mode;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const NOBODY: &str = "65534";
@@ -333,4 +336,41 @@ fn others_see_that_there_is_a_pipe_and_can_do_nothing_about_it() {
         peer.finish();
         assert_serves(&server);
     }
+}
+
+/// Connects as nobody, writes two large messages, and stays until told to go.
+pub(crate) fn nobody_sends_much(p: &mut Role) {
+    let stream = connect_to_anybody(p.arg(0)).unwrap();
+    for seed in [1, 2] {
+        stream.write_message(pattern(seed, HUGE)).unwrap();
+    }
+    p.expect("go");
+}
+
+#[test]
+fn descriptors_of_another_users_peer_stay_outside_and_its_large_messages_come_in_packets() {
+    let t = start();
+    let name = t.name("much");
+    let server = open_to_all(&name, PipeMode::Message);
+    let Some(mut peer) = spawn(&t, "nobody_sends_much", &[&name]) else {
+        return;
+    };
+    let stream = server.accept_timeout(LONG).unwrap();
+    for seed in [1, 2] {
+        assert!(stream.read_message().unwrap().unwrap() == pattern(seed, HUGE));
+    }
+    for fd in fs::read_dir("/proc/self/fd").unwrap().flatten() {
+        // Other tests of this process have pools of their own; what is open may be closed by now.
+        let is_pool = |target: &PathBuf| target.to_string_lossy().contains("memfd:quintet-pipe");
+        if fs::read_link(fd.path()).is_ok_and(|target| is_pool(&target)) {
+            let owner = fs::metadata(fd.path()).map(|meta| meta.uid());
+            assert!(
+                !owner.is_ok_and(|uid| uid.to_string() == NOBODY),
+                "{}",
+                fd.path().display()
+            );
+        }
+    }
+    peer.tell("go");
+    peer.finish();
 }

@@ -4,7 +4,7 @@ use super::connection::{Connection, Terms};
 use super::path::{self, There};
 use crate::os::linux::no_descriptor;
 use crate::os::linux::peer;
-use crate::os::pipe_types::{Access, ClientOptions, PipeMode};
+use crate::os::pipe_types::{Access, ClientOptions, NotYet, PipeMode};
 use crate::os::step::call;
 use crate::{Deadline, Error, ErrorKind, Name, Result};
 use rustix::fd::OwnedFd;
@@ -17,12 +17,6 @@ use std::time::Duration;
 /// The longest single wait for room. The kernel wakes one client for each that the server takes, and that one may be
 /// killed before it has got the place; and the name may lead to another server by now.
 const SLICE: Duration = Duration::from_millis(500);
-
-/// Why there is no connection yet.
-enum NotYet {
-    NoServer,
-    Busy,
-}
 
 /// Connects to a server, waiting for one to appear or to have a free instance.
 pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) -> Result<Connection> {
@@ -37,26 +31,7 @@ pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) 
             Err(why) => why,
         };
         if deadline.has_passed() {
-            let (kind, reason, hint) = match why {
-                NotYet::NoServer => (
-                    ErrorKind::NotFound,
-                    "there is no server",
-                    "start one, or wait with connect_timeout",
-                ),
-                NotYet::Busy => (
-                    ErrorKind::Busy,
-                    "all instances are busy",
-                    "raise max_instances on the server or wait with connect_timeout",
-                ),
-            };
-            return Err(if asked_not_to_wait {
-                Error::new(kind, reason).hint(hint)
-            } else {
-                Error::new(
-                    ErrorKind::TimedOut,
-                    format!("{reason}, and none came before the deadline"),
-                )
-            });
+            return Err(why.into_error(asked_not_to_wait));
         }
         if matches!(why, NotYet::NoServer) {
             std::thread::sleep(deadline.slice(pause));

@@ -56,6 +56,9 @@ impl Connection {
                 Outbox::new(buffer, terms.max_message)
             }
         };
+        // Not being told who it is counts as being somebody else.
+        let trusted = terms.mode == PipeMode::Message
+            && peer::credentials(&socket).is_ok_and(|peer| peer::user(&peer).is_trusted());
         let link = Link::new(socket);
         // As .NET does: what is not used is shut down, so that the other side notices instead of waiting.
         match terms.direction {
@@ -67,7 +70,7 @@ impl Connection {
             link,
             mode: terms.mode,
             direction: terms.direction,
-            inbox: Mutex::new(Inbox::new(terms.max_message)),
+            inbox: Mutex::new(Inbox::new(terms.max_message, trusted)),
             outbox: Mutex::new(outbox),
             bounded: terms.bounded,
             _instance: instance,
@@ -91,10 +94,7 @@ impl Connection {
 
     /// Reads some bytes, in message mode of one message.
     pub(crate) fn read(&self, buf: &mut [u8], deadline: Deadline) -> Result<Chunk> {
-        if !self.direction.reads() {
-            return Err(Error::new(ErrorKind::Unsupported, "this end is for writing only")
-                .hint("open it with direction in or inout"));
-        }
+        self.direction.check_reads()?;
         match self.mode {
             PipeMode::Byte if buf.is_empty() => Ok(Chunk::Data {
                 len: 0,
@@ -140,10 +140,7 @@ impl Connection {
 
     /// Writes: in byte mode at least one byte unless `data` is empty, in message mode `data` as one message.
     pub(crate) fn write(&self, data: &[u8], deadline: Deadline) -> Result<usize> {
-        if !self.direction.writes() {
-            return Err(Error::new(ErrorKind::Unsupported, "this end is for reading only")
-                .hint("open it with direction out or inout"));
-        }
+        self.direction.check_writes()?;
         match self.mode {
             PipeMode::Byte if data.is_empty() => Ok(0),
             PipeMode::Byte => self

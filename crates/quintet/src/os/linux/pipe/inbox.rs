@@ -18,6 +18,9 @@ const SMALL: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Inbox {
     max_message: u64,
+    /// What a descriptor leads to may hold up whoever looks at it or only closes it (a file system of the peer's own).
+    /// So those of another user's peer never arrive: its large messages come in packets.
+    trusted: bool,
     /// The whole message, and how much of it has come in, what is still `waiting` included.
     total: u64,
     arrived: u64,
@@ -52,8 +55,10 @@ impl Waiting {
 }
 
 impl Inbox {
-    pub(super) fn new(max_message: u64) -> Self {
+    /// `trusted`: the peer is one whose descriptors may come in here.
+    pub(super) fn new(max_message: u64, trusted: bool) -> Self {
         Inbox {
+            trusted,
             max_message,
             total: 0,
             arrived: 0,
@@ -132,7 +137,7 @@ impl Inbox {
         loop {
             // Small packets come into the spill as a whole and by the plainest of calls, which costs the kernel the least.
             // After a large one the next is expected to be large too, and comes into the caller's buffer.
-            let plain = !self.large && self.arrived == self.total;
+            let plain = !self.trusted || (!self.large && self.arrived == self.total);
             let room = if plain { 0 } else { buf.len().min(MAX_PAYLOAD) };
             // One byte more than the format allows, so that the kernel's cutting a longer packet is noticed.
             let spill_needed = HEADER + MAX_PAYLOAD + 1 - room;

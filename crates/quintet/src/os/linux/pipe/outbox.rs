@@ -3,6 +3,7 @@
 use super::link::Link;
 use super::packet::{HEADER, MAX_PAYLOAD, Packet};
 use super::pool::Lent;
+use crate::os::pipe_types::check_message;
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::io::IoSlice;
 use rustix::net::{SendAncillaryBuffer, Shutdown};
@@ -39,16 +40,7 @@ impl Outbox {
 
     pub(super) fn write(&mut self, link: &Link, message: &[u8], deadline: Deadline) -> Result<()> {
         let total = message.len() as u64;
-        if total > self.max_message {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "a message of {total} bytes; the limit here is {}",
-                    self.max_message
-                ),
-            )
-            .hint("raise max_message on both sides"));
-        }
+        check_message(total, self.max_message)?;
         if self.broken {
             return Err(Error::new(
                 ErrorKind::Disconnected,

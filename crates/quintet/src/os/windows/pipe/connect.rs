@@ -4,7 +4,7 @@ use super::connection::{Connection, Terms};
 use super::instances::PipeEnd;
 use super::kernel;
 use super::path::{self, There};
-use crate::os::pipe_types::{Access, ClientOptions, Direction, PipeMode};
+use crate::os::pipe_types::{Access, ClientOptions, Direction, NotYet, PipeMode};
 use crate::os::windows::call::{self, Code};
 use crate::os::windows::claim;
 use crate::os::windows::peer::{End, Peer};
@@ -26,12 +26,6 @@ use windows_sys::Win32::System::Pipes::{
     PIPE_READMODE_MESSAGE, PIPE_TYPE_MESSAGE, PIPE_WAIT, SetNamedPipeHandleState,
 };
 
-/// Why there is no connection yet.
-enum NotYet {
-    NoServer,
-    Busy,
-}
-
 /// Connects to a server, waiting for one to appear or to have a free instance.
 pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) -> Result<Connection> {
     let path = path::of(name);
@@ -50,7 +44,7 @@ pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) 
             {
                 why = NotYet::NoServer;
             }
-            return Err(not_in_time(&why, asked_not_to_wait));
+            return Err(why.into_error(asked_not_to_wait));
         }
         match why {
             NotYet::NoServer => {
@@ -64,29 +58,6 @@ pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) 
                 Ok(There::Nothing) | Err(_) => std::thread::sleep(Duration::from_millis(1)),
             },
         }
-    }
-}
-
-fn not_in_time(why: &NotYet, asked_not_to_wait: bool) -> Error {
-    let (kind, reason, hint) = match why {
-        NotYet::NoServer => (
-            ErrorKind::NotFound,
-            "there is no server",
-            "start one, or wait with connect_timeout",
-        ),
-        NotYet::Busy => (
-            ErrorKind::Busy,
-            "all instances are busy",
-            "raise max_instances on the server or wait with connect_timeout",
-        ),
-    };
-    if asked_not_to_wait {
-        Error::new(kind, reason).hint(hint)
-    } else {
-        Error::new(
-            ErrorKind::TimedOut,
-            format!("{reason}, and none came before the deadline"),
-        )
     }
 }
 

@@ -7,7 +7,7 @@ use super::outbox::Outbox;
 use crate::os::pipe_types::{Chunk, Direction, PipeMode};
 use crate::os::process::Identity;
 use crate::os::windows::peer::Peer;
-use crate::{Deadline, Error, ErrorKind, Result};
+use crate::{Deadline, Result};
 use std::os::windows::io::{AsHandle, BorrowedHandle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -64,10 +64,7 @@ impl Connection {
 
     /// Reads some bytes, in message mode of one message.
     pub(crate) fn read(&self, buf: &mut [u8], deadline: Deadline) -> Result<Chunk> {
-        if !self.direction.reads() {
-            return Err(Error::new(ErrorKind::Unsupported, "this end is for writing only")
-                .hint("open it with direction in or inout"));
-        }
+        self.direction.check_reads()?;
         if self.mode == PipeMode::Byte && buf.is_empty() {
             return Ok(Chunk::Data {
                 len: 0,
@@ -84,10 +81,7 @@ impl Connection {
 
     /// Writes: in byte mode at least one byte unless `data` is empty, in message mode `data` as one message.
     pub(crate) fn write(&self, data: &[u8], deadline: Deadline) -> Result<usize> {
-        if !self.direction.writes() {
-            return Err(Error::new(ErrorKind::Unsupported, "this end is for reading only")
-                .hint("open it with direction out or inout"));
-        }
+        self.direction.check_writes()?;
         match self.mode {
             PipeMode::Byte if data.is_empty() => Ok(0),
             PipeMode::Byte => lock(&self.outbox).write_bytes(&self.link, data, deadline),

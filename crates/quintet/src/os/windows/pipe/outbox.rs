@@ -1,6 +1,7 @@
 //! The writing side of a connection.
 
 use super::link::Link;
+use crate::os::pipe_types::check_message;
 use crate::os::windows::error;
 use crate::os::windows::event::Event;
 use crate::os::windows::operation::{Operation, Outcome};
@@ -66,16 +67,7 @@ impl Outbox {
 
     pub(super) fn write_message(&mut self, link: &Link, message: &[u8], deadline: Deadline) -> Result<()> {
         let total = message.len() as u64;
-        if total > self.max_message {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "a message of {total} bytes; the limit here is {}",
-                    self.max_message
-                ),
-            )
-            .hint("raise max_message on both sides"));
-        }
+        check_message(total, self.max_message)?;
         if total > u32::MAX.into() {
             return Err(Error::new(
                 ErrorKind::TooLarge,
