@@ -43,12 +43,12 @@ impl Registration {
     /// Makes an object whose name `release` takes back. Both happen before [`release_names`] or after it, never half, so
     /// that a signal in the middle leaves nothing either.
     pub(crate) fn of<T: Send + Sync + 'static>(
-        make: impl FnOnce() -> Result<T>,
+        make: impl FnOnce() -> Result<Arc<T>>,
         release: impl Fn(&T) + Send + 'static,
     ) -> Result<(Arc<T>, Self)> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut held = held();
-        let object = Arc::new(make()?);
+        let object = make()?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let weak = Arc::downgrade(&object);
         held.push((

@@ -1,6 +1,6 @@
 //! Who is on the other side.
 
-use crate::os::process::UserId as OsUserId;
+use crate::os::process::{Identity, UserId as OsUserId};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -69,5 +69,15 @@ impl fmt::Display for PeerIdentity {
             write!(f, " ({})", name.to_string_lossy())?;
         }
         Ok(())
+    }
+}
+
+impl From<Identity> for PeerIdentity {
+    fn from(identity: Identity) -> Self {
+        PeerIdentity {
+            pid: identity.pid,
+            user: identity.user.map(UserId),
+            executable: identity.executable,
+        }
     }
 }

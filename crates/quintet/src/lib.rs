@@ -3,6 +3,7 @@
 //! | mechanism | module | for |
 //! |---|---|---|
 //! | pipes | [`pipe`] | a conversation between two processes, bytes or whole messages |
+//! | semaphores | [`sync`] | who may, and when: semaphores, mutexes, events, waiting for any or all of several |
 //!
 //! Everything has a [`Name`] and an [`Address`], every blocking call a [`Deadline`], every failure a [`ErrorKind`] to
 //! match and a text that says which object, what was tried, why not, and what would help.
@@ -26,11 +27,14 @@ pub mod cleanup;
 mod deadline;
 mod error;
 mod identity;
+mod layout;
 mod name;
 pub mod named;
 mod os;
+mod participants;
 pub mod pipe;
 mod suggest;
+pub mod sync;
 mod wait;
 
 #[cfg(feature = "test-hooks")]

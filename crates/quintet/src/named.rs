@@ -2,6 +2,7 @@
 //!
 //! `ls`, `stat` and `rm` of the command go through [`kinds`]; a mechanism takes part by implementing [`NamedKind`].
 
+use crate::os::types::Found;
 use crate::{Address, Error, ErrorKind, Name, PeerIdentity, Result, Scheme};
 use std::fmt;
 use std::time::SystemTime;
@@ -28,6 +29,18 @@ impl fmt::Display for Liveness {
     }
 }
 
+/// A process that has taken something of an object: permits of a semaphore, a mutex.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Owner {
+    /// Which process.
+    pub process: PeerIdentity,
+    /// How many permits; 1 of a mutex.
+    pub count: u32,
+    /// Since when, where that is known.
+    pub since: Option<SystemTime>,
+}
+
 /// One named object, as [`NamedKind::list`] and [`NamedKind::stat`] see it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -40,6 +53,8 @@ pub struct Entry {
     pub evidence: String,
     /// The processes that hold it, where the system tells.
     pub holders: Vec<PeerIdentity>,
+    /// Those of them that own a part of it now, and which part.
+    pub owners: Vec<Owner>,
     /// Its size in bytes, for kinds that have one.
     pub size: Option<u64>,
     /// When it was created.
@@ -49,16 +64,26 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(address: Address, liveness: Liveness, evidence: impl Into<String>) -> Self {
-        Entry {
-            address,
-            liveness,
-            evidence: evidence.into(),
-            holders: Vec::new(),
-            size: None,
-            created: None,
-            details: Vec::new(),
-        }
+    /// What the system shows of an object of that scheme.
+    pub(crate) fn found(scheme: Scheme, found: Found) -> Result<Self> {
+        Ok(Entry {
+            address: Address::named(scheme, found.name)?,
+            liveness: found.liveness,
+            evidence: found.evidence,
+            holders: found.holders.into_iter().map(PeerIdentity::from).collect(),
+            owners: found
+                .owners
+                .into_iter()
+                .map(|owner| Owner {
+                    process: owner.process.into(),
+                    count: owner.count,
+                    since: owner.since,
+                })
+                .collect(),
+            size: found.size,
+            created: found.created,
+            details: found.details,
+        })
     }
 
     /// The value of one of the [`details`](Self::details).
@@ -105,7 +130,12 @@ pub trait NamedKind: fmt::Debug + Sync {
 /// # Ok::<(), quintet::Error>(())
 /// ```
 pub fn kinds() -> &'static [&'static dyn NamedKind] {
-    &[&crate::pipe::Pipes]
+    &[
+        &crate::pipe::Pipes,
+        &crate::sync::Semaphores,
+        &crate::sync::Mutexes,
+        &crate::sync::Events,
+    ]
 }
 
 /// The kind that a scheme's objects are of.

@@ -6,20 +6,31 @@
 //!   `mode`, `is_bounded`, `peer`, `drain`, `disconnect`), `list`, `stat`, `remove`
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
 //! - [`fifo`] (Linux only): `create`, `exists`, `open`
-//! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`
+//! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`
+//! - [`segment`]: `Segment` (`open`, `header`, `start`, `token`, `new_token`, `release_name`), `look`; [`token`]: `Token` (`take`,
+//!   `is_taken`)
+//! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
+//! - [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
+//! - [`many`]: `Source`, `Got`, `any`, `all`
 
+pub(crate) mod atomic;
 pub(crate) mod pipe_types;
 pub(crate) mod step;
+pub(crate) mod types;
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{anonymous, fifo, pipe, process};
+pub(crate) use linux::{
+    anonymous, event, fifo, many, mutex, pipe, process, segment, semaphore, token, watch,
+};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{anonymous, pipe, process};
+pub(crate) use windows::{
+    anonymous, event, many, mutex, pipe, process, segment, semaphore, token, watch,
+};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

@@ -1,11 +1,9 @@
 //! What a named pipe can be asked for and what it answers: the part of the surface that is plain data.
 
-use super::process::Identity;
-use crate::named::Liveness;
+use super::types::{Access, words};
 use crate::{Error, ErrorKind};
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
 
 /// Whether a pipe carries a stream of bytes or whole messages. The server decides.
 ///
@@ -53,46 +51,8 @@ impl Direction {
     }
 }
 
-/// Whose processes the other end may be of.
-///
-/// The administrator of the machine (root, LocalSystem) is always let through: it could not be kept out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Access {
-    /// Only the user of this process. The default.
-    #[default]
-    CurrentUser,
-    /// Every user of this machine.
-    Everyone,
-}
-
-macro_rules! words {
-    ($type:ident, $what:literal, $($variant:ident = $word:literal),+) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $($type::$variant => $word),+ })
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Error;
-
-            fn from_str(word: &str) -> Result<Self, Error> {
-                match word {
-                    $($word => Ok($type::$variant),)+
-                    _ => Err(Error::new(
-                        ErrorKind::InvalidAddress,
-                        format!(concat!("there is no ", $what, " {:?}"), word),
-                    )
-                    .hint(concat!("there are", $(" ", $word),+))),
-                }
-            }
-        }
-    };
-}
-
 words!(PipeMode, "mode", Byte = "byte", Message = "message");
 words!(Direction, "direction", In = "in", Out = "out", InOut = "inout");
-words!(Access, "access", CurrentUser = "user", Everyone = "everyone");
 
 /// What a server is created with.
 #[derive(Clone, Debug)]
@@ -193,15 +153,4 @@ pub(crate) enum Chunk {
     Data { len: usize, complete: bool },
     /// The other side writes nothing more, and everything it wrote has been read.
     End,
-}
-
-/// A pipe as the system shows it to somebody who neither serves nor uses it.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) name: String,
-    pub(crate) liveness: Liveness,
-    pub(crate) evidence: String,
-    pub(crate) holders: Vec<Identity>,
-    pub(crate) created: Option<SystemTime>,
-    pub(crate) details: Vec<(&'static str, String)>,
 }

@@ -1,8 +1,6 @@
-use crate::identity::{PeerIdentity, UserId};
 use crate::named::{Entry, NamedKind};
-use crate::os::pipe_types::Found;
-use crate::os::{self, process::Identity};
-use crate::{Address, Name, Result, Scheme};
+use crate::os;
+use crate::{Name, Result, Scheme};
 
 /// Named pipes as a kind of named object, for [`named::kinds`](crate::named::kinds).
 ///
@@ -28,11 +26,11 @@ impl NamedKind for Pipes {
     }
 
     fn list(&self) -> Result<Vec<Entry>> {
-        os::pipe::list()?.into_iter().map(entry).collect()
+        os::pipe::list()?.into_iter().map(|found| Entry::found(Scheme::Pipe, found)).collect()
     }
 
     fn stat(&self, name: &Name) -> Result<Entry> {
-        with_address(name, os::pipe::stat).and_then(entry)
+        with_address(name, os::pipe::stat).and_then(|found| Entry::found(Scheme::Pipe, found))
     }
 
     fn remove(&self, name: &Name) -> Result<()> {
@@ -43,23 +41,4 @@ impl NamedKind for Pipes {
 fn with_address<T>(name: &Name, act: impl FnOnce(&Name) -> Result<T>) -> Result<T> {
     let address = super::address_of(name)?;
     act(name).map_err(|error| error.about(address))
-}
-
-fn entry(found: Found) -> Result<Entry> {
-    let address = Address::named(Scheme::Pipe, found.name)?;
-    let mut entry = Entry::new(address, found.liveness, found.evidence);
-    entry.holders = found.holders.into_iter().map(PeerIdentity::from).collect();
-    entry.created = found.created;
-    entry.details = found.details;
-    Ok(entry)
-}
-
-impl From<Identity> for PeerIdentity {
-    fn from(identity: Identity) -> Self {
-        PeerIdentity {
-            pid: identity.pid,
-            user: identity.user.map(UserId),
-            executable: identity.executable,
-        }
-    }
 }

@@ -29,7 +29,8 @@ mod server;
 mod stream;
 mod timeout;
 
-pub use crate::os::pipe_types::{Access, Direction, PipeMode};
+pub use crate::os::pipe_types::{Direction, PipeMode};
+pub use crate::os::types::Access;
 pub use anonymous::{ChildEnd, PipeReader, PipeWriter, from_child, spawn, to_child};
 pub use client::{PipeClient, PipeClientBuilder};
 pub use halves::{ReadHalf, WriteHalf};

@@ -215,7 +215,7 @@ impl PipeServerBuilder {
         }
         checked_max_message(self.options.max_message).map_err(about)?;
         let (listener, registration) = Registration::of(
-            || Listener::create(&self.name, &self.options),
+            || Listener::create(&self.name, &self.options).map(Arc::new),
             Listener::release_name,
         )
         .map_err(about)?;

@@ -1,6 +1,6 @@
 //! One-way pipes without a name, pipe(2), and FIFO files, which are the same with a name.
 
-use super::no_descriptor;
+use super::{no_descriptor, spawn};
 use crate::os::pipe_types::Direction;
 use crate::os::step::call;
 use crate::wait::{self, Spin};
@@ -12,10 +12,7 @@ use rustix::io::{Errno, FdFlags};
 use rustix::pipe::PipeFlags;
 use std::fmt;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The longest single sleep; a pipe cannot lose a wake-up.
@@ -161,28 +158,8 @@ impl From<ChildEnd> for Stdio {
 
 /// Starts a child that inherits these ends under their numbers, and closes them here.
 pub(crate) fn spawn(command: &mut Command, ends: Vec<ChildEnd>) -> io::Result<Child> {
-    let fds: Vec<_> = ends.iter().map(|end| end.0.as_raw_fd()).collect();
-    // The command may outlive the ends and be spawned again, when the numbers may be other files'.
-    let armed = Arc::new(AtomicBool::new(true));
-    let inherit = {
-        let armed = armed.clone();
-        move || {
-            for fd in fds.iter().filter(|_| armed.load(Ordering::Relaxed)) {
-                // SAFETY: the descriptor is open: while `armed`, `ends` lives in the parent, and this runs in the child
-                // right after the fork, which has a copy of it.
-                let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
-                rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
-            }
-            Ok(())
-        }
-    };
-    // SAFETY: between fork and exec the closure only makes a system call; it takes no lock and no memory, and touches
-    // nothing but integers that the parent's other threads do not change.
-    unsafe { command.pre_exec(inherit) };
-    let child = command.spawn();
-    armed.store(false, Ordering::Relaxed);
-    drop(ends);
-    child
+    let fds: Vec<_> = ends.iter().map(|end| end.0.as_fd()).collect();
+    spawn::inheriting(command, &fds)
 }
 
 /// poll(2), where being interrupted counts as having slept.

@@ -2,7 +2,8 @@
 
 use super::anonymous::{End, poll};
 use super::process::UserId;
-use crate::os::pipe_types::{Access, Direction};
+use crate::os::pipe_types::Direction;
+use crate::os::types::Access;
 use crate::os::step::call;
 use crate::wait::{self, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};

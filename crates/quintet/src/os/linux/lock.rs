@@ -7,9 +7,41 @@
 use rustix::fd::{AsFd, AsRawFd};
 use std::io;
 
-/// Takes an exclusive lock on the whole file if nobody has one: whether it was got.
-pub(super) fn try_exclusive(file: impl AsFd) -> io::Result<bool> {
-    let lock = whole_file(libc::F_WRLCK);
+/// Which bytes of the file. They need not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    start: i64,
+    /// 0: to the end, however far that is.
+    len: i64,
+}
+
+impl Range {
+    pub(super) const WHOLE_FILE: Range = Range { start: 0, len: 0 };
+
+    pub(super) const fn byte(at: i64) -> Self {
+        Range { start: at, len: 1 }
+    }
+}
+
+/// Takes an exclusive lock if nobody else has any: whether it was got. A shared one of our own becomes exclusive, and
+/// stays shared if that fails.
+pub(super) fn try_exclusive(file: impl AsFd, range: Range) -> io::Result<bool> {
+    set(file, libc::F_WRLCK, range)
+}
+
+/// Takes a shared lock if nobody else has an exclusive one: whether it was got. An exclusive one of our own becomes
+/// shared.
+pub(super) fn try_shared(file: impl AsFd, range: Range) -> io::Result<bool> {
+    set(file, libc::F_RDLCK, range)
+}
+
+/// Gives a lock back.
+pub(super) fn unlock(file: impl AsFd, range: Range) -> io::Result<()> {
+    set(file, libc::F_UNLCK, range).map(drop)
+}
+
+fn set(file: impl AsFd, kind: libc::c_int, range: Range) -> io::Result<bool> {
+    let lock = request(kind, range);
     // SAFETY: `lock` is a valid `flock` that lives across the call, and F_OFD_SETLK only reads it; the descriptor is
     // open because it is borrowed.
     let result = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_SETLK, &lock) };
@@ -23,9 +55,9 @@ pub(super) fn try_exclusive(file: impl AsFd) -> io::Result<bool> {
     }
 }
 
-/// Whether somebody holds a lock on the file (through another open than `file`).
-pub(super) fn is_held(file: impl AsFd) -> io::Result<bool> {
-    let mut lock = whole_file(libc::F_WRLCK);
+/// Whether somebody holds a lock on it (through another open than `file`).
+pub(super) fn is_held(file: impl AsFd, range: Range) -> io::Result<bool> {
+    let mut lock = request(libc::F_WRLCK, range);
     // SAFETY: `lock` is a valid `flock` that lives across the call, exclusively borrowed for F_OFD_GETLK to write its
     // answer to; the descriptor is open because it is borrowed.
     let result = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_GETLK, &mut lock) };
@@ -35,12 +67,12 @@ pub(super) fn is_held(file: impl AsFd) -> io::Result<bool> {
     Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
 }
 
-fn whole_file(kind: libc::c_int) -> libc::flock {
+fn request(kind: libc::c_int, range: Range) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
+        l_start: range.start,
+        l_len: range.len,
         // OFD locks require 0 here.
         l_pid: 0,
     }

@@ -2,11 +2,19 @@
 
 pub(crate) mod anonymous;
 pub(crate) mod fifo;
+mod fork;
 mod lock;
+mod memory;
 mod peer;
 pub(crate) mod pipe;
 pub(crate) mod process;
 mod runtime;
+pub(crate) mod segment;
+mod spawn;
+mod sync;
+pub(crate) mod token;
+
+pub(crate) use sync::{event, many, mutex, semaphore, watch};
 
 use crate::{Error, ErrorKind};
 use rustix::io::Errno;

@@ -3,7 +3,9 @@
 use rustix::process::Pid;
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// A uid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +61,12 @@ impl Identity {
 fn executable(pid: u32) -> Option<PathBuf> {
     Pid::from_raw(i32::try_from(pid).ok()?)?;
     fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Which pid namespace this process's pids are of. Numbers of another one mean nothing here.
+pub(crate) fn pid_space() -> u64 {
+    static SPACE: OnceLock<u64> = OnceLock::new();
+    *SPACE.get_or_init(|| fs::metadata("/proc/self/ns/pid").map_or(0, |space| space.ino()))
 }
 
 /// Ends this process at once, as SIGKILL does.

@@ -124,7 +124,7 @@ impl Claim {
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(about(no_descriptor("cannot open the claim", error))),
             };
-            let locked = call(|| lock::try_exclusive(&file))
+            let locked = call(|| lock::try_exclusive(&file, lock::Range::WHOLE_FILE))
                 .map_err(|error| about(Error::os("cannot lock the claim", error)))?;
             if !locked {
                 // By a server, which has written who it is; or for a moment by somebody who takes away what a dead one
@@ -197,7 +197,7 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
         }
     };
     let about = |error| Error::os("cannot look at the claim", error).about(path().join(key).display());
-    let held = call(|| lock::is_held(&file)).map_err(about)?;
+    let held = call(|| lock::is_held(&file, lock::Range::WHOLE_FILE)).map_err(about)?;
     let text = read_text(&file).map_err(about)?;
     Ok(Some(ClaimView { held, text }))
 }

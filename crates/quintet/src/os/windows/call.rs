@@ -4,7 +4,7 @@ use super::error;
 use crate::os::step::{self, Failure};
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
 use windows_sys::Win32::Foundation::{
-    ERROR_FILE_NOT_FOUND, ERROR_PIPE_BUSY, ERROR_SEM_TIMEOUT, HANDLE, INVALID_HANDLE_VALUE,
+    ERROR_FILE_NOT_FOUND, ERROR_PIPE_BUSY, ERROR_SEM_TIMEOUT, HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT,
 };
 use windows_sys::core::BOOL;
 
@@ -21,9 +21,12 @@ impl Failure for Code {
         false
     }
 
-    /// Those after which a client tries again.
+    /// Those after which a client, or who waits in slices, tries again.
     fn would_block(&self) -> bool {
-        matches!(*self, ERROR_FILE_NOT_FOUND | ERROR_PIPE_BUSY | ERROR_SEM_TIMEOUT)
+        matches!(
+            *self,
+            ERROR_FILE_NOT_FOUND | ERROR_PIPE_BUSY | ERROR_SEM_TIMEOUT | WAIT_TIMEOUT
+        )
     }
 }
 

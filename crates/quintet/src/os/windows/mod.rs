@@ -5,11 +5,20 @@ mod call;
 mod claim;
 mod error;
 mod event;
+mod guard;
+mod nt;
+mod object;
+mod objects;
 mod operation;
 mod peer;
 pub(crate) mod pipe;
 pub(crate) mod process;
+mod section;
 mod security;
+pub(crate) mod segment;
+mod suspended;
+pub(crate) mod sync;
+pub(crate) mod token;
 
 pub(crate) use pipe::anonymous;
 

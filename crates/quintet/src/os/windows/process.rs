@@ -175,6 +175,11 @@ fn executable(process: BorrowedHandle<'_>) -> Option<PathBuf> {
     }
 }
 
+/// Which numbers of processes mean something here: on Windows there is one set of them.
+pub(crate) fn pid_space() -> u64 {
+    1
+}
+
 /// Ends this process at once, with no regard to what its threads are doing.
 #[cfg(feature = "test-hooks")]
 pub(crate) fn die() -> ! {

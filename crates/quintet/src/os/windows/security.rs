@@ -3,7 +3,7 @@
 use super::process::{UserId, sid_text};
 use super::{call, error, wide};
 use crate::Result;
-use crate::os::pipe_types::Access;
+use crate::os::types::Access;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
 use std::ptr;
 use windows_sys::Win32::Foundation::LocalFree;
@@ -15,11 +15,20 @@ use windows_sys::Win32::Security::{
     PSID, SECURITY_ATTRIBUTES, SetKernelObjectSecurity,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_CREATE_PIPE_INSTANCE, FILE_GENERIC_READ, FILE_GENERIC_WRITE,
+    FILE_CREATE_PIPE_INSTANCE, FILE_GENERIC_READ, FILE_GENERIC_WRITE, READ_CONTROL, SYNCHRONIZE,
 };
+use windows_sys::Win32::System::Memory::{SECTION_MAP_READ, SECTION_MAP_WRITE, SECTION_QUERY};
 
 /// What everybody may do with a pipe that is open to everyone: read, write, set how to read; not serve it.
 const READ_AND_WRITE: u32 = (FILE_GENERIC_READ | FILE_GENERIC_WRITE) & !FILE_CREATE_PIPE_INSTANCE;
+
+/// What everybody may do with a semaphore, a mutex or an event that is open to everyone: wait, and what they are for; not
+/// delete it nor say who else may. `*_QUERY_STATE` is 1 for all three, `SEMAPHORE_MODIFY_STATE` and `EVENT_MODIFY_STATE`
+/// are 2; to release a mutex, owning it is enough.
+pub(super) const WAIT_AND_SIGNAL: u32 = SYNCHRONIZE | READ_CONTROL | 2 | 1;
+
+/// As above, of a section: map it, for writing too.
+const MAP_TO_WRITE: u32 = READ_CONTROL | SECTION_QUERY | SECTION_MAP_READ | SECTION_MAP_WRITE;
 
 /// A security descriptor: what an object is created with.
 #[derive(Debug)]
@@ -28,12 +37,22 @@ pub(super) struct Descriptor(Box<[u64]>);
 impl Descriptor {
     /// For our own user only, and the system itself, which could not be kept out.
     pub(super) fn private() -> Result<Self> {
-        Descriptor::parse(&sddl(&UserId::try_current()?, Access::CurrentUser))
+        Descriptor::parse(&sddl(&UserId::try_current()?, Access::CurrentUser, 0))
     }
 
     /// For a pipe that lets in whom `access` says.
     pub(super) fn of_pipe(access: Access) -> Result<Self> {
-        Descriptor::parse(&sddl(&UserId::try_current()?, access))
+        Descriptor::parse(&sddl(&UserId::try_current()?, access, READ_AND_WRITE))
+    }
+
+    /// For a semaphore, mutex or event that lets in whom `access` says.
+    pub(super) fn of_object(access: Access) -> Result<Self> {
+        Descriptor::parse(&sddl(&UserId::try_current()?, access, WAIT_AND_SIGNAL))
+    }
+
+    /// For a section that lets in whom `access` says.
+    pub(super) fn of_section(access: Access) -> Result<Self> {
+        Descriptor::parse(&sddl(&UserId::try_current()?, access, MAP_TO_WRITE))
     }
 
     fn parse(sddl: &str) -> Result<Self> {
@@ -86,12 +105,12 @@ impl Descriptor {
 }
 
 /// The descriptor in the system's own notation: the owner (O:), then a list (D:) that inherits nothing (P) of who is
-/// allowed (A) what: everything (GA) to the user and to the system (SY), and the rest of the world (WD), at most, to
-/// talk.
-fn sddl(user: &UserId, access: Access) -> String {
+/// allowed (A) what: everything (GA) to the user and to the system (SY), and the rest of the world (WD), at most, these
+/// rights.
+fn sddl(user: &UserId, access: Access, rights: u32) -> String {
     let world = match access {
         Access::CurrentUser => String::new(),
-        Access::Everyone => format!("(A;;{READ_AND_WRITE:#x};;;WD)"),
+        Access::Everyone => format!("(A;;{rights:#x};;;WD)"),
     };
     format!("O:{user}D:P(A;;GA;;;{user})(A;;GA;;;SY){world}")
 }
@@ -130,7 +149,7 @@ mod tests {
     fn a_private_object_is_for_its_user_and_the_system() {
         let user = UserId::from_sid("S-1-5-21-1-2-3-1001".into());
         assert_eq!(
-            sddl(&user, Access::CurrentUser),
+            sddl(&user, Access::CurrentUser, READ_AND_WRITE),
             "O:S-1-5-21-1-2-3-1001D:P(A;;GA;;;S-1-5-21-1-2-3-1001)(A;;GA;;;SY)"
         );
     }
@@ -138,16 +157,17 @@ mod tests {
     #[test]
     fn everyone_may_talk_but_not_serve() {
         let user = UserId::from_sid("S-1-5-18".into());
-        assert!(sddl(&user, Access::Everyone).ends_with("(A;;0x12019b;;;WD)"));
+        assert!(sddl(&user, Access::Everyone, READ_AND_WRITE).ends_with("(A;;0x12019b;;;WD)"));
         assert_eq!(READ_AND_WRITE & FILE_CREATE_PIPE_INSTANCE, 0);
     }
 
     #[test]
     fn the_system_understands_both() {
         for access in [Access::CurrentUser, Access::Everyone] {
-            let descriptor = Descriptor::of_pipe(access).unwrap();
-            // Revision 1, in the first byte.
-            assert_eq!(descriptor.0[0] as u8, 1);
+            for make in [Descriptor::of_pipe, Descriptor::of_object, Descriptor::of_section] {
+                // Revision 1, in the first byte.
+                assert_eq!(make(access).unwrap().0[0] as u8, 1);
+            }
         }
         assert!(Descriptor::parse("nonsense").is_err());
     }

@@ -4,7 +4,7 @@ use super::path::{self, There};
 use crate::named::Liveness;
 use crate::os::linux::process::{Identity, UserId};
 use crate::os::linux::runtime::{self, ClaimView};
-use crate::os::pipe_types::Found;
+use crate::os::types::Found;
 use crate::{Error, ErrorKind, Name, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -157,6 +157,8 @@ fn look(name: &Name, path: &Path, sockets: &SocketTable) -> Result<Found> {
             .map(|pid| Identity::of_pid(pid, owner.clone()))
             .collect(),
         created: meta.and_then(|meta| meta.modified().ok()),
+        owners: Vec::new(),
+        size: None,
         details,
     })
 }

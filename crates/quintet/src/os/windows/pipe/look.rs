@@ -5,11 +5,11 @@
 
 use super::path::{self, CLAIM_FOLDER, CLAIM_PREFIX, There};
 use crate::named::Liveness;
-use crate::os::pipe_types::Found;
+use crate::os::types::Found;
 use crate::os::windows::claim::{self, ClaimView};
 use crate::os::windows::process::Identity;
-use crate::os::windows::{error, wide};
-use crate::{Error, ErrorKind, Name, Result};
+use crate::os::windows::{error, objects, wide};
+use crate::{Error, ErrorKind, Name, Result, Scope};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use windows_sys::Win32::Foundation::{
@@ -95,6 +95,8 @@ fn found(name: &Name, claim: Option<ClaimView>, instances: Option<u32>) -> Found
             .into_iter()
             .collect(),
         created,
+        owners: Vec::new(),
+        size: None,
         details,
     }
 }
@@ -137,8 +139,9 @@ fn enumerate() -> Result<Option<Vec<(Name, u32)>>> {
 /// The names of pipes that there are claims of in this session.
 fn claimed() -> Vec<Name> {
     let prefix = &CLAIM_PREFIX[CLAIM_FOLDER.len()..];
-    let mut names: Vec<Name> = super::objects::names()
+    let mut names: Vec<Name> = objects::list(Scope::Local)
         .into_iter()
+        .map(|object| object.name)
         .filter(|object| object.starts_with(prefix))
         // The claim's text has the name as its server wrote it.
         .filter_map(|object| claim::look(&format!("{CLAIM_FOLDER}{object}")))

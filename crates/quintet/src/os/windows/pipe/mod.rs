@@ -15,7 +15,6 @@ mod kernel;
 mod link;
 mod listener;
 mod look;
-mod objects;
 mod outbox;
 mod path;
 mod plan;

@@ -1,6 +1,7 @@
-//! The kernel objects of this session, by name.
+//! The kernel objects that have names: a list of them.
 
-use crate::os::windows::wide;
+use super::wide;
+use crate::Scope;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
@@ -14,19 +15,34 @@ const QUERY: u32 = 1;
 /// Most bytes that one entry takes: two texts of at most 64 KiB each.
 const ENTRY: usize = 2 * 65_536 + 64;
 
-/// The names in the folder that `Local\` stands for; none where it cannot be read.
+/// A kernel object that has a name.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Without its folder.
+    pub(super) name: String,
+    /// `Semaphore`, `Mutant`, `Event`, `Section` …
+    pub(super) kind: String,
+}
+
+/// What is in the folder that `Local\` or `Global\` stands for; nothing where it cannot be read.
 ///
-/// Win32 has no function for it, so these are system calls. They are asked only where pipes cannot be listed (on Wine).
-pub(super) fn names() -> Vec<String> {
-    let mut session = 0;
-    // SAFETY: the number is put where we say.
-    unsafe { ProcessIdToSessionId(std::process::id(), &mut session) };
-    let Some(folder) = open(&format!(r"\Sessions\{session}\BaseNamedObjects")) else {
+/// Win32 has no function for it, so these are system calls.
+pub(super) fn list(scope: Scope) -> Vec<Listed> {
+    let folder = match scope {
+        Scope::Local => {
+            let mut session = 0;
+            // SAFETY: the number is put where we say.
+            unsafe { ProcessIdToSessionId(std::process::id(), &mut session) };
+            open(&format!(r"\Sessions\{session}\BaseNamedObjects"))
+        }
+        Scope::Global => open(r"\BaseNamedObjects"),
+    };
+    let Some(folder) = folder else {
         return Vec::new();
     };
     let mut buffer = vec![0u64; ENTRY.div_ceil(size_of::<u64>())];
     let mut context = 0;
-    let mut names = Vec::new();
+    let mut listed = Vec::new();
     loop {
         // SAFETY: the folder is open; one entry, of at most the size that is told, is written to the buffer.
         let status = unsafe {
@@ -42,18 +58,29 @@ pub(super) fn names() -> Vec<String> {
         };
         // At the end it is a warning, STATUS_NO_MORE_ENTRIES.
         if status != 0 {
-            return names;
+            return listed;
         }
         // SAFETY: the call wrote an entry to the beginning of the buffer, which is large and aligned enough: the name,
         // then the type.
-        let name = unsafe { buffer.as_ptr().cast::<UNICODE_STRING>().read() };
-        if name.Buffer.is_null() {
-            continue;
+        let [name, kind] = unsafe { buffer.as_ptr().cast::<[UNICODE_STRING; 2]>().read() };
+        // SAFETY: both texts are in the buffer too, which is not touched until after this.
+        if let (Some(name), Some(kind)) = unsafe { (text(&name), text(&kind)) } {
+            listed.push(Listed { name, kind });
         }
-        // SAFETY: the text that it points to is in the buffer too, which is not touched until after this.
-        let units = unsafe { std::slice::from_raw_parts(name.Buffer, usize::from(name.Length) / 2) };
-        names.extend(String::from_utf16(units));
     }
+}
+
+/// `None` for what is not Unicode.
+///
+/// # Safety
+/// The text that it points to is there, or it points nowhere.
+unsafe fn text(text: &UNICODE_STRING) -> Option<String> {
+    if text.Buffer.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller promises.
+    let units = unsafe { std::slice::from_raw_parts(text.Buffer, usize::from(text.Length) / 2) };
+    String::from_utf16(units).ok()
 }
 
 fn open(path: &str) -> Option<OwnedHandle> {

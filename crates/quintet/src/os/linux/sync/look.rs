@@ -1,0 +1,45 @@
+//! What an object looks like to somebody who does not hold it.
+
+use crate::layout::Layout;
+use crate::named::Liveness;
+use crate::os::linux::process::Identity;
+use crate::os::linux::segment::{self, Look};
+use crate::os::types::{Found, Owner};
+use crate::{Name, Result};
+
+type Seen = (Vec<Identity>, Vec<Owner>, u32);
+type Details = Vec<(&'static str, String)>;
+
+/// All objects of a kind. What cannot be looked at (another user's) or has gone meanwhile is left out.
+pub(super) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found>) -> Result<Vec<Found>> {
+    Ok(segment::names(layout)?.iter().filter_map(|name| stat(name).ok()).collect())
+}
+
+/// One object. `see` says who takes part, and what its kind knows.
+pub(super) fn stat(
+    layout: &'static Layout,
+    name: &Name,
+    see: impl Fn(&Look) -> (Seen, Details),
+) -> Result<Found> {
+    let look = segment::look(layout, name)?;
+    look.header().check(layout)?;
+    let ((holders, owners, waiting), mut details) = see(&look);
+    details.push(("waiting", waiting.to_string()));
+    let persistent = look.header().is_persistent();
+    details.push(("persistent", if persistent { "yes" } else { "no" }.into()));
+    let (liveness, evidence) = match (look.is_held, persistent) {
+        (true, _) => (Liveness::Live, "a process has it open, by a lock of the kernel"),
+        (false, true) => (Liveness::Live, "it is persistent: it stays until it is removed"),
+        (false, false) => (Liveness::Stale, "no process holds the lock on it"),
+    };
+    Ok(Found {
+        name: name.base().to_string(),
+        liveness,
+        evidence: evidence.into(),
+        holders,
+        owners,
+        size: Some(layout.size as u64),
+        created: look.header().created(),
+        details,
+    })
+}

@@ -1,0 +1,369 @@
+//! Mutexes.
+
+use super::futex::Mask;
+use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
+use super::ownership::{self, Attempt, FAIR_AFTER, Ownership, Wake, Word};
+use super::look;
+use crate::layout::{Layout, now_in_ms};
+use crate::os::atomic::Ordering;
+use crate::os::linux::segment::Spec;
+use crate::os::linux::spawn;
+use crate::os::types::{Found, ObjectOptions, Opening};
+use crate::participants;
+use crate::wait::Spin;
+use crate::{Deadline, Error, ErrorKind, Name, Result, Scheme};
+use std::cell::Cell;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Instant;
+
+static LAYOUT: Layout = layout(
+    Scheme::Mutex,
+    "1: header 64; word u64 at 64: owner 11, heir 11, 8 unused, abandoned 1, waiters 1, number 32; swept u64 at 72; 1022 \
+     slots of 64 at 128: held u64 unused, aux u64 unused, since u64, space u64, pid u32, waiting u32",
+);
+
+static OPEN: Registry<Mutex> = Registry::new();
+
+/// A mutex, of which this process is one participant, and its threads are told apart here.
+#[derive(Debug)]
+pub(crate) struct Mutex {
+    member: Member,
+    spin: Spin,
+    /// The thread of this process that has it; 0: none.
+    owner: AtomicU64,
+    /// How often that thread has locked it. Only that thread changes it.
+    depth: AtomicU32,
+    /// The thread for whom this process became the heir.
+    heir: AtomicU64,
+    /// The participant that has it in our place, when a child has it too; and whether there is one, so that not everybody
+    /// has to ask.
+    second: Lock<Option<Second>>,
+    has_second: AtomicBool,
+}
+
+/// A thread of this process. Its number is no other thread's, ever; when it ends, the mutexes that it has are abandoned.
+struct Thread(u64);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        for mutex in OPEN.all() {
+            if mutex.owner.load(Ordering::Relaxed) == self.0 {
+                // Corrupt memory is the next one's to complain of.
+                let _ = mutex.unlock_all(true);
+            }
+        }
+    }
+}
+
+thread_local! {
+    static THREAD: Thread = {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Thread(NEXT.fetch_add(1, Ordering::Relaxed))
+    };
+}
+
+/// The number of this thread. (A thread that is just ending, whose mutexes have been abandoned, has none of its own.)
+#[inline]
+fn this_thread() -> u64 {
+    THREAD.try_with(|thread| thread.0).unwrap_or(u64::MAX)
+}
+
+impl Mutex {
+    pub(crate) fn open(name: &Name, opening: Opening, options: &ObjectOptions) -> Result<(Arc<Self>, bool)> {
+        let spec = Spec {
+            layout: &LAYOUT,
+            name,
+            options: *options,
+            parameter: 0,
+        };
+        let (opened, made) = Member::open(&spec, opening, 0)?;
+        let id = opened.id();
+        let mutex = OPEN.get_or_make(
+            |open| open.member.id() == id,
+            || {
+                Ok(Mutex {
+                    member: opened.join(recover_slot)?,
+                    spin: Spin::default(),
+                    owner: AtomicU64::new(0),
+                    depth: AtomicU32::new(0),
+                    heir: AtomicU64::new(0),
+                    second: Lock::new(None),
+                    has_second: AtomicBool::new(false),
+                })
+            },
+        )?;
+        Ok((mutex, made))
+    }
+
+    pub(crate) fn release_name(&self) {
+        self.member.release_name();
+    }
+
+    #[inline]
+    fn word(&self) -> Ownership<'_> {
+        Ownership(&self.member.room().word)
+    }
+
+    fn wake(&self, wake: Wake) {
+        self.member.wake(wake.count, wake.mask);
+    }
+
+    /// Locks it, once more if this thread has it. Whether the last owner ended without unlocking.
+    pub(crate) fn lock(&self, deadline: Deadline) -> Result<bool> {
+        self.member.check_ours()?;
+        self.member
+            .block(&self.spin, deadline, &ForLock::new(self))?
+            .ok_or_else(|| Error::new(ErrorKind::TimedOut, "it was not unlocked before the deadline"))
+    }
+
+    /// Takes back one lock of this thread.
+    #[inline]
+    pub(crate) fn unlock(&self) -> Result<()> {
+        if !self.member.is_ours() {
+            // A copy of the guard in a forked child: it has nothing.
+            return Ok(());
+        }
+        if self.owner.load(Ordering::Relaxed) != this_thread() {
+            return Err(Error::new(
+                ErrorKind::PermissionDenied,
+                "another thread has locked it, or none",
+            ));
+        }
+        let depth = self.depth.load(Ordering::Relaxed);
+        if depth > 1 {
+            self.depth.store(depth - 1, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.unlock_all(false)
+    }
+
+    fn unlock_all(&self, abandon: bool) -> Result<()> {
+        self.depth.store(0, Ordering::Relaxed);
+        self.owner.store(0, Ordering::Relaxed);
+        if let Some(Second { token, slot }) = self.take_second() {
+            drop(token);
+            // If the child still lives, it is the owner now, and whoever waits finds out when it is not.
+            if self.member.is_gone(slot)? {
+                self.wake(self.word().recover(slot, abandon)?);
+                participants::leave(&self.member.room().slots[slot]);
+            }
+            return Ok(());
+        }
+        self.wake(self.word().unlock(self.member.slot(), abandon)?);
+        Ok(())
+    }
+
+    #[inline]
+    fn take_second(&self) -> Option<Second> {
+        // Set by the thread that has the mutex, which is this one.
+        if !self.has_second.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.has_second.store(false, Ordering::Relaxed);
+        self.second
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    pub(crate) fn is_locked(&self) -> Result<bool> {
+        match self.word().look().owner() {
+            Some(owner) => Ok(owner == self.member.slot() || !self.member.is_gone(owner)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Starts a child that has it too, for which this thread must have it.
+    pub(crate) fn spawn(&self, command: &mut Command) -> Result<Child> {
+        self.member.check_ours()?;
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if second.is_none() {
+            let new = self.member.second(recover_slot)?;
+            let slots = &self.member.room().slots;
+            let since = slots[self.member.slot()].since.load(Ordering::Relaxed);
+            slots[new.slot].since.store(since, Ordering::Relaxed);
+            self.word().hand_over(self.member.slot(), new.slot)?;
+            *second = Some(new);
+            self.has_second.store(true, Ordering::Relaxed);
+        }
+        let Some(Second { token, slot }) = &*second else {
+            return Err(Error::new(ErrorKind::Corrupt, "there is no one to hand it to"));
+        };
+        let child = spawn::with(command, token.for_child()?)?;
+        self.member.room().slots[*slot].sign(child.id());
+        Ok(child)
+    }
+
+    /// Frees it from an owner that is dead, and from an heir.
+    fn sweep_owner(&self) -> Result<()> {
+        let word = self.word().look();
+        if let Some(owner) = word.owner() {
+            if self.member.is_gone(owner)? {
+                self.wake(self.word().free_dead(word));
+            }
+        } else if let Some(heir) = word.heir() {
+            if self.member.is_gone(heir)? {
+                self.wake(self.word().pass_over(word));
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn try_once(&self, others_sleep: bool) -> Result<Option<bool>> {
+        let thread = this_thread();
+        if self.owner.load(Ordering::Relaxed) == thread {
+            let depth = self.depth.load(Ordering::Relaxed);
+            let deeper = depth.checked_add(1).ok_or_else(|| {
+                Error::new(ErrorKind::Full, "this thread has locked it too often")
+            })?;
+            self.depth.store(deeper, Ordering::Relaxed);
+            return Ok(Some(false));
+        }
+        let is_heir = self.heir.load(Ordering::Relaxed) == thread;
+        match self
+            .word()
+            .try_lock(self.member.slot(), is_heir, others_sleep)?
+        {
+            Attempt::NotNow(_) => Ok(None),
+            Attempt::Locked { abandoned } => {
+                self.owner.store(thread, Ordering::Relaxed);
+                self.depth.store(1, Ordering::Relaxed);
+                self.member.room().slots[self.member.slot()]
+                    .since
+                    .store(now_in_ms(), Ordering::Relaxed);
+                Ok(Some(abandoned))
+            }
+        }
+    }
+
+    pub(super) fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// Takes back a lock as if it had not been: whether the mutex was abandoned is the next one's to know again.
+    pub(super) fn undo(&self, abandoned: bool) -> Result<()> {
+        if abandoned {
+            self.unlock_all(true)
+        } else {
+            self.unlock()
+        }
+    }
+}
+
+/// A thread that waits for a mutex.
+pub(super) struct ForLock<'a> {
+    mutex: &'a Mutex,
+    /// Since when it sleeps again and again.
+    begun: Cell<Option<Instant>>,
+    /// The word before the last sleep.
+    before: Cell<Option<Word>>,
+    is_heir: Cell<bool>,
+}
+
+impl<'a> ForLock<'a> {
+    pub(super) fn new(mutex: &'a Mutex) -> Self {
+        ForLock {
+            mutex,
+            begun: Cell::new(None),
+            before: Cell::new(None),
+            is_heir: Cell::new(false),
+        }
+    }
+
+    /// Whether the mutex, free or not, is kept for another.
+    fn is_for_another(&self, word: Word) -> bool {
+        word.heir()
+            .is_some_and(|heir| heir != self.mutex.member.slot() || !self.is_heir.get())
+    }
+}
+
+impl Waiting for ForLock<'_> {
+    type Got = bool;
+
+    #[inline]
+    fn try_take(&self, others_sleep: bool) -> Result<Option<bool>> {
+        let locked = self.mutex.try_once(others_sleep)?;
+        if locked.is_some() {
+            self.is_heir.set(false);
+        }
+        Ok(locked)
+    }
+
+    fn before_sleep(&self) -> Result<Option<u32>> {
+        let begun = self.begun.get().unwrap_or_else(Instant::now);
+        self.begun.set(Some(begun));
+        let slot = self.mutex.member.slot();
+        if !self.is_heir.get() && begun.elapsed() >= FAIR_AFTER && self.mutex.word().become_heir(slot) {
+            self.mutex.heir.store(this_thread(), Ordering::Relaxed);
+            self.is_heir.set(true);
+        }
+        let word = self.mutex.word().look();
+        if word.heir() != Some(slot) {
+            // Somebody thought that we would not come.
+            self.is_heir.set(false);
+        }
+        self.before.set(Some(word));
+        if word.owner().is_none() && !self.is_for_another(word) {
+            return Ok(None);
+        }
+        Ok(self.mutex.word().announce_sleeper(word))
+    }
+
+    fn sweep(&self, _now: bool) -> Result<()> {
+        self.mutex.sweep_owner()?;
+        let word = self.mutex.word().look();
+        let idle = self.before.replace(Some(word)) == Some(word);
+        if idle && word.owner().is_none() && self.is_for_another(word) {
+            // For a whole slice it was the heir's to take.
+            self.mutex.wake(self.mutex.word().pass_over(word));
+        }
+        Ok(())
+    }
+
+    fn mask(&self) -> Mask {
+        ownership::mask(self.mutex.member.slot())
+    }
+}
+
+impl Drop for ForLock<'_> {
+    fn drop(&mut self) {
+        if !self.is_heir.get() {
+            return;
+        }
+        // It was not to be, so the next one may. (Should the word change all the time, others pass us over.)
+        for _ in 0..1000 {
+            let word = self.mutex.word().look();
+            if word.heir() != Some(self.mutex.member.slot()) {
+                return;
+            }
+            self.mutex.wake(self.mutex.word().pass_over(word));
+        }
+    }
+}
+
+/// For who takes the slot: its last participant is dead.
+fn recover_slot(room: &Room, slot: usize) -> Result<()> {
+    // Sleepers wake up by themselves, which is soon enough here.
+    Ownership(&room.word).recover(slot, true).map(drop)
+}
+
+pub(crate) fn list() -> Result<Vec<Found>> {
+    look::list(&LAYOUT, stat)
+}
+
+pub(crate) fn stat(name: &Name) -> Result<Found> {
+    look::stat(&LAYOUT, name, |look| {
+        let room = room_of(look);
+        let owner = Ownership(&room.word).look().owner();
+        let seen = participants::see(look, &room.slots, |slot, _| (owner == Some(slot)).into());
+        let locked = if seen.1.is_empty() { "no" } else { "yes" };
+        (seen, vec![("locked", locked.into())])
+    })
+}
+
+pub(crate) fn remove(name: &Name) -> Result<()> {
+    crate::os::linux::segment::remove(&LAYOUT, name)
+}

@@ -1,0 +1,490 @@
+//! How many permits there are and who holds them: a word that all change, and a word for each participant.
+//!
+//! # The words
+//! The *state*, 64 bits:
+//!
+//! | bits | what |
+//! |---|---|
+//! | 0–30 | count: free permits |
+//! | 31 | somebody sleeps; only with a count of 0 |
+//! | 32–41 | pending: which participant |
+//! | 42–44 | pending: what happens to its permits. 0 nothing, 1 one more, 2 one less, 3 none left, 4 one goes to another |
+//! | 45 | permits of a dead holder have come back and nobody has acquired since |
+//! | 46–63 | pending: the low bits of that participant's number of changes before it |
+//!
+//! Each participant's *holding*, 64 bits: 0–15 how many permits it holds, 16–63 how often that changed.
+//!
+//! # The protocol
+//! A permit moves between the count and a holding, two words that no instruction changes together. So every operation
+//! (but a raw wait and a raw release, which move nothing) changes the state first, in one compare-and-swap that changes
+//! the count *and* says, as pending, what is to happen to whose holding; then it changes the holding. Whoever wants to
+//! change the state after that first makes sure that what is pending has happened (*finishes* it), by the same
+//! compare-and-swap on the holding. It counts its changes, and the pending change says from which number, so it is done
+//! once, by whoever is first; the others see that the number has moved on.
+//!
+//! To finish: read the state, read the holding. Another number: it is done. The same number: make sure that the state is
+//! still the same (else someone has finished it and gone on), then swap the holding. A swap that succeeds found a
+//! holding that had not changed since the state was seen with this change pending, so the change had not been made; and
+//! numbers are not used again (48 bits).
+//!
+//! # Deaths
+//! Before the state changes: nothing has happened. After it: the change is pending, and the next operation, or recovery,
+//! finishes it. So for everybody who looks, the two words change together, and count plus holdings is what it was.
+//!
+//! *Recovery* of a participant that died with permits is one more operation: all its permits go to the count, its holding
+//! becomes empty. It reads the state, then the holding, then makes sure that the participant is dead, then swaps the state.
+//! If the place has a new participant since, that one has recovered it before anything else, so the state has changed
+//! and the swap fails. Any number of survivors may try; one succeeds, once.
+//!
+//! A swap of the state can mistake a state for another one that looks the same. For that its owner must stop between
+//! reading and swapping while exactly a multiple of 2^18 changes of the same participant go by, and that participant
+//! must die between its last two swaps: then that last permit is lost, or given twice. Nothing smaller can happen.
+//!
+//! # Sleeping
+//! Who finds no permit sets bit 31 and sleeps while the low half of the state is just that. Who releases clears the bit
+//! and wakes as many as it released. Who was woken and takes the last permit sets it again if others sleep; who leaves
+//! more behind wakes the next. So only a death, or a stop, leaves a sleeper asleep beside a permit, until its slice ends.
+//!
+//! # Hostile memory
+//! Every field is masked or compared before it is used as an index or a number of permits. What cannot be (a count above
+//! the maximum, giving back what is not held) is the error *corrupt*, as is a word that somebody changes all the time.
+
+use crate::os::atomic::{AtomicU64, Ordering};
+use crate::os::step::step;
+use crate::participants::Slot;
+use crate::{Error, ErrorKind, Result};
+
+/// The most that there can be, as on Windows.
+pub(super) const MOST: u32 = i32::MAX as u32;
+
+/// The most that one participant can hold.
+const MOST_HELD: u64 = 0xffff;
+
+/// How often a word may be another's before we give up. Honest participants can be in each other's way, but one of them
+/// always succeeds.
+const PATIENCE: u32 = 1 << 22;
+
+const WAITERS: u64 = 1 << 31;
+const ORPHAN: u64 = 1 << 45;
+const SLOT_SHIFT: u32 = 32;
+const SLOT_MASK: u64 = 0x3ff;
+const CHANGE_SHIFT: u32 = 42;
+const TAG_SHIFT: u32 = 46;
+const TAG_MASK: u64 = 0x3_ffff;
+
+/// What is to happen to a holding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    OneMore,
+    OneLess,
+    NoneLeft,
+    OneToAnother,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State(u64);
+
+impl State {
+    fn count(self) -> u32 {
+        (self.0 & u64::from(MOST)) as u32
+    }
+
+    fn has_waiters(self) -> bool {
+        self.0 & WAITERS != 0
+    }
+
+    fn has_orphan(self) -> bool {
+        self.0 & ORPHAN != 0
+    }
+
+    /// What is pending, whose, and from which number of changes.
+    fn pending(self) -> Option<(Change, usize, u64)> {
+        let change = match (self.0 >> CHANGE_SHIFT) & 7 {
+            1 => Change::OneMore,
+            2 => Change::OneLess,
+            3 => Change::NoneLeft,
+            4 => Change::OneToAnother,
+            _ => return None,
+        };
+        let slot = (self.0 >> SLOT_SHIFT) & SLOT_MASK;
+        Some((change, slot as usize, self.0 >> TAG_SHIFT))
+    }
+
+    /// This state with nothing pending and no waiters.
+    fn settled(self, count: u32) -> State {
+        State(u64::from(count) | self.0 & ORPHAN)
+    }
+
+    fn with_pending(self, change: Change, slot: usize, holding: Holding) -> State {
+        let change: u64 = match change {
+            Change::OneMore => 1,
+            Change::OneLess => 2,
+            Change::NoneLeft => 3,
+            Change::OneToAnother => 4,
+        };
+        State(
+            self.0
+                | change << CHANGE_SHIFT
+                | (slot as u64 & SLOT_MASK) << SLOT_SHIFT
+                | holding.tag() << TAG_SHIFT,
+        )
+    }
+
+    fn with_waiters(self, waiters: bool) -> State {
+        State(if waiters { self.0 | WAITERS } else { self.0 & !WAITERS })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Holding(u64);
+
+impl Holding {
+    fn held(self) -> u64 {
+        self.0 & MOST_HELD
+    }
+
+    fn tag(self) -> u64 {
+        (self.0 >> 16) & TAG_MASK
+    }
+
+    fn changed_to(self, held: u64) -> Holding {
+        Holding(((self.0 >> 16).wrapping_add(1) << 16) | held)
+    }
+
+    /// A change that cannot be (of hostile memory) changes the number alone.
+    fn after(self, change: Change) -> Holding {
+        self.changed_to(match change {
+            Change::OneMore => (self.held() + 1).min(MOST_HELD),
+            Change::OneLess | Change::OneToAnother => self.held().saturating_sub(1),
+            Change::NoneLeft => 0,
+        })
+    }
+}
+
+/// What a raw release did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Released {
+    pub(super) previous: u32,
+    pub(super) wake: u32,
+}
+
+/// What taking one permit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Whether it is the first since a dead holder's permits came back.
+    pub(super) abandoned: bool,
+    pub(super) wake: u32,
+}
+
+/// The words of one semaphore.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Permits<'a> {
+    pub(super) state: &'a AtomicU64,
+    pub(super) slots: &'a [Slot],
+    pub(super) maximum: u32,
+}
+
+impl Permits<'_> {
+    /// The state of a semaphore that has just been made.
+    pub(super) fn initial(count: u32) -> u64 {
+        count.into()
+    }
+
+    /// The value of the state's low half while nothing is to be had and somebody sleeps.
+    pub(super) const ASLEEP: u32 = WAITERS as u32;
+
+    pub(super) fn count(&self) -> Result<u32> {
+        self.checked(State(self.state.load(Ordering::Acquire)))
+            .map(State::count)
+    }
+
+    /// Takes a permit that never comes back by itself. `others_sleep`: whoever releases next has to wake someone.
+    pub(super) fn try_wait(&self, others_sleep: bool) -> Result<Option<Taken>> {
+        self.change(|state| {
+            let Some(left) = state.count().checked_sub(1) else {
+                return Ok(None);
+            };
+            let (waiters, wake) = go_on(left, state, others_sleep);
+            let taken = Taken {
+                abandoned: false,
+                wake,
+            };
+            Ok(Some((state.settled(left).with_waiters(waiters), taken)))
+        })
+    }
+
+    /// Takes a permit for a participant.
+    pub(super) fn try_acquire(&self, slot: usize, others_sleep: bool) -> Result<Option<Taken>> {
+        self.change(|state| {
+            let Some(left) = state.count().checked_sub(1) else {
+                return Ok(None);
+            };
+            let holding = self.holding(slot);
+            if holding.held() == MOST_HELD {
+                return Err(Error::new(
+                    ErrorKind::Full,
+                    format!("this process holds {MOST_HELD} permits, the most that it can"),
+                ));
+            }
+            let (waiters, wake) = go_on(left, state, others_sleep);
+            let taken = Taken {
+                abandoned: state.has_orphan(),
+                wake,
+            };
+            let next = State(state.settled(left).0 & !ORPHAN)
+                .with_pending(Change::OneMore, slot, holding)
+                .with_waiters(waiters);
+            Ok(Some((next, taken)))
+        })
+    }
+
+    /// Adds permits, none if it would be more than the maximum.
+    pub(super) fn release(&self, permits: u32) -> Result<Released> {
+        let done = self.change(|state| {
+            let previous = state.count();
+            let count = previous.checked_add(permits).filter(|count| *count <= self.maximum);
+            let Some(count) = count else {
+                return Err(Error::new(
+                    ErrorKind::Full,
+                    format!("{previous} and {permits} are more than its maximum of {}", self.maximum),
+                ));
+            };
+            let wake = if state.has_waiters() { permits } else { 0 };
+            Ok(Some((state.settled(count), Released { previous, wake })))
+        })?;
+        done.ok_or_else(never)
+    }
+
+    /// A participant gives a permit back: how many sleepers to wake.
+    pub(super) fn give_back(&self, slot: usize) -> Result<u32> {
+        self.part_with_one(slot, 1)
+    }
+
+    /// A participant keeps a permit for ever: it holds one less, and the count stays.
+    pub(super) fn forget(&self, slot: usize) -> Result<()> {
+        self.part_with_one(slot, 0).map(drop)
+    }
+
+    fn part_with_one(&self, slot: usize, returned: u32) -> Result<u32> {
+        let done = self.change(|state| {
+            let holding = self.holding(slot);
+            if holding.held() == 0 {
+                return Err(corrupt("this process's permit is not in the table"));
+            }
+            // Somebody may have released what he did not hold: there are never more than the maximum.
+            let count = state.count().saturating_add(returned).min(self.maximum);
+            let wake = if state.has_waiters() { returned } else { 0 };
+            let next = state
+                .settled(count)
+                .with_pending(Change::OneLess, slot, holding)
+                .with_waiters(state.has_waiters() && returned == 0);
+            Ok(Some((next, wake)))
+        })?;
+        done.ok_or_else(never)
+    }
+
+    /// Gives back all that a participant held, if `is_gone` says that it is: how many sleepers to wake, `None` if there was
+    /// nothing to give back. `died`: whether the next owner is to know.
+    pub(super) fn recover(
+        &self,
+        slot: usize,
+        died: bool,
+        mut is_gone: impl FnMut() -> Result<bool>,
+    ) -> Result<Option<u32>> {
+        self.change(|state| {
+            let holding = self.holding(slot);
+            // In this order: see above.
+            if holding.held() == 0 || !is_gone()? {
+                return Ok(None);
+            }
+            let returned = holding.held() as u32;
+            let count = state.count().saturating_add(returned).min(self.maximum);
+            let wake = if state.has_waiters() { returned } else { 0 };
+            let next = state
+                .settled(count)
+                .with_pending(Change::NoneLeft, slot, holding);
+            Ok(Some((State(next.0 | if died { ORPHAN } else { 0 }), wake)))
+        })
+    }
+
+    /// One of a participant's permits becomes that of another, which holds none.
+    pub(super) fn hand_over(&self, from: usize, to: usize) -> Result<()> {
+        let Some(slot) = self.slots.get(from) else {
+            return Err(never());
+        };
+        // Who reads it found that this change is pending, so it is there.
+        slot.aux.store(to as u64, Ordering::Release);
+        let done = self.change(|state| {
+            let holding = self.holding(from);
+            if holding.held() == 0 || self.holding(to).held() != 0 {
+                return Err(corrupt("the permit to hand over is not in the table"));
+            }
+            let next = state
+                .settled(state.count())
+                .with_pending(Change::OneToAnother, from, holding)
+                .with_waiters(state.has_waiters());
+            Ok(Some((next, ())))
+        })?;
+        done.ok_or_else(never)
+    }
+
+    /// The count, for somebody who only looks.
+    pub(super) fn seen_count(&self) -> u32 {
+        State(self.state.load(Ordering::Acquire)).count()
+    }
+
+    /// How many permits a participant holds, for somebody who only looks: what is pending may not have happened.
+    pub(super) fn seen_held(&self, slot: usize) -> u32 {
+        let state = State(self.state.load(Ordering::Acquire));
+        let holding = self.holding(slot);
+        let held = match state.pending() {
+            Some((change, about, tag)) if about == slot && tag == holding.tag() => holding.after(change),
+            _ => holding,
+        };
+        held.held() as u32
+    }
+
+    /// Says that somebody is about to sleep. Whether he may: not if there is something to be had.
+    pub(super) fn announce_sleeper(&self) -> Result<bool> {
+        for _ in 0..PATIENCE {
+            let state = self.checked(State(self.state.load(Ordering::Acquire)))?;
+            if state.count() > 0 {
+                return Ok(false);
+            }
+            if state.has_waiters() {
+                return Ok(true);
+            }
+            // What is pending stays so.
+            if self.swap(state, state.with_waiters(true)) {
+                return Ok(true);
+            }
+        }
+        Err(restless())
+    }
+
+    /// Changes the state by one step, and then the holding that it is about.
+    fn change<T>(&self, mut next: impl FnMut(State) -> Result<Option<(State, T)>>) -> Result<Option<T>> {
+        for _ in 0..PATIENCE {
+            let state = State(self.state.load(Ordering::Acquire));
+            self.finish(state)?;
+            self.checked(state)?;
+            let Some((next, done)) = next(state)? else {
+                return Ok(None);
+            };
+            if self.swap(state, next) {
+                self.finish(next)?;
+                return Ok(Some(done));
+            }
+        }
+        Err(restless())
+    }
+
+    fn swap(&self, from: State, to: State) -> bool {
+        step();
+        self.state
+            .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Makes sure that what is pending in this state has happened, if it is still the state.
+    #[inline]
+    fn finish(&self, state: State) -> Result<()> {
+        let Some((change, slot, tag)) = state.pending() else {
+            return Ok(());
+        };
+        let Some(slot) = self.slots.get(slot) else {
+            return Err(corrupt("the pending change is of a participant that cannot be"));
+        };
+        for _ in 0..PATIENCE {
+            let holding = Holding(slot.held.load(Ordering::Acquire));
+            if holding.tag() != tag || !self.is_still(state) {
+                return Ok(());
+            }
+            if change == Change::OneToAnother && !self.receive(slot, state)? {
+                continue;
+            }
+            step();
+            let next = holding.after(change);
+            if slot
+                .held
+                .compare_exchange(holding.0, next.0, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+            {
+                return Ok(());
+            }
+        }
+        Err(restless())
+    }
+
+    /// Gives the one permit to whom it is handed over. He holds none while that is pending, so holding one means that it
+    /// has happened. Whether it has.
+    fn receive(&self, from: &Slot, state: State) -> Result<bool> {
+        let to = usize::try_from(from.aux.load(Ordering::Acquire)).unwrap_or(usize::MAX);
+        let Some(to) = self.slots.get(to).filter(|to| !std::ptr::eq(*to, from)) else {
+            return Err(corrupt("a permit is handed to a participant that cannot be"));
+        };
+        let holding = Holding(to.held.load(Ordering::Acquire));
+        if holding.held() != 0 {
+            return Ok(true);
+        }
+        if !self.is_still(state) {
+            return Ok(false);
+        }
+        step();
+        Ok(to
+            .held
+            .compare_exchange(
+                holding.0,
+                holding.changed_to(1).0,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .is_ok())
+    }
+
+    /// Whether the state is the same but for sleepers, whom announcing changes nothing else.
+    fn is_still(&self, state: State) -> bool {
+        (self.state.load(Ordering::Acquire) ^ state.0) & !WAITERS == 0
+    }
+
+    fn holding(&self, slot: usize) -> Holding {
+        // A slot that cannot be holds nothing.
+        Holding(
+            self.slots
+                .get(slot)
+                .map_or(0, |slot| slot.held.load(Ordering::Acquire)),
+        )
+    }
+
+    fn checked(&self, state: State) -> Result<State> {
+        if state.count() > self.maximum {
+            return Err(corrupt("its count is above its maximum"));
+        }
+        Ok(state)
+    }
+}
+
+/// Whether sleepers are to be noted after a permit was taken and so many are left, and how many to wake.
+fn go_on(left: u32, state: State, others_sleep: bool) -> (bool, u32) {
+    if left == 0 {
+        (state.has_waiters() || others_sleep, 0)
+    } else {
+        (false, others_sleep.into())
+    }
+}
+
+#[cold]
+fn corrupt(what: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, what).hint("some process has written into the semaphore's memory")
+}
+
+#[cold]
+fn restless() -> Error {
+    corrupt("its state changes all the time and lets nobody through")
+}
+
+/// An error for what the code around it rules out.
+#[cold]
+fn never() -> Error {
+    corrupt("it is in a state that cannot be")
+}

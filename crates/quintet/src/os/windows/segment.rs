@@ -1,0 +1,254 @@
+//! Named shared memory with a header: the section `Local\quintet.KIND.NAME`.
+//!
+//! It lives while somebody holds it: the kernel removes it with the last handle. But a handle of somebody who only *looks*
+//! at it keeps it as well. So everybody who holds it has an event beside it, `….held`, which nobody opens who only looks.
+//!
+//! # Protocol
+//! Everything below happens under the guard of the name (`guard.rs`), one process at a time.
+//! - **Open**: ask whether the mark is there; open the section. If there is no section, make one. If there is one and no
+//!   mark, its holders are gone and somebody looks at it: it counts as none, and is written anew. Then hold the mark. The
+//!   header is written last, and what a death left unwritten counts as none too.
+//! - **Close**, which takes no guard: stop using the memory, close the section, then the mark.
+//!
+//! A process that is killed closes its handles in any order, but none of its threads runs any more, so nothing is written
+//! without the mark.
+
+use super::call;
+use super::guard::Guard;
+use super::object;
+use super::process::Identity;
+use super::section::View;
+use super::security::Descriptor;
+use super::suspended;
+use super::token::{self, Token};
+use super::{error, wide};
+use crate::layout::{Header, Layout};
+use crate::os::types::{Access, ObjectOptions, Opening};
+use crate::{Error, ErrorKind, Name, Result, Scope};
+use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS, ERROR_FILE_NOT_FOUND, ERROR_INVALID_HANDLE,
+    ERROR_PATH_NOT_FOUND, INVALID_HANDLE_VALUE,
+};
+use windows_sys::Win32::Storage::FileSystem::READ_CONTROL;
+use windows_sys::Win32::System::Memory::{
+    CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, OpenFileMappingW, PAGE_READWRITE,
+};
+
+/// Which object, and how it is made.
+#[derive(Debug)]
+pub(crate) struct Spec<'a> {
+    pub(crate) layout: &'static Layout,
+    pub(crate) name: &'a Name,
+    pub(crate) options: ObjectOptions,
+    /// See [`Header`].
+    pub(crate) parameter: u64,
+}
+
+/// A named piece of shared memory that this process holds. The fields are dropped in this order.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    token: Token,
+    view: View,
+    section: OwnedHandle,
+    mark: OwnedHandle,
+    beside: String,
+    access: Access,
+}
+
+impl Segment {
+    /// Makes or opens it. `init` writes what stands behind the header, into zeroed memory that nobody believes yet. Also
+    /// says whether it was made.
+    pub(crate) fn open(
+        spec: &Spec<'_>,
+        opening: Opening,
+        init: impl Fn(NonNull<u8>),
+    ) -> Result<(Segment, bool)> {
+        if spec.options.persistent {
+            return Err(object::not_persistent());
+        }
+        let access = spec.options.access;
+        let beside = object::beside(spec.layout.scheme, spec.name);
+        let _guard = Guard::lock(&beside, access)?;
+        let mark = object::mark(&beside);
+        let is_held = object::is_event_there(&mark)?;
+        let found = open_section(&beside, FILE_MAP_READ | FILE_MAP_WRITE)?;
+        let was_there = found.is_some();
+        let section = match found {
+            Some(section) => {
+                object::check_owner(section.as_handle(), access)?;
+                section
+            }
+            None if opening == Opening::OpenExisting => return Err(object::not_there()),
+            None => create_section(&beside, spec)?,
+        };
+        let view = View::of(&section, spec.layout.size, true)?;
+        let header = header(&view);
+        let is_written = was_there && header.is_written();
+        if is_written {
+            // Whoever's it is and whether anybody holds it: what is not of this layout is not for us to change.
+            header.check(spec.layout)?;
+        }
+        let is_new = !is_held || !is_written;
+        match opening {
+            Opening::OpenExisting if is_new => return Err(object::not_there()),
+            Opening::CreateNew if !is_new => return Err(object::exists_already()),
+            _ => {}
+        }
+        let (mark, _) = object::hold(&mark, access)?;
+        if is_new {
+            if was_there {
+                wipe(&view, spec.layout.size);
+            }
+            init(view.start());
+            header.write(spec.layout, false, spec.parameter);
+        }
+        Ok((
+            Segment {
+                token: Token::new(&beside, access),
+                view,
+                section,
+                mark,
+                beside,
+                access,
+            },
+            is_new,
+        ))
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        header(&self.view)
+    }
+
+    /// Where its bytes begin. They stay there as long as `self` does.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.view.start()
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Another token, which can be another participant.
+    #[expect(clippy::unnecessary_wraps, reason = "it needs a descriptor on Linux")]
+    pub(crate) fn new_token(&self) -> Result<Token> {
+        Ok(Token::new(&self.beside, self.access))
+    }
+
+    /// Lets a child hold the object too, until it ends.
+    pub(super) fn give_to(&self, process: BorrowedHandle<'_>) -> Result<()> {
+        suspended::give(self.section.as_handle(), process)?;
+        suspended::give(self.mark.as_handle(), process)
+    }
+
+    /// The name goes by itself when the process ends.
+    pub(crate) fn release_name(&self) {}
+}
+
+/// `None` if there is none.
+fn open_section(beside: &str, access: u32) -> Result<Option<OwnedHandle>> {
+    let name = wide(beside);
+    // SAFETY: the name ends with NUL; the handle is a new one.
+    match unsafe { call::handle(|| OpenFileMappingW(access | READ_CONTROL, 0, name.as_ptr())) } {
+        Ok(section) => Ok(Some(section)),
+        Err(ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND) => Ok(None),
+        Err(ERROR_INVALID_HANDLE) => Err(object::in_the_way(beside)),
+        Err(code) => Err(object::cannot_open(code)),
+    }
+}
+
+fn create_section(beside: &str, spec: &Spec<'_>) -> Result<OwnedHandle> {
+    let name = wide(beside);
+    let descriptor = Descriptor::of_section(spec.options.access)?;
+    let attributes = descriptor.attributes();
+    let size = spec.layout.size as u64;
+    // Its memory is reserved now: that is what a section without further flags does.
+    // SAFETY: a section without a file is asked for by that handle; the name ends with NUL, and the attributes point into
+    // `descriptor`, which lives across the call. The handle is a new one.
+    let section = unsafe {
+        call::handle(|| {
+            CreateFileMappingW(
+                INVALID_HANDLE_VALUE,
+                &attributes,
+                PAGE_READWRITE,
+                (size >> 32) as u32,
+                size as u32,
+                name.as_ptr(),
+            )
+        })
+    };
+    let was_there = error::last_code() == ERROR_ALREADY_EXISTS;
+    match section {
+        // Who made it since we asked does not know of the guard.
+        Ok(_) if was_there => Err(object::in_the_way(beside)),
+        Ok(section) => Ok(section),
+        Err(ERROR_ACCESS_DENIED) if spec.name.scope() == Some(Scope::Global) => Err(Error::new(
+            ErrorKind::PermissionDenied,
+            r"only services and administrators may make shared memory for all sessions (Global\)",
+        )
+        .hint(r"use a name without Global\, or let a service create it")),
+        Err(ERROR_ACCESS_DENIED | ERROR_INVALID_HANDLE) => Err(object::in_the_way(beside)),
+        Err(code) => Err(error::of("cannot make its shared memory", code)),
+    }
+}
+
+fn header(view: &View) -> &Header {
+    // SAFETY: every view is of a layout's size, which is at least a header's, begins at a page, and stays as long as it is
+    // borrowed. A header is made of atomics only, for which any bytes will do and which others may change.
+    unsafe { view.start().cast::<Header>().as_ref() }
+}
+
+/// Makes it what a new section is. The header first, so that nobody believes the rest.
+fn wipe(view: &View, size: usize) {
+    for at in 0..size / size_of::<u64>() {
+        // SAFETY: it is in the view, which begins at a page, and is touched as an atomic, which others may change.
+        let word = unsafe { view.start().cast::<AtomicU64>().add(at).as_ref() };
+        word.store(0, Ordering::Relaxed);
+    }
+}
+
+/// An object seen by somebody who does not hold it.
+#[derive(Debug)]
+pub(crate) struct Look {
+    view: View,
+    beside: String,
+    pub(crate) is_held: bool,
+    /// Which layout it says it has was checked; if it has another, why.
+    pub(crate) check: Result<()>,
+}
+
+impl Look {
+    pub(crate) fn header(&self) -> &Header {
+        header(&self.view)
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.view.start()
+    }
+
+    pub(crate) fn is_participant(&self, slot: usize) -> bool {
+        token::is_participant(&self.beside, slot).unwrap_or(false)
+    }
+
+    /// What is known of the process behind a participant.
+    pub(crate) fn identity(&self, pid: u32) -> Identity {
+        Identity::of_pid(pid)
+    }
+}
+
+/// Looks at an object, unnoticed.
+pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
+    let beside = object::beside(layout.scheme, name);
+    let section = open_section(&beside, FILE_MAP_READ)?.ok_or_else(object::not_there)?;
+    let is_held = object::is_event_there(&object::mark(&beside))?;
+    let view = View::of(&section, layout.size, false)?;
+    let check = header(&view).check(layout);
+    Ok(Look {
+        view,
+        beside,
+        is_held,
+        check,
+    })
+}

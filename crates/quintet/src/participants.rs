@@ -1,0 +1,137 @@
+//! Who takes part in an object that several processes share: to join, to prove that one lives, to find who died.
+//!
+//! An object has a table of slots in its shared memory. A process that opens it becomes a *participant*: it takes a slot by
+//! a lock that the kernel releases when the process ends, however it ends ([`Token`]). That lock is the only proof of
+//! life: what stands in the slot, a pid included, is for people to read. Slots of dead participants are found by asking
+//! for their locks. What they held is recovered by whoever finds them, or by who takes the slot next, before it does
+//! anything else; how, is each kind's own (it must be safe to do twice, and to die doing it).
+
+use crate::layout::Header;
+use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::os::process;
+use crate::os::segment::Look;
+use crate::os::token::Token;
+use crate::os::types::Owner;
+use crate::{Error, ErrorKind, Result};
+
+/// What one participant shows to the others.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// What it holds, as its kind has it.
+    pub(crate) held: AtomicU64,
+    /// More of that.
+    pub(crate) aux: AtomicU64,
+    /// Since when, in milliseconds since 1970; 0: nothing.
+    pub(crate) since: AtomicU64,
+    /// Which pid namespace the pid is of.
+    space: AtomicU64,
+    /// 0: nobody, probably.
+    pid: AtomicU32,
+    /// How many of its threads wait.
+    pub(crate) waiting: AtomicU32,
+    _room: [u64; 3],
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Slot>() == 64);
+
+impl Slot {
+    #[cfg(any(test, loom))]
+    pub(crate) fn new() -> Self {
+        Slot {
+            held: AtomicU64::new(0),
+            aux: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            space: AtomicU64::new(0),
+            pid: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            _room: [0; 3],
+        }
+    }
+
+    /// Says who has it.
+    pub(crate) fn sign(&self, pid: u32) {
+        self.space.store(process::pid_space(), Ordering::Relaxed);
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+
+    /// The pid of who has it; 0 if that is a number of another pid namespace.
+    fn pid(&self) -> u32 {
+        if self.space.load(Ordering::Relaxed) == process::pid_space() {
+            self.pid.load(Ordering::Relaxed)
+        } else {
+            0
+        }
+    }
+}
+
+/// Takes a free slot for `token`. `recover` puts in order what its last participant left, if that one died.
+///
+/// # Errors
+/// [`ErrorKind::Full`] when there is no free one.
+pub(crate) fn join(
+    header: &Header,
+    slots: &[Slot],
+    token: &Token,
+    mut recover: impl FnMut(usize) -> Result<()>,
+) -> Result<usize> {
+    // Those that look free first: most of them are.
+    for everyone in [false, true] {
+        for (index, slot) in slots.iter().enumerate() {
+            if !everyone && slot.pid.load(Ordering::Relaxed) != 0 {
+                continue;
+            }
+            if token.take(index)? {
+                recover(index)?;
+                slot.sign(std::process::id());
+                header
+                    .high_water
+                    .fetch_max(u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, Ordering::AcqRel);
+                return Ok(index);
+            }
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Full,
+        format!("all {} places for participants are taken", slots.len()),
+    ))
+}
+
+/// Says that the slot is free; its token is dropped next.
+pub(crate) fn leave(slot: &Slot) {
+    slot.pid.store(0, Ordering::Relaxed);
+}
+
+/// The slots that somebody may ever have had.
+pub(crate) fn used<'a>(header: &Header, slots: &'a [Slot]) -> &'a [Slot] {
+    let high_water = header.high_water.load(Ordering::Acquire) as usize;
+    &slots[..high_water.min(slots.len())]
+}
+
+/// Who takes part, as somebody sees it who does not: those that live and, of them, what they own. `count` reads how much
+/// from a slot.
+pub(crate) fn see(
+    look: &Look,
+    slots: &[Slot],
+    count: impl Fn(usize, &Slot) -> u32,
+) -> (Vec<process::Identity>, Vec<Owner>, u32) {
+    let (mut holders, mut owners, mut waiting) = (Vec::new(), Vec::new(), 0u32);
+    for (index, slot) in used(look.header(), slots).iter().enumerate() {
+        if !look.is_participant(index) {
+            continue;
+        }
+        let process = look.identity(slot.pid());
+        let count = count(index, slot);
+        if count > 0 {
+            owners.push(Owner {
+                process: process.clone(),
+                count,
+                since: crate::layout::time_of(slot.since.load(Ordering::Relaxed)),
+            });
+        }
+        waiting = waiting.saturating_add(slot.waiting.load(Ordering::Relaxed));
+        holders.push(process);
+    }
+    (holders, owners, waiting)
+}
