@@ -6,13 +6,14 @@
 //! for their locks. What they held is recovered by whoever finds them, or by who takes the slot next, before it does
 //! anything else; how, is each kind's own (it must be safe to do twice, and to die doing it).
 
-use crate::layout::Header;
+use crate::layout::{Header, now_in_ms, time_of};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::process;
 use crate::os::segment::Look;
 use crate::os::token::Token;
 use crate::os::types::Owner;
 use crate::{Error, ErrorKind, Result};
+use std::time::SystemTime;
 
 /// What one participant shows to the others.
 #[repr(C, align(64))]
@@ -22,15 +23,18 @@ pub(crate) struct Slot {
     pub(crate) held: AtomicU64,
     /// More of that.
     pub(crate) aux: AtomicU64,
-    /// Since when, in milliseconds since 1970; 0: nothing.
-    pub(crate) since: AtomicU64,
+    /// Since when it holds that, in milliseconds since 1970, as far as somebody has noticed (taking a clock's time costs
+    /// more than taking a permit) ...
+    since: AtomicU64,
+    /// ... and which state of its holding that is about: see [`stamp`](Self::stamp).
+    since_of: AtomicU64,
     /// Which pid namespace the pid is of.
     space: AtomicU64,
     /// 0: nobody, probably.
     pid: AtomicU32,
     /// How many of its threads wait.
     pub(crate) waiting: AtomicU32,
-    _room: [u64; 3],
+    _room: [u64; 2],
 }
 
 #[cfg(not(loom))]
@@ -46,7 +50,32 @@ impl Slot {
             space: AtomicU64::new(0),
             pid: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
-            _room: [0; 3],
+            since_of: AtomicU64::new(0),
+            _room: [0; 2],
+        }
+    }
+
+    /// Notes the time, unless that has been done for this `holding`, a number that each change of what it holds changes.
+    pub(crate) fn stamp(&self, holding: u64) {
+        if self.since_of.load(Ordering::Acquire) != holding {
+            self.since.store(now_in_ms(), Ordering::Relaxed);
+            self.since_of.store(holding, Ordering::Release);
+        }
+    }
+
+    /// Since when it is in this state, if that was noted.
+    pub(crate) fn since(&self, holding: u64) -> Option<SystemTime> {
+        let noted = self.since_of.load(Ordering::Acquire) == holding;
+        noted.then(|| time_of(self.since.load(Ordering::Relaxed))).flatten()
+    }
+
+    /// As another slot, whose `theirs` goes on as `ours` here.
+    pub(crate) fn stamp_as(&self, other: &Slot, theirs: u64, ours: u64) {
+        if other.since_of.load(Ordering::Acquire) == theirs {
+            self.since.store(other.since.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.since_of.store(ours, Ordering::Release);
+        } else {
+            self.stamp(ours);
         }
     }
 
@@ -109,12 +138,12 @@ pub(crate) fn used<'a>(header: &Header, slots: &'a [Slot]) -> &'a [Slot] {
     &slots[..high_water.min(slots.len())]
 }
 
-/// Who takes part, as somebody sees it who does not: those that live and, of them, what they own. `count` reads how much
-/// from a slot.
+/// Who takes part, as somebody sees it who does not: those that live and, of them, what they own. `owned` reads how much
+/// from a slot, and since when.
 pub(crate) fn see(
     look: &Look,
     slots: &[Slot],
-    count: impl Fn(usize, &Slot) -> u32,
+    owned: impl Fn(usize, &Slot) -> (u32, Option<SystemTime>),
 ) -> (Vec<process::Identity>, Vec<Owner>, u32) {
     let (mut holders, mut owners, mut waiting) = (Vec::new(), Vec::new(), 0u32);
     for (index, slot) in used(look.header(), slots).iter().enumerate() {
@@ -122,12 +151,12 @@ pub(crate) fn see(
             continue;
         }
         let process = look.identity(slot.pid());
-        let count = count(index, slot);
+        let (count, since) = owned(index, slot);
         if count > 0 {
             owners.push(Owner {
                 process: process.clone(),
                 count,
-                since: crate::layout::time_of(slot.since.load(Ordering::Relaxed)),
+                since,
             });
         }
         waiting = waiting.saturating_add(slot.waiting.load(Ordering::Relaxed));

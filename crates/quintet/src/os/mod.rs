@@ -28,9 +28,9 @@ pub(crate) use linux::{
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{
-    anonymous, event, many, mutex, pipe, process, segment, semaphore, token, watch,
-};
+pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
+#[cfg(windows)]
+pub(crate) use windows::{anonymous, pipe, process, segment, token};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

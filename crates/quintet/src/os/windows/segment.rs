@@ -142,9 +142,6 @@ impl Segment {
         suspended::give(self.section.as_handle(), process)?;
         suspended::give(self.mark.as_handle(), process)
     }
-
-    /// The name goes by itself when the process ends.
-    pub(crate) fn release_name(&self) {}
 }
 
 /// `None` if there is none.

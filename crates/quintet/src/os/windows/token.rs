@@ -30,12 +30,6 @@ impl Token {
         }
     }
 
-    /// Whether this process has it: there is no fork here that could have copied it.
-    #[inline]
-    pub(crate) fn is_ours(&self) -> bool {
-        true
-    }
-
     /// Becomes this participant, for as long as the token is there; not if anybody is it.
     pub(crate) fn take(&self, slot: usize) -> Result<bool> {
         let name = event(&self.beside, slot);

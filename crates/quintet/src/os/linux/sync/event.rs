@@ -155,7 +155,7 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
         };
         let set = if signal.look().is_set() { "yes" } else { "no" };
         let reset = if manual { "manual" } else { "auto" };
-        let seen = participants::see(look, &room.slots, |_, _| 0);
+        let seen = participants::see(look, &room.slots, |_, _| (0, None));
         (seen, vec![("set", set.into()), ("reset", reset.into())])
     })
 }

@@ -50,6 +50,7 @@ pub(super) const fn layout(scheme: Scheme, text: &'static str) -> Layout {
 /// So long at least lies between two searches for the dead, whoever makes them: of a thousand waiters one is enough.
 const SWEEP_EVERY: u64 = SLICE.as_millis() as u64 / 2;
 
+#[inline]
 fn room_at(start: NonNull<u8>) -> NonNull<Room> {
     start.cast()
 }
@@ -80,6 +81,7 @@ impl Member {
         Ok((Opened(segment), made))
     }
 
+    #[inline]
     pub(super) fn room(&self) -> &Room {
         room(&self.segment)
     }
@@ -88,6 +90,7 @@ impl Member {
         participants::used(&self.room().header, &self.room().slots)
     }
 
+    #[inline]
     pub(super) fn slot(&self) -> usize {
         self.slot
     }
@@ -257,6 +260,7 @@ impl Opened {
     }
 }
 
+#[inline]
 fn room(segment: &Segment) -> &Room {
     // SAFETY: the segment maps the whole of its layout, which is that of a room, as long as it is borrowed. A room is made
     // of atomics (and numbers that nobody reads), for which any bytes will do and which others may change.

@@ -4,7 +4,7 @@ use super::futex::Mask;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::ownership::{self, Attempt, FAIR_AFTER, Ownership, Wake, Word};
 use super::look;
-use crate::layout::{Layout, now_in_ms};
+use crate::layout::Layout;
 use crate::os::atomic::Ordering;
 use crate::os::linux::segment::Spec;
 use crate::os::linux::spawn;
@@ -43,10 +43,10 @@ pub(crate) struct Mutex {
     has_second: AtomicBool,
 }
 
-/// A thread of this process. Its number is no other thread's, ever; when it ends, the mutexes that it has are abandoned.
-struct Thread(u64);
+/// Abandons, when a thread ends, the mutexes that it has.
+struct AtEnd(u64);
 
-impl Drop for Thread {
+impl Drop for AtEnd {
     fn drop(&mut self) {
         for mutex in OPEN.all() {
             if mutex.owner.load(Ordering::Relaxed) == self.0 {
@@ -58,16 +58,27 @@ impl Drop for Thread {
 }
 
 thread_local! {
-    static THREAD: Thread = {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Thread(NEXT.fetch_add(1, Ordering::Relaxed))
-    };
+    /// The number of the thread, which is no other thread's, ever; 0: it has none yet.
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+    static AT_END: Cell<Option<AtEnd>> = const { Cell::new(None) };
 }
 
-/// The number of this thread. (A thread that is just ending, whose mutexes have been abandoned, has none of its own.)
 #[inline]
 fn this_thread() -> u64 {
-    THREAD.try_with(|thread| thread.0).unwrap_or(u64::MAX)
+    match NUMBER.get() {
+        0 => number_thread(),
+        number => number,
+    }
+}
+
+#[cold]
+fn number_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    NUMBER.set(number);
+    // In a thread that is just ending, what it locks from now on is abandoned with the process.
+    let _ = AT_END.try_with(|at_end| at_end.set(Some(AtEnd(number))));
+    number
 }
 
 impl Mutex {
@@ -111,7 +122,18 @@ impl Mutex {
     }
 
     /// Locks it, once more if this thread has it. Whether the last owner ended without unlocking.
+    #[inline]
     pub(crate) fn lock(&self, deadline: Deadline) -> Result<bool> {
+        if self.member.is_ours() && self.word().lock_alone(self.member.slot()) {
+            self.owner.store(this_thread(), Ordering::Relaxed);
+            self.depth.store(1, Ordering::Relaxed);
+            return Ok(false);
+        }
+        self.lock_among_others(deadline)
+    }
+
+    #[cold]
+    fn lock_among_others(&self, deadline: Deadline) -> Result<bool> {
         self.member.check_ours()?;
         self.member
             .block(&self.spin, deadline, &ForLock::new(self))?
@@ -121,6 +143,22 @@ impl Mutex {
     /// Takes back one lock of this thread.
     #[inline]
     pub(crate) fn unlock(&self) -> Result<()> {
+        let once = self.depth.load(Ordering::Relaxed) == 1 && self.owner.load(Ordering::Relaxed) == this_thread();
+        if once && self.member.is_ours() && !self.has_second.load(Ordering::Relaxed) {
+            // Before the swap: after it they are the next owner's.
+            self.depth.store(0, Ordering::Relaxed);
+            self.owner.store(0, Ordering::Relaxed);
+            if self.word().unlock_alone(self.member.slot()) {
+                return Ok(());
+            }
+            self.wake(self.word().unlock(self.member.slot(), false)?);
+            return Ok(());
+        }
+        self.unlock_among_others()
+    }
+
+    #[cold]
+    fn unlock_among_others(&self) -> Result<()> {
         if !self.member.is_ours() {
             // A copy of the guard in a forked child: it has nothing.
             return Ok(());
@@ -182,9 +220,10 @@ impl Mutex {
         if second.is_none() {
             let new = self.member.second(recover_slot)?;
             let slots = &self.member.room().slots;
-            let since = slots[self.member.slot()].since.load(Ordering::Relaxed);
-            slots[new.slot].since.store(since, Ordering::Relaxed);
-            self.word().hand_over(self.member.slot(), new.slot)?;
+            let (from, to) = (self.member.slot(), new.slot);
+            self.word().hand_over(from, to)?;
+            let number = self.word().look().number();
+            slots[to].stamp_as(&slots[from], number, number);
             *second = Some(new);
             self.has_second.store(true, Ordering::Relaxed);
         }
@@ -202,6 +241,9 @@ impl Mutex {
         if let Some(owner) = word.owner() {
             if self.member.is_gone(owner)? {
                 self.wake(self.word().free_dead(word));
+            } else if let Some(slot) = self.member.slots().get(owner) {
+                // Whoever waits may want to know for whom, and for how long already.
+                slot.stamp(word.number());
             }
         } else if let Some(heir) = word.heir() {
             if self.member.is_gone(heir)? {
@@ -231,9 +273,6 @@ impl Mutex {
             Attempt::Locked { abandoned } => {
                 self.owner.store(thread, Ordering::Relaxed);
                 self.depth.store(1, Ordering::Relaxed);
-                self.member.room().slots[self.member.slot()]
-                    .since
-                    .store(now_in_ms(), Ordering::Relaxed);
                 Ok(Some(abandoned))
             }
         }
@@ -357,8 +396,11 @@ pub(crate) fn list() -> Result<Vec<Found>> {
 pub(crate) fn stat(name: &Name) -> Result<Found> {
     look::stat(&LAYOUT, name, |look| {
         let room = room_of(look);
-        let owner = Ownership(&room.word).look().owner();
-        let seen = participants::see(look, &room.slots, |slot, _| (owner == Some(slot)).into());
+        let word = Ownership(&room.word).look();
+        let seen = participants::see(look, &room.slots, |index, slot| {
+            let owns = word.owner() == Some(index);
+            (owns.into(), slot.since(word.number()))
+        });
         let locked = if seen.1.is_empty() { "no" } else { "yes" };
         (seen, vec![("locked", locked.into())])
     })

@@ -60,6 +60,11 @@ impl Word {
         (self.0 | WAITERS) as u32
     }
 
+    /// A number that each locking changes.
+    pub(super) fn number(self) -> u64 {
+        self.0 >> 32
+    }
+
     fn has_waiters(self) -> bool {
         self.0 & WAITERS != 0
     }
@@ -103,6 +108,7 @@ const NOBODY: Wake = Wake {
 pub(super) struct Ownership<'a>(pub(super) &'a AtomicU64);
 
 impl Ownership<'_> {
+    #[inline]
     pub(super) fn look(&self) -> Word {
         Word(self.0.load(Ordering::Acquire))
     }
@@ -123,6 +129,21 @@ impl Ownership<'_> {
             }
         }
         Err(restless())
+    }
+
+    /// Locks it where that meets nobody, and nothing but the owner and the number changes; `false` means nothing but that it
+    /// is not so.
+    #[inline]
+    pub(super) fn lock_alone(&self, slot: usize) -> bool {
+        let word = self.look();
+        word.0 as u32 == 0 && self.swap(word, Word(word.0.wrapping_add(NUMBER) | (slot as u64 + 1)))
+    }
+
+    /// Unlocks it, likewise.
+    #[inline]
+    pub(super) fn unlock_alone(&self, slot: usize) -> bool {
+        let word = self.look();
+        (word.0 as u32) as usize == slot + 1 && self.swap(word, Word(word.0 & !(NUMBER - 1)))
     }
 
     fn locked(&self, word: Word, slot: usize, others_sleep: bool) -> Word {
@@ -226,6 +247,7 @@ impl Ownership<'_> {
         announced.then(|| word.asleep())
     }
 
+    #[inline]
     fn swap(&self, from: Word, to: Word) -> bool {
         step();
         self.0

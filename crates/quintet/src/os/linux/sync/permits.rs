@@ -115,6 +115,7 @@ impl State {
         State(u64::from(count) | self.0 & ORPHAN)
     }
 
+    #[inline]
     fn with_pending(self, change: Change, slot: usize, holding: Holding) -> State {
         let change: u64 = match change {
             Change::OneMore => 1,
@@ -152,12 +153,33 @@ impl Holding {
     }
 
     /// A change that cannot be (of hostile memory) changes the number alone.
+    #[inline]
     fn after(self, change: Change) -> Holding {
         self.changed_to(match change {
             Change::OneMore => (self.held() + 1).min(MOST_HELD),
             Change::OneLess | Change::OneToAnother => self.held().saturating_sub(1),
             Change::NoneLeft => 0,
         })
+    }
+}
+
+/// A change of the state, and of whose holding.
+struct Step {
+    state: State,
+    own: Option<(Change, usize, Holding)>,
+}
+
+impl Step {
+    fn raw(state: State) -> Self {
+        Step { state, own: None }
+    }
+
+    #[inline]
+    fn of(state: State, change: Change, slot: usize, holding: Holding) -> Self {
+        Step {
+            state: state.with_pending(change, slot, holding),
+            own: Some((change, slot, holding)),
+        }
     }
 }
 
@@ -199,6 +221,7 @@ impl Permits<'_> {
     }
 
     /// Takes a permit that never comes back by itself. `others_sleep`: whoever releases next has to wake someone.
+    #[inline]
     pub(super) fn try_wait(&self, others_sleep: bool) -> Result<Option<Taken>> {
         self.change(|state| {
             let Some(left) = state.count().checked_sub(1) else {
@@ -209,11 +232,12 @@ impl Permits<'_> {
                 abandoned: false,
                 wake,
             };
-            Ok(Some((state.settled(left).with_waiters(waiters), taken)))
+            Ok(Some((Step::raw(state.settled(left).with_waiters(waiters)), taken)))
         })
     }
 
     /// Takes a permit for a participant.
+    #[inline]
     pub(super) fn try_acquire(&self, slot: usize, others_sleep: bool) -> Result<Option<Taken>> {
         self.change(|state| {
             let Some(left) = state.count().checked_sub(1) else {
@@ -221,41 +245,35 @@ impl Permits<'_> {
             };
             let holding = self.holding(slot);
             if holding.held() == MOST_HELD {
-                return Err(Error::new(
-                    ErrorKind::Full,
-                    format!("this process holds {MOST_HELD} permits, the most that it can"),
-                ));
+                return Err(too_many());
             }
             let (waiters, wake) = go_on(left, state, others_sleep);
             let taken = Taken {
                 abandoned: state.has_orphan(),
                 wake,
             };
-            let next = State(state.settled(left).0 & !ORPHAN)
-                .with_pending(Change::OneMore, slot, holding)
-                .with_waiters(waiters);
-            Ok(Some((next, taken)))
+            let next = State(state.settled(left).0 & !ORPHAN).with_waiters(waiters);
+            Ok(Some((Step::of(next, Change::OneMore, slot, holding), taken)))
         })
     }
 
     /// Adds permits, none if it would be more than the maximum.
+    #[inline]
     pub(super) fn release(&self, permits: u32) -> Result<Released> {
         let done = self.change(|state| {
             let previous = state.count();
             let count = previous.checked_add(permits).filter(|count| *count <= self.maximum);
             let Some(count) = count else {
-                return Err(Error::new(
-                    ErrorKind::Full,
-                    format!("{previous} and {permits} are more than its maximum of {}", self.maximum),
-                ));
+                return Err(beyond(previous, permits, self.maximum));
             };
             let wake = if state.has_waiters() { permits } else { 0 };
-            Ok(Some((state.settled(count), Released { previous, wake })))
+            Ok(Some((Step::raw(state.settled(count)), Released { previous, wake })))
         })?;
         done.ok_or_else(never)
     }
 
     /// A participant gives a permit back: how many sleepers to wake.
+    #[inline]
     pub(super) fn give_back(&self, slot: usize) -> Result<u32> {
         self.part_with_one(slot, 1)
     }
@@ -265,6 +283,7 @@ impl Permits<'_> {
         self.part_with_one(slot, 0).map(drop)
     }
 
+    #[inline]
     fn part_with_one(&self, slot: usize, returned: u32) -> Result<u32> {
         let done = self.change(|state| {
             let holding = self.holding(slot);
@@ -276,9 +295,8 @@ impl Permits<'_> {
             let wake = if state.has_waiters() { returned } else { 0 };
             let next = state
                 .settled(count)
-                .with_pending(Change::OneLess, slot, holding)
                 .with_waiters(state.has_waiters() && returned == 0);
-            Ok(Some((next, wake)))
+            Ok(Some((Step::of(next, Change::OneLess, slot, holding), wake)))
         })?;
         done.ok_or_else(never)
     }
@@ -300,10 +318,8 @@ impl Permits<'_> {
             let returned = holding.held() as u32;
             let count = state.count().saturating_add(returned).min(self.maximum);
             let wake = if state.has_waiters() { returned } else { 0 };
-            let next = state
-                .settled(count)
-                .with_pending(Change::NoneLeft, slot, holding);
-            Ok(Some((State(next.0 | if died { ORPHAN } else { 0 }), wake)))
+            let next = State(state.settled(count).0 | if died { ORPHAN } else { 0 });
+            Ok(Some((Step::of(next, Change::NoneLeft, slot, holding), wake)))
         })
     }
 
@@ -321,9 +337,8 @@ impl Permits<'_> {
             }
             let next = state
                 .settled(state.count())
-                .with_pending(Change::OneToAnother, from, holding)
                 .with_waiters(state.has_waiters());
-            Ok(Some((next, ())))
+            Ok(Some((Step::of(next, Change::OneToAnother, from, holding), ())))
         })?;
         done.ok_or_else(never)
     }
@@ -331,6 +346,11 @@ impl Permits<'_> {
     /// The count, for somebody who only looks.
     pub(super) fn seen_count(&self) -> u32 {
         State(self.state.load(Ordering::Acquire)).count()
+    }
+
+    /// A number that each change of what a participant holds changes.
+    pub(super) fn holding_number(&self, slot: usize) -> u64 {
+        self.holding(slot).0
     }
 
     /// How many permits a participant holds, for somebody who only looks: what is pending may not have happened.
@@ -342,6 +362,66 @@ impl Permits<'_> {
             _ => holding,
         };
         held.held() as u32
+    }
+
+    // The four operations where they meet nobody: the same steps, with all that is rare left to the above. `false` (or
+    // `None`) means nothing but that.
+
+    #[inline]
+    pub(super) fn wait_alone(&self) -> bool {
+        let state = self.state.load(Ordering::Acquire);
+        let fields = state >> SLOT_SHIFT & !(ORPHAN >> SLOT_SHIFT);
+        let count = state as u32;
+        // A count with waiters is beyond every maximum.
+        fields == 0 && count.wrapping_sub(1) < self.maximum && self.swap(State(state), State(state - 1))
+    }
+
+    #[inline]
+    pub(super) fn release_alone(&self, permits: u32) -> Option<u32> {
+        let state = self.state.load(Ordering::Acquire);
+        let fields = state >> SLOT_SHIFT & !(ORPHAN >> SLOT_SHIFT);
+        let count = state as u32;
+        // The sum of two that are below 2^31 fits.
+        let fits = fields == 0 && (count | permits) <= MOST && count + permits <= self.maximum;
+        (fits && self.swap(State(state), State(state + u64::from(permits)))).then_some(count)
+    }
+
+    #[inline]
+    pub(super) fn acquire_alone(&self, slot: usize) -> bool {
+        self.alone(slot, Change::OneMore, |count, holding| {
+            (count.wrapping_sub(1) < self.maximum && holding.held() != MOST_HELD).then(|| count - 1)
+        })
+    }
+
+    #[inline]
+    pub(super) fn give_back_alone(&self, slot: usize) -> bool {
+        self.alone(slot, Change::OneLess, |count, holding| {
+            (count < self.maximum && holding.held() != 0).then(|| count + 1)
+        })
+    }
+
+    /// Moves a permit if the last change was this participant's too, and is done, and nobody sleeps.
+    #[inline]
+    fn alone(&self, slot: usize, change: Change, next: impl FnOnce(u32, Holding) -> Option<u32>) -> bool {
+        let state = State(self.state.load(Ordering::Acquire));
+        let Some(holder) = self.slots.get(slot) else {
+            return false;
+        };
+        let holding = Holding(holder.held.load(Ordering::Acquire));
+        let ours = (state.0 >> SLOT_SHIFT) & (SLOT_MASK | ORPHAN >> SLOT_SHIFT) == slot as u64;
+        if !ours || state.0 >> TAG_SHIFT == holding.tag() {
+            return false;
+        }
+        // With waiters, it is beyond every maximum.
+        let Some(count) = next(state.0 as u32, holding) else {
+            return false;
+        };
+        let after = State(count.into()).with_pending(change, slot, holding);
+        // If the second fails, somebody else has done it.
+        self.swap(state, after) && {
+            swap_held(holder, holding, holding.after(change));
+            true
+        }
     }
 
     /// Says that somebody is about to sleep. Whether he may: not if there is something to be had.
@@ -363,22 +443,29 @@ impl Permits<'_> {
     }
 
     /// Changes the state by one step, and then the holding that it is about.
-    fn change<T>(&self, mut next: impl FnMut(State) -> Result<Option<(State, T)>>) -> Result<Option<T>> {
+    #[inline]
+    fn change<T>(&self, mut next: impl FnMut(State) -> Result<Option<(Step, T)>>) -> Result<Option<T>> {
         for _ in 0..PATIENCE {
             let state = State(self.state.load(Ordering::Acquire));
             self.finish(state)?;
             self.checked(state)?;
-            let Some((next, done)) = next(state)? else {
+            let Some((Step { state: after, own }, done)) = next(state)? else {
                 return Ok(None);
             };
-            if self.swap(state, next) {
-                self.finish(next)?;
+            if self.swap(state, after) {
+                match own {
+                    None => {}
+                    // If that fails, somebody else has done it.
+                    Some((Change::OneToAnother, ..)) => self.finish(after)?,
+                    Some((change, slot, holding)) => _ = self.swap_holding(slot, holding, holding.after(change)),
+                }
                 return Ok(Some(done));
             }
         }
         Err(restless())
     }
 
+    #[inline]
     fn swap(&self, from: State, to: State) -> bool {
         step();
         self.state
@@ -392,28 +479,37 @@ impl Permits<'_> {
         let Some((change, slot, tag)) = state.pending() else {
             return Ok(());
         };
-        let Some(slot) = self.slots.get(slot) else {
+        let Some(holder) = self.slots.get(slot) else {
             return Err(corrupt("the pending change is of a participant that cannot be"));
         };
+        if Holding(holder.held.load(Ordering::Acquire)).tag() != tag {
+            return Ok(());
+        }
+        self.finish_for(state, change, holder, tag)
+    }
+
+    #[cold]
+    fn finish_for(&self, state: State, change: Change, holder: &Slot, tag: u64) -> Result<()> {
         for _ in 0..PATIENCE {
-            let holding = Holding(slot.held.load(Ordering::Acquire));
+            let holding = Holding(holder.held.load(Ordering::Acquire));
             if holding.tag() != tag || !self.is_still(state) {
                 return Ok(());
             }
-            if change == Change::OneToAnother && !self.receive(slot, state)? {
+            if change == Change::OneToAnother && !self.receive(holder, state)? {
                 continue;
             }
-            step();
-            let next = holding.after(change);
-            if slot
-                .held
-                .compare_exchange(holding.0, next.0, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok()
-            {
+            if swap_held(holder, holding, holding.after(change)) {
                 return Ok(());
             }
         }
         Err(restless())
+    }
+
+    #[inline]
+    fn swap_holding(&self, slot: usize, from: Holding, to: Holding) -> bool {
+        self.slots
+            .get(slot)
+            .is_some_and(|holder| swap_held(holder, from, to))
     }
 
     /// Gives the one permit to whom it is handed over. He holds none while that is pending, so holding one means that it
@@ -430,16 +526,7 @@ impl Permits<'_> {
         if !self.is_still(state) {
             return Ok(false);
         }
-        step();
-        Ok(to
-            .held
-            .compare_exchange(
-                holding.0,
-                holding.changed_to(1).0,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_ok())
+        Ok(swap_held(to, holding, holding.changed_to(1)))
     }
 
     /// Whether the state is the same but for sleepers, whom announcing changes nothing else.
@@ -464,6 +551,15 @@ impl Permits<'_> {
     }
 }
 
+#[inline]
+fn swap_held(holder: &Slot, from: Holding, to: Holding) -> bool {
+    step();
+    holder
+        .held
+        .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire)
+        .is_ok()
+}
+
 /// Whether sleepers are to be noted after a permit was taken and so many are left, and how many to wake.
 fn go_on(left: u32, state: State, others_sleep: bool) -> (bool, u32) {
     if left == 0 {
@@ -471,6 +567,22 @@ fn go_on(left: u32, state: State, others_sleep: bool) -> (bool, u32) {
     } else {
         (false, others_sleep.into())
     }
+}
+
+#[cold]
+fn too_many() -> Error {
+    Error::new(
+        ErrorKind::Full,
+        format!("this process holds {MOST_HELD} permits, the most that it can"),
+    )
+}
+
+#[cold]
+fn beyond(previous: u32, permits: u32, maximum: u32) -> Error {
+    Error::new(
+        ErrorKind::Full,
+        format!("{previous} and {permits} are more than its maximum of {maximum}"),
+    )
 }
 
 #[cold]

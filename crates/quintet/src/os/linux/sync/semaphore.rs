@@ -1,13 +1,14 @@
 //! Semaphores.
 
+use super::futex::ANYONE;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::permits::{Permits, Taken};
 use super::look;
-use crate::layout::{Layout, now_in_ms};
+use crate::layout::Layout;
 use crate::os::linux::segment::Spec;
 use crate::os::linux::spawn;
 use crate::os::types::{Found, ObjectOptions, Opening};
-use crate::os::{atomic::Ordering, linux::sync::futex::ANYONE};
+use crate::os::atomic::Ordering;
 use crate::participants::{self, Slot};
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Name, Result, Scheme};
@@ -95,7 +96,16 @@ impl Semaphore {
     }
 
     /// Takes a permit that never comes back by itself.
+    #[inline]
     pub(crate) fn wait(&self, deadline: Deadline) -> Result<()> {
+        if self.member.is_ours() && self.permits().wait_alone() {
+            return Ok(());
+        }
+        self.wait_among_others(deadline)
+    }
+
+    #[cold]
+    fn wait_among_others(&self, deadline: Deadline) -> Result<()> {
         self.member.check_ours()?;
         self.member
             .block(&self.spin, deadline, &ForOne(self))?
@@ -105,6 +115,16 @@ impl Semaphore {
     /// Adds permits; how many there were.
     #[inline]
     pub(crate) fn release(&self, permits: u32) -> Result<u32> {
+        if self.member.is_ours() {
+            if let Some(previous) = self.permits().release_alone(permits) {
+                return Ok(previous);
+            }
+        }
+        self.release_among_others(permits)
+    }
+
+    #[cold]
+    fn release_among_others(&self, permits: u32) -> Result<u32> {
         self.member.check_ours()?;
         let released = self.permits().release(permits)?;
         self.member.wake(released.wake, ANYONE);
@@ -112,14 +132,36 @@ impl Semaphore {
     }
 
     /// Takes a permit that comes back when this process ends.
+    #[inline]
     pub(crate) fn acquire(&self, deadline: Deadline) -> Result<Lot> {
+        if self.member.is_ours() && self.permits().acquire_alone(self.member.slot()) {
+            return Ok(Lot {
+                abandoned: false,
+                second: None,
+            });
+        }
+        self.acquire_among_others(deadline)
+    }
+
+    #[cold]
+    fn acquire_among_others(&self, deadline: Deadline) -> Result<Lot> {
         self.member.check_ours()?;
         self.member
             .block(&self.spin, deadline, &ForPermit(self))?
             .ok_or_else(no_permit)
     }
 
+    #[inline]
     pub(crate) fn give_back(&self, lot: Lot) -> Result<()> {
+        let first = lot.second.is_none();
+        if first && self.member.is_ours() && self.permits().give_back_alone(self.member.slot()) {
+            return Ok(());
+        }
+        self.give_back_among_others(lot)
+    }
+
+    #[cold]
+    fn give_back_among_others(&self, lot: Lot) -> Result<()> {
         if !self.member.is_ours() {
             // A copy of the permit in a forked child: it holds nothing.
             return Ok(());
@@ -164,10 +206,11 @@ impl Semaphore {
             .member
             .second(|room, slot| recover_slot(room, self.maximum, slot))?;
         let _handing = self.handing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.permits().hand_over(self.member.slot(), second.slot)?;
+        let (from, to) = (self.member.slot(), second.slot);
+        let before = self.permits().holding_number(from);
+        self.permits().hand_over(from, to)?;
         let slots = &self.member.room().slots;
-        let since = slots[self.member.slot()].since.load(Ordering::Relaxed);
-        slots[second.slot].since.store(since, Ordering::Relaxed);
+        slots[to].stamp_as(&slots[from], before, self.permits().holding_number(to));
         Ok(second)
     }
 
@@ -185,8 +228,10 @@ impl Semaphore {
             return Ok(());
         }
         for (slot, holding) in self.member.slots().iter().enumerate() {
-            if holds_some(holding) && slot != self.member.slot() {
+            if holds_some(holding) {
                 self.recover(slot, true)?;
+                // Whoever waits may want to know for whom, and for how long already.
+                holding.stamp(self.permits().holding_number(slot));
             }
         }
         Ok(())
@@ -234,9 +279,6 @@ impl Waiting for ForPermit<'_> {
             return Ok(None);
         };
         self.0.member.wake(wake, ANYONE);
-        self.0.member.room().slots[slot]
-            .since
-            .store(now_in_ms(), Ordering::Relaxed);
         Ok(Some(Lot {
             abandoned,
             second: None,
@@ -294,7 +336,9 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
         let room = room_of(look);
         let maximum = u32::try_from(look.header().parameter()).unwrap_or(0);
         let permits = permits(room, maximum);
-        let seen = participants::see(look, &room.slots, |slot, _| permits.seen_held(slot));
+        let seen = participants::see(look, &room.slots, |index, slot| {
+            (permits.seen_held(index), slot.since(permits.holding_number(index)))
+        });
         let details = vec![
             ("count", permits.seen_count().to_string()),
             ("maximum", maximum.to_string()),

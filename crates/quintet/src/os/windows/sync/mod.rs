@@ -10,5 +10,7 @@ pub(crate) mod many;
 pub(crate) mod mutex;
 mod permits;
 pub(crate) mod semaphore;
+#[cfg(test)]
+mod tests;
 pub(super) mod wait;
 pub(crate) mod watch;

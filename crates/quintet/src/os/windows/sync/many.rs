@@ -1,0 +1,110 @@
+//! Waiting for any or all of several things: `WaitForMultipleObjects`.
+//!
+//! The kernel does it as one step: of the objects that were not waited for successfully nothing is taken, and a wait for all
+//! takes nothing from any of them before it can take from all. What it does not know is done right after it: a semaphore's
+//! permit is counted as ours (see `semaphore.rs` for a death in between).
+
+use super::event::Event;
+use super::mutex::Mutex;
+use super::semaphore::{Lot, Semaphore};
+use super::wait::{self, Woken};
+use super::watch::Process;
+use crate::{Deadline, Error, ErrorKind, Result};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
+use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, HANDLE};
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// Until a permit can be taken, which does not come back by itself.
+    Wait(&'a Semaphore),
+    /// Until a permit can be taken, which comes back when this process ends.
+    Acquire(&'a Semaphore),
+    /// Until it can be locked.
+    Lock(&'a Mutex),
+    /// Until it is set.
+    Event(&'a Event),
+    /// Until it ends.
+    Process(&'a Process),
+    /// Until the system calls it signalled.
+    Signalled(BorrowedHandle<'a>),
+}
+
+/// What was got by waiting.
+#[derive(Debug)]
+pub(crate) enum Got {
+    Nothing,
+    Permit(Lot),
+    Lock { abandoned: bool },
+}
+
+impl<'a> Source<'a> {
+    fn handle(&self) -> HANDLE {
+        match self {
+            Source::Wait(semaphore) | Source::Acquire(semaphore) => semaphore.as_handle(),
+            Source::Lock(mutex) => mutex.as_handle(),
+            Source::Event(event) => event.as_handle(),
+            Source::Process(process) => process.as_handle(),
+            Source::Signalled(handle) => handle.as_handle(),
+        }
+        .as_raw_handle()
+    }
+
+    fn semaphore(&self) -> Option<&'a Semaphore> {
+        match self {
+            Source::Wait(semaphore) | Source::Acquire(semaphore) => Some(semaphore),
+            _ => None,
+        }
+    }
+
+    /// What was got, once the system has said that it was.
+    fn got(&self, abandoned: bool) -> Result<Got> {
+        Ok(match self {
+            Source::Acquire(semaphore) => Got::Permit(semaphore.taken()?),
+            Source::Lock(_) => Got::Lock { abandoned },
+            _ => Got::Nothing,
+        })
+    }
+}
+
+/// Waits for one of them: the first in the list that there is, if there are several.
+pub(crate) fn any(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)> {
+    let (which, abandoned) = match until(sources, false, deadline)? {
+        Some(Woken::By(which)) => (which, false),
+        Some(Woken::ByAbandoned(which)) => (which, true),
+        None => {
+            return Err(Error::new(
+                ErrorKind::TimedOut,
+                "none of them came before the deadline",
+            ));
+        }
+    };
+    Ok((which, sources[which].got(abandoned)?))
+}
+
+/// Waits for all of them at once, and takes nothing before that. Others may see and take each of them until then.
+///
+/// When one of several mutexes is abandoned, the system does not say which: then all of them are said to be.
+pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>> {
+    let Some(woken) = until(sources, true, deadline)? else {
+        return Err(Error::new(
+            ErrorKind::TimedOut,
+            "not all of them came before the deadline",
+        ));
+    };
+    let abandoned = matches!(woken, Woken::ByAbandoned(_));
+    sources.iter().map(|source| source.got(abandoned)).collect()
+}
+
+fn until(sources: &[Source<'_>], all: bool, deadline: Deadline) -> Result<Option<Woken>> {
+    // They stay open: the sources are borrowed.
+    let handles: Vec<HANDLE> = sources.iter().map(Source::handle).collect();
+    let semaphores: Vec<&Semaphore> = sources.iter().filter_map(Source::semaphore).collect();
+    wait::until(&handles, all, deadline, &semaphores).map_err(|error| match error.raw_os_error() {
+        Some(code) if all && code.cast_unsigned() == ERROR_INVALID_PARAMETER => Error::new(
+            ErrorKind::Unsupported,
+            "the same object is to be waited for twice",
+        ),
+        _ => error,
+    })
+}
