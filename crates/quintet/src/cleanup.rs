@@ -4,16 +4,18 @@
 //! between are [`std::process::exit`] and a signal that the program handles: [`release_names`] is for these.
 
 use crate::Result;
+use crate::os::per_process::PerProcess;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Release = Box<dyn Fn() + Send>;
 
-static HELD: Mutex<Vec<(u64, Release)>> = Mutex::new(Vec::new());
+static HELD: PerProcess<Mutex<Vec<(u64, Release)>>> = PerProcess::new();
 
 fn held() -> MutexGuard<'static, Vec<(u64, Release)>> {
+    // A forked child holds nothing of its parent's.
     // The list is whole after every step, so a panic elsewhere while it was locked does not matter.
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    HELD.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Removes the names of all objects that this process holds, as dropping them would.

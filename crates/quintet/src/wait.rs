@@ -2,13 +2,15 @@
 //!
 //! Parking costs the waiter a wake-up (15 to 45 µs on common machines), so a wait that is answered sooner than that is
 //! faster spun; one that is not has lost at most as much again. Two rules keep the spin honest. It never lasts longer
-//! than a wake-up was measured to cost on this machine, and on one core, where whom we wait for cannot run while we
-//! spin, it does not happen at all. And an endpoint whose spins keep missing, because its peer is slow or idle, spins
-//! ever more rarely: after *n* misses in a row only every 2ⁿth wait is worth one (n up to 6).
+//! than a wake-up was measured to cost on this machine, and on a machine with one core, where whom we wait for cannot run
+//! while we spin, it does not happen at all. (A process that is bound to one core of several does spin: whom it waits for
+//! may be bound to another.) And an endpoint whose spins keep missing, because its peer is slow or idle, spins
+//! ever more rarely: after *n* misses in a row only every 2ⁿth wait is worth one (n up to 7).
 //!
 //! Parking happens in slices. A process can be killed between making its change visible and waking us, so a wake-up
 //! can be lost with its sender; looking again after each slice bounds that loss.
 
+use crate::os::{per_process::PerProcess, process};
 use crate::{Deadline, Result};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -22,7 +24,7 @@ pub(crate) const SLICE: Duration = Duration::from_millis(50);
 const LOOKS_PER_TICK: u32 = 8;
 
 /// After how many misses in a row spinning gets no rarer.
-const MOST_MISSES: u32 = 6;
+const MOST_MISSES: u32 = 7;
 
 /// Whether to spin, as one endpoint's luck with it teaches. Shared by the threads that wait on the endpoint; races
 /// between them cost at most a useless or a missing spin.
@@ -105,15 +107,20 @@ pub(crate) fn wait<T>(
     }
 }
 
-/// What waking a parked thread costs here: the longest that spinning instead can be worth. Zero where only one core is
-/// ours. Measured once a process, in two or three milliseconds, at the first wait that has to wait.
+/// What waking a parked thread costs here: the longest that spinning instead can be worth. Zero where there is only one
+/// core. Measured once a process, in two or three milliseconds, at the first wait that has to wait.
 fn wakeup_cost() -> Duration {
-    static COST: OnceLock<Duration> = OnceLock::new();
-    *COST.get_or_init(|| {
-        if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
-            measure_wakeup().clamp(Duration::from_micros(5), Duration::from_micros(50))
-        } else {
-            Duration::ZERO
+    /// Beyond this nothing is worth spinning for.
+    const MOST: Duration = Duration::from_micros(50);
+    static COST: PerProcess<OnceLock<Duration>> = PerProcess::new();
+    *COST.get().get_or_init(|| {
+        if process::cores() < 2 {
+            return Duration::ZERO;
+        }
+        match thread::available_parallelism() {
+            // Whom we wait for may be on another core, where we cannot measure.
+            Ok(cores) if cores.get() == 1 => MOST,
+            _ => measure_wakeup().clamp(Duration::from_micros(5), MOST),
         }
     })
 }

@@ -6,7 +6,7 @@
 //!   `mode`, `is_bounded`, `peer`, `drain`, `disconnect`), `list`, `stat`, `remove`
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
 //! - [`fifo`] (Linux only): `create`, `exists`, `open`
-//! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`
+//! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`, `cores`, `generation`
 //! - [`segment`]: `Segment` (`open`, `header`, `start`, `token`, `new_token`, `release_name`), `look`; [`token`]: `Token` (`take`,
 //!   `is_taken`)
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
@@ -14,6 +14,7 @@
 //! - [`many`]: `Source`, `Got`, `any`, `all`
 
 pub(crate) mod atomic;
+pub(crate) mod per_process;
 pub(crate) mod pipe_types;
 pub(crate) mod step;
 pub(crate) mod types;

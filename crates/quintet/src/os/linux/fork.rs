@@ -20,7 +20,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// The number of this process among the forks that lead to it. What was made in another generation belongs to an
 /// ancestor.
 #[inline]
-pub(super) fn generation() -> u32 {
+pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 

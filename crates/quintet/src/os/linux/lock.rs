@@ -19,7 +19,11 @@ impl Range {
     pub(super) const WHOLE_FILE: Range = Range { start: 0, len: 0 };
 
     pub(super) const fn byte(at: i64) -> Self {
-        Range { start: at, len: 1 }
+        Range::bytes(at, 1)
+    }
+
+    pub(super) const fn bytes(start: i64, len: i64) -> Self {
+        Range { start, len }
     }
 }
 

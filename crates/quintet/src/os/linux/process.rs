@@ -63,6 +63,15 @@ fn executable(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
+pub(crate) use super::fork::generation;
+
+/// How many cores the machine has for whoever may use them.
+pub(crate) fn cores() -> usize {
+    // SAFETY: takes a plain value and touches no memory of ours.
+    let cores = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(cores).unwrap_or(1)
+}
+
 /// Which pid namespace this process's pids are of. Numbers of another one mean nothing here.
 pub(crate) fn pid_space() -> u64 {
     static SPACE: OnceLock<u64> = OnceLock::new();

@@ -19,15 +19,14 @@
 //! Taking away what a death left is taking the claim and giving it back at once. A server that comes in that moment must
 //! not be told *busy*: who takes away empties the text first, and who finds a lock held looks at the text and tries again.
 
+use super::fork::PrivateFd;
 use super::lock;
 use super::no_descriptor;
 use crate::os::step::call;
 use crate::{Error, ErrorKind, Result};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ const FEW_TRIES: u32 = 20;
 const MOST_TRIES: u32 = 200;
 
 /// No honest claim's text is longer.
-const MAX_TEXT: u64 = 16 * 1024;
+const MAX_TEXT: usize = 16 * 1024;
 
 /// Where the folder is, whether or not it exists now.
 pub(super) fn path() -> PathBuf {
@@ -106,7 +105,8 @@ fn open_or_create() -> Result<OwnedFd> {
 #[derive(Debug)]
 pub(super) struct Claim {
     folder: OwnedFd,
-    file: File,
+    /// Not a forked child's, which must not keep the name from others.
+    file: PrivateFd,
     key: String,
 }
 
@@ -118,8 +118,10 @@ impl Claim {
         loop {
             let folder = open_or_create()?;
             let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = match call(|| rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR)) {
-                Ok(file) => File::from(file),
+            let file = match PrivateFd::open(|| {
+                call(|| rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR))
+            }) {
+                Ok(file) => file,
                 // The folder itself was removed after we opened it.
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(about(no_descriptor("cannot open the claim", error))),
@@ -140,7 +142,7 @@ impl Claim {
             if !leads_to(&folder, key, &file) {
                 continue;
             }
-            let written = file.set_len(0).and_then(|()| (&file).write_all(text.as_bytes()));
+            let written = write_text(&file, text);
             let claim = Claim {
                 folder,
                 file,
@@ -154,8 +156,9 @@ impl Claim {
 
     /// Removes the name. The lock stays until this is dropped.
     pub(super) fn release_name(&self) {
-        // Only what is still ours: `release_name` may come twice, and the name be another's by then.
-        if leads_to(&self.folder, &self.key, &self.file) {
+        // Only what is still ours: `release_name` may come twice, and the name be another's by then; and a forked child has
+        // nothing of its parent's.
+        if self.file.is_ours() && leads_to(&self.folder, &self.key, &self.file) {
             let _ = call(|| rustix::fs::unlinkat(&self.folder, &self.key, AtFlags::empty()));
             // Fails while anything else is in it, which is right.
             let _ = call(|| rustix::fs::rmdir(path()));
@@ -170,9 +173,9 @@ impl Drop for Claim {
 }
 
 /// Whether `key` in `folder` is the file that we have open.
-fn leads_to(folder: &OwnedFd, key: &str, file: &File) -> bool {
+fn leads_to(folder: &OwnedFd, key: &str, file: impl AsFd) -> bool {
     let there = call(|| rustix::fs::statat(folder, key, AtFlags::SYMLINK_NOFOLLOW));
-    let ours = call(|| rustix::fs::fstat(file));
+    let ours = call(|| rustix::fs::fstat(&file));
     matches!((there, ours), (Ok(there), Ok(ours)) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino))
 }
 
@@ -190,7 +193,7 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
     };
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match call(|| rustix::fs::openat(&folder, key, flags, Mode::empty())) {
-        Ok(file) => File::from(file),
+        Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => {
             return Err(no_descriptor("cannot open the claim", error).about(path().join(key).display()));
@@ -202,10 +205,27 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
     Ok(Some(ClaimView { held, text }))
 }
 
-fn read_text(file: &File) -> std::io::Result<String> {
+/// Of a file that nobody has read from yet.
+fn read_text(file: impl AsFd) -> rustix::io::Result<String> {
     let mut text = Vec::new();
-    file.take(MAX_TEXT).read_to_end(&mut text)?;
+    let mut chunk = [0; 1024];
+    while text.len() < MAX_TEXT {
+        match call(|| rustix::io::pread(&file, &mut chunk, text.len() as u64))? {
+            0 => break,
+            len => text.extend_from_slice(&chunk[..len]),
+        }
+    }
+    text.truncate(MAX_TEXT);
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn write_text(file: impl AsFd, text: &str) -> rustix::io::Result<()> {
+    call(|| rustix::fs::ftruncate(&file, 0))?;
+    let mut at = 0;
+    while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+        at += call(|| rustix::io::pwrite(&file, rest, at as u64))?;
+    }
+    Ok(())
 }
 
 /// The claims there are whose keys begin so.

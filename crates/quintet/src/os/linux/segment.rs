@@ -342,6 +342,8 @@ fn check_file(file: impl AsFd, path: &Path, access: Access) -> Result<Stat> {
 fn cannot_open(path: &Path, error: Errno) -> Error {
     match error {
         Errno::LOOP => in_the_way(path, "it is a link"),
+        Errno::ISDIR => in_the_way(path, "it is a folder"),
+        Errno::NXIO => in_the_way(path, "it is a socket"),
         Errno::ACCESS | Errno::PERM => Error::new(
             ErrorKind::PermissionDenied,
             "it belongs to another user, who has not opened it to others",

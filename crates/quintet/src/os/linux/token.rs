@@ -5,13 +5,13 @@
 //! kernel releases them: at once, also while the process is a zombie that nobody has waited for. A process that is
 //! merely stopped keeps them.
 //!
-//! The bytes that are locked lie far behind the end of the file: one that everybody shares who holds the object, and one
+//! The bytes that are locked lie far behind the end of the file: one that everybody shares who holds the object, and two
 //! for each participant.
 
 use super::fork::PrivateFd;
 use super::lock::{self, Range};
 use crate::os::step::call;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
 
@@ -20,9 +20,19 @@ const FAR: i64 = 1 << 62;
 /// Locked, shared, by everybody who holds the object; exclusively by who makes sure that nobody does.
 const LIFE: Range = Range::byte(FAR);
 
+/// Two bytes for each participant: the first is locked by its process; the second as well, unless children are that
+/// participant too: they share it.
 fn participant(slot: usize) -> Range {
+    Range::bytes(first_byte(slot), 2)
+}
+
+fn children(slot: usize) -> Range {
+    Range::byte(first_byte(slot) + 1)
+}
+
+fn first_byte(slot: usize) -> i64 {
     // There are few participants, so this stays far from the end of the numbers.
-    Range::byte(FAR + 1 + i64::try_from(slot).unwrap_or(i64::MAX - FAR - 1))
+    FAR + 2 + 2 * i64::from(u32::try_from(slot).unwrap_or(u32::MAX))
 }
 
 /// One open of an object's file, and the locks on it.
@@ -69,6 +79,22 @@ impl Token {
     /// Whether another token is this participant, and its process alive.
     pub(crate) fn is_taken(&self, slot: usize) -> Result<bool> {
         Token::is_participant(&self.0, slot).map_err(failed)
+    }
+
+    /// Lets a child be this participant too, which inherits the other token.
+    pub(super) fn lend(&self, slot: usize, to: &Token) -> Result<()> {
+        // Nobody takes the slot meanwhile, which takes both bytes.
+        call(|| lock::unlock(&self.0, children(slot))).map_err(failed)?;
+        if call(|| lock::try_shared(&to.0, children(slot))).map_err(failed)? {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Corrupt, "the place of the child is taken"))
+        }
+    }
+
+    /// Whether a child is this participant too, and lives.
+    pub(super) fn is_lent(&self, slot: usize) -> Result<bool> {
+        call(|| lock::is_held(&self.0, children(slot))).map_err(failed)
     }
 
     pub(super) fn is_participant(file: impl AsFd, slot: usize) -> io::Result<bool> {

@@ -5,7 +5,7 @@
 //! keeps them apart. Its owner may die anywhere: what he made is gone then with his handles.
 
 use super::call;
-use super::object::{self, RIGHTS};
+use super::object::{self, MUTEX_RIGHTS};
 use super::security::Descriptor;
 use super::sync::wait::{self, Woken};
 use super::{error, wide};
@@ -46,7 +46,7 @@ impl Guard {
         let attributes = descriptor.attributes();
         // SAFETY: the name ends with NUL, and the attributes point into `descriptor`, which lives across the call; the
         // handle is a new one.
-        let mutex = unsafe { call::handle(|| CreateMutexExW(&attributes, name.as_ptr(), 0, RIGHTS)) };
+        let mutex = unsafe { call::handle(|| CreateMutexExW(&attributes, name.as_ptr(), 0, MUTEX_RIGHTS)) };
         let mutex = mutex.map_err(|code| match code {
             ERROR_ACCESS_DENIED | ERROR_INVALID_HANDLE => object::in_the_way(&object),
             code => error::of(format!("cannot create the mutex {object}"), code),

@@ -14,8 +14,10 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::{READ_CONTROL, SYNCHRONIZE};
 use windows_sys::Win32::System::Threading::{CREATE_EVENT_MANUAL_RESET, CreateEventExW, OpenSemaphoreW};
 
-/// What we ask of a semaphore, mutex or event: all that whom it is open to may do.
+/// What we ask of a semaphore or event: all that whom it is open to may do.
 pub(super) const RIGHTS: u32 = WAIT_AND_SIGNAL;
+/// As above, of a mutex, which has no right of the number 2: nobody could be granted it.
+pub(super) const MUTEX_RIGHTS: u32 = WAIT_AND_SIGNAL & !2;
 
 /// What a name of Quintet's own objects begins with, after `Local\` or `Global\`.
 pub(super) const OWN: &str = "quintet.";
@@ -104,14 +106,14 @@ pub(super) fn check_owner(object: BorrowedHandle<'_>, access: Access) -> Result<
     if access == Access::Everyone {
         return Ok(());
     }
-    let owner = security::owner(object);
-    if owner.as_ref().is_some_and(|owner| owner.is_trusted_owner()) {
+    let owner = security::try_owner(object).map_err(|code| error::of("cannot ask whose it is", code))?;
+    // On Wine an object of a program that says nothing of its rights is nobody's; it has one user.
+    let Some(owner) = owner.filter(|owner| !owner.is_trusted_owner()) else {
         return Ok(());
-    }
-    let who = owner.map_or(String::new(), |owner| format!(" ({owner})"));
+    };
     Err(Error::new(
         ErrorKind::PermissionDenied,
-        format!("it belongs to another user{who}"),
+        format!("it belongs to another user ({owner})"),
     )
     .hint("choose another name, or open it with access everyone"))
 }
@@ -132,7 +134,7 @@ pub(super) fn not_removable() -> Error {
 }
 
 /// Makes an event that is only there to be there, or opens the one that is. Also says whether it was made.
-pub(super) fn hold(name: &str, access: Access) -> std::result::Result<(OwnedHandle, bool), Error> {
+pub(super) fn hold(name: &str, access: Access) -> Result<(OwnedHandle, bool)> {
     let text = wide(name);
     let descriptor = Descriptor::of_object(access)?;
     let attributes = descriptor.attributes();

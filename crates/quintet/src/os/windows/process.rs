@@ -4,6 +4,7 @@ use super::{call, error};
 use crate::Result;
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZero;
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 use std::path::PathBuf;
@@ -173,6 +174,12 @@ fn executable(process: BorrowedHandle<'_>) -> Option<PathBuf> {
         }
         path.resize(MAX, 0);
     }
+}
+
+/// How many cores the machine has for whoever may use them.
+pub(crate) fn cores() -> usize {
+    // On Windows this is the machine's number, not what this process is bound to.
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Which numbers of processes mean something here: on Windows there is one set of them.

@@ -49,7 +49,11 @@ impl View {
         })
         .map_err(|code| error::of("cannot look at the shared memory", code))?;
         // Pages that are only reserved could not be touched.
-        let there = if info.State == MEM_COMMIT { info.RegionSize } else { 0 };
+        let there = if info.State == MEM_COMMIT {
+            info.RegionSize
+        } else {
+            0
+        };
         if there < len {
             return Err(Error::new(
                 ErrorKind::Corrupt,

@@ -1,7 +1,8 @@
 //! Who may do what with an object, and whose it is.
 
+use super::call::{self, Code};
 use super::process::{UserId, sid_text};
-use super::{call, error, wide};
+use super::{error, wide};
 use crate::Result;
 use crate::os::types::Access;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -117,6 +118,12 @@ fn sddl(user: &UserId, access: Access, rights: u32) -> String {
 
 /// Whose an object is; `None` where the system does not tell. Nobody can make an object that is another user's.
 pub(super) fn owner(object: BorrowedHandle<'_>) -> Option<UserId> {
+    try_owner(object).ok().flatten()
+}
+
+/// As `owner`, where it matters whether the question failed. Windows gives every object an owner; Wine leaves one that was
+/// made without a descriptor without, and then it is `None`.
+pub(super) fn try_owner(object: BorrowedHandle<'_>) -> std::result::Result<Option<UserId>, Code> {
     let mut sid: PSID = ptr::null_mut();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
     // SAFETY: the handle is open because it is borrowed; the function puts a descriptor that it allocates, and a
@@ -132,13 +139,12 @@ pub(super) fn owner(object: BorrowedHandle<'_>) -> Option<UserId> {
             ptr::null_mut(),
             &mut descriptor,
         )
-    })
-    .ok()?;
+    })?;
     // SAFETY: null, or a SID in the descriptor, which is there until it is freed below.
     let owner = (!sid.is_null()).then(|| unsafe { sid_text(sid) });
     // SAFETY: the function allocated it for us to free by this; nothing points into it any more. Null is allowed.
     unsafe { LocalFree(descriptor) };
-    owner.flatten().map(UserId::from_sid)
+    Ok(owner.flatten().map(UserId::from_sid))
 }
 
 #[cfg(test)]

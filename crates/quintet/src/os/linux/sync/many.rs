@@ -114,7 +114,7 @@ impl<'a> Part<'a> {
     fn undo(&self, got: Got) -> Result<()> {
         match (self, got) {
             (Part::One(_, semaphore), _) => semaphore.release(1).map(drop),
-            (Part::Permit(_, semaphore), Got::Permit(lot)) => semaphore.give_back(lot),
+            (Part::Permit(_, semaphore), Got::Permit(lot)) => semaphore.undo(lot),
             (Part::Lock(_, mutex), Got::Lock { abandoned }) => mutex.undo(abandoned),
             (Part::Signal(_, event), _) if !event.is_manual() => event.set(),
             _ => Ok(()),
@@ -138,6 +138,13 @@ impl<'a> Part<'a> {
             Part::Lock(waiting, _) => waiting.sweep(now),
             Part::Signal(waiting, _) => waiting.sweep(now),
             Part::File(..) => Ok(()),
+        }
+    }
+
+    /// This thread sleeps on something else for now.
+    fn forgo(&self) {
+        if let Part::Lock(waiting, _) = self {
+            waiting.forgo();
         }
     }
 
@@ -272,6 +279,8 @@ impl<'p, 'a> Sleepers<'p, 'a> {
 
     fn sleep(&self, on: &[usize], slice: Duration) -> Result<()> {
         let parts = || on.iter().map(|index| &self.parts[*index]);
+        let others = self.parts.iter().enumerate().filter(|(index, _)| !on.contains(index));
+        others.for_each(|(_, part)| part.forgo());
         let _sleepers: Vec<_> = parts()
             .filter_map(|part| part.member().map(Member::sleeper))
             .collect();

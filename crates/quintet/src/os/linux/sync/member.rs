@@ -7,17 +7,19 @@
 use super::futex::{self, ANYONE, Mask, Sleep, Woken};
 use crate::layout::{Header, Layout};
 use crate::os::atomic::{AtomicU64, Ordering};
-use crate::os::linux::fork;
 use crate::os::linux::segment::{Id, Look, Segment, Spec};
+use crate::os::linux::spawn;
 use crate::os::linux::token::Token;
+use crate::os::per_process::PerProcess;
 use crate::os::types::Opening;
 use crate::participants::{self, Slot};
 use crate::wait::{self, SLICE, Spin};
 use crate::{Deadline, Error, ErrorKind, Result, Scheme};
 use std::cell::Cell;
+use std::process::{Child, Command};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU32};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 pub(super) const SLOTS: usize = 1022;
@@ -129,6 +131,15 @@ impl Member {
             recover(room, slot)
         })?;
         Ok(Second { token, slot })
+    }
+
+    /// Starts a child that is that participant too, as long as it lives.
+    pub(super) fn spawn(&self, second: &Second, command: &mut Command) -> Result<Child> {
+        let token = self.segment.new_token()?;
+        second.token.lend(second.slot, &token)?;
+        let child = spawn::with(command, token.for_child()?)?;
+        self.room().slots[second.slot].sign(child.id());
+        Ok(child)
     }
 
     /// Whether it is time to look for the dead. If so, it counts as done.
@@ -288,11 +299,18 @@ impl Drop for Sleeper<'_> {
     }
 }
 
-/// One more participant of this process, which a child may be as well.
+/// One more participant of this process, which children may be as well.
 #[derive(Debug)]
 pub(super) struct Second {
-    pub(super) token: Token,
+    token: Token,
     pub(super) slot: usize,
+}
+
+impl Second {
+    /// Whether a child is this participant too, and lives.
+    pub(super) fn has_child(&self) -> Result<bool> {
+        self.token.is_lent(self.slot)
+    }
 }
 
 #[cold]
@@ -324,45 +342,25 @@ fn monotonic_ms() -> u64 {
 /// The objects of a kind that this process has open: opening one again gives the same, so that a process is one
 /// participant.
 #[derive(Debug)]
-pub(super) struct Registry<T>(AtomicPtr<Generation<T>>);
+pub(super) struct Registry<T>(PerProcess<List<T>>);
 
 #[derive(Debug)]
-struct Generation<T> {
-    number: u32,
-    open: Mutex<Vec<Weak<T>>>,
+struct List<T>(Mutex<Vec<Weak<T>>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        List(Mutex::default())
+    }
 }
 
 impl<T: 'static> Registry<T> {
     pub(super) const fn new() -> Self {
-        Registry(AtomicPtr::new(ptr::null_mut()))
+        Registry(PerProcess::new())
     }
 
-    /// The list of this process. In a forked child it is another, as a thread that is no more may have locked that of the
-    /// parent.
-    fn list(&self) -> &'static Mutex<Vec<Weak<T>>> {
-        let number = fork::generation();
-        loop {
-            let current = self.0.load(Ordering::Acquire);
-            if !current.is_null() {
-                // SAFETY: what is put there below is never freed.
-                let current = unsafe { &*current };
-                if current.number == number {
-                    return &current.open;
-                }
-            }
-            let fresh = Box::into_raw(Box::new(Generation {
-                number,
-                open: Mutex::new(Vec::new()),
-            }));
-            if self
-                .0
-                .compare_exchange(current, fresh, Ordering::AcqRel, Ordering::Acquire)
-                .is_err()
-            {
-                // SAFETY: it came from a box just above, and nobody else has seen it.
-                drop(unsafe { Box::from_raw(fresh) });
-            }
-        }
+    fn list(&self) -> MutexGuard<'static, Vec<Weak<T>>> {
+        // The list is whole after every step, so a panic elsewhere while it was locked does not matter.
+        self.0.get().0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one that `is_it` says it is, or a new one.
@@ -371,7 +369,7 @@ impl<T: 'static> Registry<T> {
         is_it: impl Fn(&T) -> bool,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<Arc<T>> {
-        let mut list = self.list().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = self.list();
         list.retain(|open| open.strong_count() > 0);
         if let Some(open) = list.iter().filter_map(Weak::upgrade).find(|open| is_it(open)) {
             return Ok(open);
@@ -383,7 +381,6 @@ impl<T: 'static> Registry<T> {
 
     /// All that are open now.
     pub(super) fn all(&self) -> Vec<Arc<T>> {
-        let list = self.list().lock().unwrap_or_else(PoisonError::into_inner);
-        list.iter().filter_map(Weak::upgrade).collect()
+        self.list().iter().filter_map(Weak::upgrade).collect()
     }
 }

@@ -7,10 +7,9 @@ use super::look;
 use crate::layout::Layout;
 use crate::os::atomic::Ordering;
 use crate::os::linux::segment::Spec;
-use crate::os::linux::spawn;
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::participants;
-use crate::wait::Spin;
+use crate::wait::{SLICE, Spin};
 use crate::{Deadline, Error, ErrorKind, Name, Result, Scheme};
 use std::cell::Cell;
 use std::process::{Child, Command};
@@ -41,6 +40,8 @@ pub(crate) struct Mutex {
     /// has to ask.
     second: Lock<Option<Second>>,
     has_second: AtomicBool,
+    /// Since when it is free and its heir does not come.
+    lying: Lock<Option<(Word, Instant)>>,
 }
 
 /// Abandons, when a thread ends, the mutexes that it has.
@@ -102,6 +103,7 @@ impl Mutex {
                     heir: AtomicU64::new(0),
                     second: Lock::new(None),
                     has_second: AtomicBool::new(false),
+                    lying: Lock::new(None),
                 })
             },
         )?;
@@ -180,12 +182,11 @@ impl Mutex {
     fn unlock_all(&self, abandon: bool) -> Result<()> {
         self.depth.store(0, Ordering::Relaxed);
         self.owner.store(0, Ordering::Relaxed);
-        if let Some(Second { token, slot }) = self.take_second() {
-            drop(token);
+        if let Some(second) = self.take_second() {
             // If the child still lives, it is the owner now, and whoever waits finds out when it is not.
-            if self.member.is_gone(slot)? {
-                self.wake(self.word().recover(slot, abandon)?);
-                participants::leave(&self.member.room().slots[slot]);
+            if !second.has_child()? {
+                self.wake(self.word().unlock(second.slot, abandon)?);
+                participants::leave(&self.member.room().slots[second.slot]);
             }
             return Ok(());
         }
@@ -227,12 +228,10 @@ impl Mutex {
             *second = Some(new);
             self.has_second.store(true, Ordering::Relaxed);
         }
-        let Some(Second { token, slot }) = &*second else {
-            return Err(Error::new(ErrorKind::Corrupt, "there is no one to hand it to"));
-        };
-        let child = spawn::with(command, token.for_child()?)?;
-        self.member.room().slots[*slot].sign(child.id());
-        Ok(child)
+        match &*second {
+            Some(second) => self.member.spawn(second, command),
+            None => Err(Error::new(ErrorKind::Corrupt, "there is no one to hand it to")),
+        }
     }
 
     /// Frees it from an owner that is dead, and from an heir.
@@ -251,6 +250,19 @@ impl Mutex {
             }
         }
         Ok(())
+    }
+
+    /// Whether its heir has not come for a whole slice, as far as this process has looked.
+    fn is_left_lying(&self, word: Word) -> bool {
+        let mut lying = self.lying.lock().unwrap_or_else(PoisonError::into_inner);
+        match *lying {
+            // A slice may end a little early.
+            Some((then, since)) if then == word => since.elapsed() >= SLICE * 3 / 4,
+            _ => {
+                *lying = Some((word, Instant::now()));
+                false
+            }
+        }
     }
 
     #[inline]
@@ -297,8 +309,6 @@ pub(super) struct ForLock<'a> {
     mutex: &'a Mutex,
     /// Since when it sleeps again and again.
     begun: Cell<Option<Instant>>,
-    /// The word before the last sleep.
-    before: Cell<Option<Word>>,
     is_heir: Cell<bool>,
 }
 
@@ -307,7 +317,6 @@ impl<'a> ForLock<'a> {
         ForLock {
             mutex,
             begun: Cell::new(None),
-            before: Cell::new(None),
             is_heir: Cell::new(false),
         }
     }
@@ -344,7 +353,6 @@ impl Waiting for ForLock<'_> {
             // Somebody thought that we would not come.
             self.is_heir.set(false);
         }
-        self.before.set(Some(word));
         if word.owner().is_none() && !self.is_for_another(word) {
             return Ok(None);
         }
@@ -354,9 +362,7 @@ impl Waiting for ForLock<'_> {
     fn sweep(&self, _now: bool) -> Result<()> {
         self.mutex.sweep_owner()?;
         let word = self.mutex.word().look();
-        let idle = self.before.replace(Some(word)) == Some(word);
-        if idle && word.owner().is_none() && self.is_for_another(word) {
-            // For a whole slice it was the heir's to take.
+        if word.owner().is_none() && self.is_for_another(word) && self.mutex.is_left_lying(word) {
             self.mutex.wake(self.mutex.word().pass_over(word));
         }
         Ok(())
@@ -367,12 +373,13 @@ impl Waiting for ForLock<'_> {
     }
 }
 
-impl Drop for ForLock<'_> {
-    fn drop(&mut self) {
-        if !self.is_heir.get() {
+impl ForLock<'_> {
+    /// Is the heir no longer: it was not to be, so the next one may.
+    pub(super) fn forgo(&self) {
+        if !self.is_heir.replace(false) {
             return;
         }
-        // It was not to be, so the next one may. (Should the word change all the time, others pass us over.)
+        // Should the word change all the time, others pass us over.
         for _ in 0..1000 {
             let word = self.mutex.word().look();
             if word.heir() != Some(self.mutex.member.slot()) {
@@ -383,10 +390,16 @@ impl Drop for ForLock<'_> {
     }
 }
 
+impl Drop for ForLock<'_> {
+    fn drop(&mut self) {
+        self.forgo();
+    }
+}
+
 /// For who takes the slot: its last participant is dead.
 fn recover_slot(room: &Room, slot: usize) -> Result<()> {
     // Sleepers wake up by themselves, which is soon enough here.
-    Ownership(&room.word).recover(slot, true).map(drop)
+    Ownership(&room.word).recover(slot).map(drop)
 }
 
 pub(crate) fn list() -> Result<Vec<Found>> {

@@ -196,8 +196,8 @@ impl Ownership<'_> {
         Err(restless())
     }
 
-    /// Puts in order what a dead participant left, for who takes its slot or knows otherwise that it is gone.
-    pub(super) fn recover(&self, slot: usize, died: bool) -> Result<Wake> {
+    /// Puts in order what a dead participant left, for who takes its slot.
+    pub(super) fn recover(&self, slot: usize) -> Result<Wake> {
         for _ in 0..PATIENCE {
             let word = self.look();
             let mut next = word;
@@ -205,7 +205,7 @@ impl Ownership<'_> {
                 next = next.with_heir(None);
             }
             if word.owner() == Some(slot) {
-                next = next.with_owner(None).with(ABANDONED, died);
+                next = next.with_owner(None).with(ABANDONED, true);
             }
             if next == word {
                 return Ok(NOBODY);

@@ -131,6 +131,10 @@ impl State {
         )
     }
 
+    fn with_orphan(self, orphan: bool) -> State {
+        State(if orphan { self.0 | ORPHAN } else { self.0 })
+    }
+
     fn with_waiters(self, waiters: bool) -> State {
         State(if waiters { self.0 | WAITERS } else { self.0 & !WAITERS })
     }
@@ -272,19 +276,18 @@ impl Permits<'_> {
         done.ok_or_else(never)
     }
 
-    /// A participant gives a permit back: how many sleepers to wake.
-    #[inline]
-    pub(super) fn give_back(&self, slot: usize) -> Result<u32> {
-        self.part_with_one(slot, 1)
+    /// A participant gives a permit back: how many sleepers to wake. `abandoned`: it was the first after a dead holder's,
+    /// and is again.
+    pub(super) fn give_back(&self, slot: usize, abandoned: bool) -> Result<u32> {
+        self.part_with_one(slot, 1, abandoned)
     }
 
     /// A participant keeps a permit for ever: it holds one less, and the count stays.
     pub(super) fn forget(&self, slot: usize) -> Result<()> {
-        self.part_with_one(slot, 0).map(drop)
+        self.part_with_one(slot, 0, false).map(drop)
     }
 
-    #[inline]
-    fn part_with_one(&self, slot: usize, returned: u32) -> Result<u32> {
+    fn part_with_one(&self, slot: usize, returned: u32, abandoned: bool) -> Result<u32> {
         let done = self.change(|state| {
             let holding = self.holding(slot);
             if holding.held() == 0 {
@@ -295,18 +298,18 @@ impl Permits<'_> {
             let wake = if state.has_waiters() { returned } else { 0 };
             let next = state
                 .settled(count)
-                .with_waiters(state.has_waiters() && returned == 0);
+                .with_waiters(state.has_waiters() && returned == 0)
+                .with_orphan(abandoned);
             Ok(Some((Step::of(next, Change::OneLess, slot, holding), wake)))
         })?;
         done.ok_or_else(never)
     }
 
     /// Gives back all that a participant held, if `is_gone` says that it is: how many sleepers to wake, `None` if there was
-    /// nothing to give back. `died`: whether the next owner is to know.
+    /// nothing to give back.
     pub(super) fn recover(
         &self,
         slot: usize,
-        died: bool,
         mut is_gone: impl FnMut() -> Result<bool>,
     ) -> Result<Option<u32>> {
         self.change(|state| {
@@ -318,7 +321,7 @@ impl Permits<'_> {
             let returned = holding.held() as u32;
             let count = state.count().saturating_add(returned).min(self.maximum);
             let wake = if state.has_waiters() { returned } else { 0 };
-            let next = State(state.settled(count).0 | if died { ORPHAN } else { 0 });
+            let next = state.settled(count).with_orphan(true);
             Ok(Some((Step::of(next, Change::NoneLeft, slot, holding), wake)))
         })
     }

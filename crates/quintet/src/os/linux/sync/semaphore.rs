@@ -6,7 +6,6 @@ use super::permits::{Permits, Taken};
 use super::look;
 use crate::layout::Layout;
 use crate::os::linux::segment::Spec;
-use crate::os::linux::spawn;
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::os::atomic::Ordering;
 use crate::participants::{self, Slot};
@@ -167,17 +166,23 @@ impl Semaphore {
             return Ok(());
         }
         let Some(second) = lot.second else {
-            let wake = self.permits().give_back(self.member.slot())?;
+            let wake = self.permits().give_back(self.member.slot(), false)?;
             self.member.wake(wake, ANYONE);
             return Ok(());
         };
-        let Second { token, slot } = *second;
-        drop(token);
         // If the child still lives, it is the holder now, and whoever needs the permit finds out when it is not.
-        self.recover(slot, false)?;
-        if self.member.is_gone(slot)? {
-            participants::leave(&self.member.room().slots[slot]);
+        if !second.has_child()? {
+            let wake = self.permits().give_back(second.slot, false)?;
+            self.member.wake(wake, ANYONE);
+            participants::leave(&self.member.room().slots[second.slot]);
         }
+        Ok(())
+    }
+
+    /// Gives a permit back as if it had not been taken: whether the holder before died is the next one's to know again.
+    pub(super) fn undo(&self, lot: Lot) -> Result<()> {
+        let wake = self.permits().give_back(self.member.slot(), lot.abandoned)?;
+        self.member.wake(wake, ANYONE);
         Ok(())
     }
 
@@ -194,10 +199,7 @@ impl Semaphore {
             Some(second) => second,
             None => self.hand_over().map(Box::new)?,
         };
-        let second = lot.second.insert(second);
-        let child = spawn::with(command, second.token.for_child()?)?;
-        self.member.room().slots[second.slot].sign(child.id());
-        Ok(child)
+        self.member.spawn(lot.second.insert(second), command)
     }
 
     /// Makes one of this participant's permits that of a new one.
@@ -215,10 +217,10 @@ impl Semaphore {
     }
 
     /// Gives back what a participant held, if it is gone.
-    fn recover(&self, slot: usize, died: bool) -> Result<()> {
+    fn recover(&self, slot: usize) -> Result<()> {
         let recovered = self
             .permits()
-            .recover(slot, died, || self.member.is_gone(slot))?;
+            .recover(slot, || self.member.is_gone(slot))?;
         self.member.wake(recovered.unwrap_or(0), ANYONE);
         Ok(())
     }
@@ -229,7 +231,7 @@ impl Semaphore {
         }
         for (slot, holding) in self.member.slots().iter().enumerate() {
             if holds_some(holding) {
-                self.recover(slot, true)?;
+                self.recover(slot)?;
                 // Whoever waits may want to know for whom, and for how long already.
                 holding.stamp(self.permits().holding_number(slot));
             }
@@ -318,7 +320,7 @@ fn holds_some(slot: &Slot) -> bool {
 fn recover_slot(room: &Room, maximum: u32, slot: usize) -> Result<()> {
     // Sleepers wake up by themselves, which is soon enough here.
     permits(room, maximum)
-        .recover(slot, true, || Ok(true))
+        .recover(slot, || Ok(true))
         .map(drop)
 }
 

@@ -52,10 +52,9 @@ pub(super) unsafe fn at<T>(
     let _guard = Guard::to_look(&object::beside(scheme, name));
     // SAFETY: as the caller promises.
     let object = unsafe { call::handle(open) }.map_err(|code| match code {
-        ERROR_INVALID_HANDLE => Error::new(
-            ErrorKind::Corrupt,
-            "what has this name is another kind of object",
-        ),
+        ERROR_INVALID_HANDLE => {
+            Error::new(ErrorKind::Corrupt, "what has this name is another kind of object")
+        }
         code => object::cannot_open(code),
     })?;
     ask(&object)

@@ -5,7 +5,7 @@ use super::look;
 use super::wait::{self, Woken};
 use crate::os::types::{Found, ObjectOptions, Opening, Owner};
 use crate::os::windows::guard::Guard;
-use crate::os::windows::object::{self, RIGHTS};
+use crate::os::windows::object::{self, MUTEX_RIGHTS};
 use crate::os::windows::process::Identity;
 use crate::os::windows::suspended::{self, Job};
 use crate::os::windows::{call, error, nt, wide};
@@ -64,8 +64,8 @@ impl Mutex {
             object::open(
                 opening,
                 options.access,
-                |attributes| CreateMutexExW(attributes, text.as_ptr(), 0, RIGHTS),
-                || OpenMutexW(RIGHTS, 0, text.as_ptr()),
+                |attributes| CreateMutexExW(attributes, text.as_ptr(), 0, MUTEX_RIGHTS),
+                || OpenMutexW(MUTEX_RIGHTS, 0, text.as_ptr()),
             )
         }?;
         let (mark, _) = object::hold(&object::mark(&beside), options.access)?;
@@ -105,8 +105,8 @@ impl Mutex {
             return Ok(());
         }
         if self.state()?.is_locked_once_by_us() {
-            let bound: Vec<_> =
-                CHILDREN.with_borrow_mut(|children| children.extract_if(.., |bound| is_ours(bound)).collect());
+            let bound: Vec<_> = CHILDREN
+                .with_borrow_mut(|children| children.extract_if(.., |bound| is_ours(bound)).collect());
             drop(bound);
         }
         Ok(())
@@ -170,7 +170,7 @@ pub(crate) fn list() -> Result<Vec<Found>> {
 pub(crate) fn stat(name: &Name) -> Result<Found> {
     let text = wide(&object::itself(name));
     // SAFETY: the name ends with NUL; the handle is a new one.
-    let open = || unsafe { OpenMutexW(RIGHTS, 0, text.as_ptr()) };
+    let open = || unsafe { OpenMutexW(MUTEX_RIGHTS, 0, text.as_ptr()) };
     // SAFETY: as above.
     let (locked, owner) = unsafe {
         look::at(Scheme::Mutex, name, open, |kernel| {

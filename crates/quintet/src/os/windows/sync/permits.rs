@@ -21,6 +21,11 @@ impl Held {
         self.0 as u32
     }
 
+    /// A number that each change changes.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
     /// The next change, which leaves that count.
     fn then(self, count: u32) -> Self {
         let change = ((self.0 >> 32) as u32).wrapping_add(1);
@@ -38,24 +43,34 @@ impl Held {
     }
 }
 
+/// A word before it was changed, and after.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changed {
+    pub(super) before: Held,
+    pub(super) after: Held,
+}
+
 /// Changes the count from whatever it is, unless `change` says that it cannot be.
-fn change(slot: &Slot, change: impl Fn(u32) -> Option<u32>) -> bool {
+fn change(slot: &Slot, change: impl Fn(u32) -> Option<u32>) -> Option<Changed> {
     step();
-    slot.held
+    let then = |held: Held| change(held.count()).map(|count| held.then(count));
+    let before = slot
+        .held
         .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            let held = Held(word);
-            change(held.count()).map(|count| held.then(count).0)
+            then(Held(word)).map(|next| next.0)
         })
-        .is_ok()
+        .ok()
+        .map(Held)?;
+    then(before).map(|after| Changed { before, after })
 }
 
 /// One more; not if there are as many as a word can tell.
-pub(super) fn add(slot: &Slot) -> bool {
+pub(super) fn add(slot: &Slot) -> Option<Changed> {
     change(slot, |count| count.checked_add(1))
 }
 
 /// One less; not if there is none.
-pub(super) fn part_with_one(slot: &Slot) -> bool {
+pub(super) fn part_with_one(slot: &Slot) -> Option<Changed> {
     change(slot, |count| count.checked_sub(1))
 }
 
@@ -76,28 +91,30 @@ mod tests {
     #[test]
     fn they_are_counted_and_never_fewer_than_none() {
         let slot = Slot::new();
-        assert!(!part_with_one(&slot));
-        assert!(add(&slot) && add(&slot));
-        assert_eq!(Held::of(&slot).count(), 2);
-        assert!(part_with_one(&slot));
+        assert!(part_with_one(&slot).is_none());
+        add(&slot).unwrap();
+        let second = add(&slot).unwrap();
+        assert_eq!((second.before.count(), second.after.count()), (1, 2));
+        assert_eq!(Held::of(&slot), second.after);
+        part_with_one(&slot).unwrap();
         assert_eq!(Held::of(&slot).count(), 1);
         slot.held.store(u64::from(u32::MAX), Ordering::Relaxed);
-        assert!(!add(&slot));
+        assert!(add(&slot).is_none());
     }
 
     #[test]
     fn a_word_that_was_seen_before_a_change_is_not_replaced() {
         let slot = Slot::new();
-        add(&slot);
+        add(&slot).unwrap();
         let seen = Held::of(&slot);
         // Another participant, who has as many.
         assert_eq!(take_all(&slot), 1);
-        add(&slot);
+        add(&slot).unwrap();
         assert_eq!(Held::of(&slot).count(), seen.count());
         assert_eq!(seen.replace(&slot, 0), None);
         // And one who has none: the number of the change alone tells.
         let seen = Held::of(&slot);
-        part_with_one(&slot);
+        part_with_one(&slot).unwrap();
         assert_eq!(take_all(&slot), 0);
         assert_eq!(seen.replace(&slot, 7), None);
         assert_eq!(Held::of(&slot).count(), 0);
@@ -107,7 +124,7 @@ mod tests {
     fn the_number_of_the_change_wraps_without_touching_the_count() {
         let slot = Slot::new();
         slot.held.store(0xffff_ffff_0000_0003, Ordering::Relaxed);
-        assert!(add(&slot));
+        add(&slot).unwrap();
         assert_eq!(slot.held.load(Ordering::Relaxed), 4);
     }
 }

@@ -30,9 +30,9 @@
 //! the semaphore can anyway, give too many, up to its maximum.
 
 use super::look;
-use super::permits::{self, Held};
+use super::permits::{self, Changed, Held};
 use super::wait::{self, Woken};
-use crate::layout::{Header, Layout, now_in_ms};
+use crate::layout::{Header, Layout};
 use crate::os::atomic::{AtomicU32, Ordering};
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::os::windows::guard::Guard;
@@ -55,7 +55,8 @@ static LAYOUT: Layout = Layout {
     scheme: Scheme::Sem,
     version: 1,
     text: "1, Windows: header 64; returned u32 at 64: 1 somebody died; 1022 slots of 64 at 128: held u64 (permits 32, \
-           changes 32), aux u64 (1 given back while a child holds it), since u64, space u64, pid u32, waiting u32",
+           changes 32), aux u64 (1 given back while a child holds it), since u64, since_of u64, space u64, pid u32, waiting \
+           u32",
     size: size_of::<Room>(),
     participants: PARTICIPANTS as u32,
 };
@@ -180,7 +181,10 @@ impl Semaphore {
             Ok(previous) => Ok(previous),
             Err(ERROR_TOO_MANY_POSTS) => Err(Error::new(
                 ErrorKind::Full,
-                format!("with {permits} more there would be more than its maximum of {}", self.maximum),
+                format!(
+                    "with {permits} more there would be more than its maximum of {}",
+                    self.maximum
+                ),
             )),
             Err(code) => Err(error::of("cannot release it", code)),
         }
@@ -195,10 +199,8 @@ impl Semaphore {
     /// What has been taken from the kernel becomes a permit of ours.
     pub(super) fn taken(&self) -> Result<Lot> {
         let slot = self.slot(self.place);
-        if !permits::add(slot) {
-            return Err(corrupt());
-        }
-        slot.since.store(now_in_ms(), Ordering::Relaxed);
+        let added = permits::add(slot).ok_or_else(corrupt)?;
+        slot.stamp(added.after.number());
         let returned = &self.room().returned;
         // Mostly nobody died, and reading it is cheap.
         let abandoned = returned.load(Ordering::Relaxed) != 0 && returned.swap(0, Ordering::AcqRel) != 0;
@@ -226,8 +228,9 @@ impl Semaphore {
 
     fn give_back_of(&self, place: usize) -> Result<()> {
         let slot = self.slot(place);
-        if !permits::part_with_one(slot) {
-            return Err(corrupt());
+        let Changed { before, after } = permits::part_with_one(slot).ok_or_else(corrupt)?;
+        if after.count() > 0 {
+            slot.stamp_as(slot, before.number(), after.number());
         }
         match self.release_kernel(1) {
             // Others have released what they did not take, and it is full.
@@ -242,9 +245,7 @@ impl Semaphore {
 
     pub(crate) fn forget(&self, lot: Lot) -> Result<()> {
         let place = lot.second.as_ref().map_or(self.place, |second| second.place);
-        if !permits::part_with_one(self.slot(place)) {
-            return Err(corrupt());
-        }
+        permits::part_with_one(self.slot(place)).ok_or_else(corrupt)?;
         if lot.second.is_some() {
             participants::leave(self.slot(place));
         }
@@ -277,12 +278,12 @@ impl Semaphore {
         let token = self.segment.new_token()?;
         let place = self.join(&token)?;
         let (from, to) = (self.slot(self.place), self.slot(place));
-        to.since
-            .store(from.since.load(Ordering::Relaxed), Ordering::Relaxed);
-        if !permits::part_with_one(from) || !permits::add(to) {
+        let moved = permits::part_with_one(from).and_then(|less| Some((less, permits::add(to)?)));
+        let Some((less, more)) = moved else {
             participants::leave(to);
             return Err(corrupt());
-        }
+        };
+        to.stamp_as(from, less.before.number(), more.after.number());
         Ok(Second {
             token,
             place,
@@ -297,7 +298,6 @@ impl Semaphore {
             let died = slot.aux.load(Ordering::Acquire) != GIVEN_BACK;
             let held = permits::take_all(slot);
             slot.aux.store(0, Ordering::Relaxed);
-            slot.since.store(0, Ordering::Relaxed);
             slot.waiting.store(0, Ordering::Relaxed);
             // If this fails they are lost: there is no slot that they could be left in.
             self.let_return(held, died)
@@ -387,10 +387,14 @@ impl Semaphore {
     pub(super) fn fill_for_test(&self, byte: u8) {
         for at in size_of::<Header>()..LAYOUT.size {
             // SAFETY: it is in the segment, and touched as an atomic.
-            let there = unsafe { std::sync::atomic::AtomicU8::from_ptr(self.segment.start().as_ptr().add(at)) };
+            let there =
+                unsafe { std::sync::atomic::AtomicU8::from_ptr(self.segment.start().as_ptr().add(at)) };
             there.store(byte, Ordering::Relaxed);
         }
-        self.segment.header().high_water.store(u32::MAX, Ordering::Relaxed);
+        self.segment
+            .header()
+            .high_water
+            .store(u32::MAX, Ordering::Relaxed);
     }
 
     fn slot(&self, place: usize) -> &Slot {
@@ -487,8 +491,10 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
     if seen.check.is_ok() {
         // SAFETY: it has been checked.
         let room = unsafe { room_of(&seen) };
-        let (holders, owners, waiting) =
-            participants::see(&seen, &room.slots, |_, slot| Held::of(slot).count().min(maximum));
+        let (holders, owners, waiting) = participants::see(&seen, &room.slots, |_, slot| {
+            let held = Held::of(slot);
+            (held.count().min(maximum), slot.since(held.number()))
+        });
         found.details.push(("waiting", waiting.to_string()));
         found.created = seen.header().created();
         (found.holders, found.owners) = (holders, owners);

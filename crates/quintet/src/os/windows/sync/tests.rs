@@ -269,10 +269,13 @@ fn a_waiter_gets_the_permit_of_a_holder_that_dies_meanwhile() {
     let done = done(&name);
     let holder = begin("hold-two", &name);
     done.wait(LONG.into()).unwrap();
-    assert_eq!(kind(semaphore.acquire(Deadline::now())), Some(ErrorKind::TimedOut));
+    assert_eq!(
+        kind(semaphore.acquire(Deadline::now())),
+        Some(ErrorKind::TimedOut)
+    );
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| semaphore.acquire(LONG.into()));
-        eventually(|| waiting(&name) == 1);
+        eventually("a waiter", || waiting(&name) == 1);
         kill(holder);
         assert!(waiter.join().unwrap().unwrap().abandoned);
     });
@@ -373,8 +376,14 @@ fn a_call_that_fails_leaves_the_count_right() {
         ("open", &|| {
             Semaphore::open(&name, Opening::OpenExisting, 1, 1, &PRIVATE).map(drop)
         }),
-        ("acquire", &|| semaphore.give_back(semaphore.acquire(LONG.into())?)),
-        ("try", &|| semaphore.wait(LONG.into()).and_then(|()| semaphore.release(1).map(drop))),
+        ("acquire", &|| {
+            semaphore.give_back(semaphore.acquire(LONG.into())?)
+        }),
+        ("try", &|| {
+            semaphore
+                .wait(LONG.into())
+                .and_then(|()| semaphore.release(1).map(drop))
+        }),
         ("spawn", &|| {
             let mut lot = semaphore.acquire(LONG.into())?;
             let spawned = semaphore.spawn(&mut lot, &mut command("nothing", &name));
@@ -391,7 +400,12 @@ fn a_call_that_fails_leaves_the_count_right() {
             let _ = operation();
             let passed = hooks::disarm();
             let count = semaphore.count().unwrap();
-            let held: u32 = semaphore::stat(&name).unwrap().owners.iter().map(|owner| owner.count).sum();
+            let held: u32 = semaphore::stat(&name)
+                .unwrap()
+                .owners
+                .iter()
+                .map(|owner| owner.count)
+                .sum();
             // A permit that could not be given back is still ours, and comes back with us; a raw one stays taken.
             if what == "try" {
                 semaphore.release(3 - held - count).unwrap();
@@ -419,13 +433,18 @@ fn a_child_holds_the_permit_when_its_parent_has_died() {
         parent
     };
     kill(parent);
-    let semaphore = Semaphore::open(&name, Opening::OpenExisting, 0, 1, &PRIVATE).unwrap().0;
+    let semaphore = Semaphore::open(&name, Opening::OpenExisting, 0, 1, &PRIVATE)
+        .unwrap()
+        .0;
     assert_eq!((semaphore.count().unwrap(), semaphore.maximum()), (0, 5));
     let owners = semaphore::stat(&name).unwrap().owners;
     assert_eq!(owners.len(), 1);
     let child = Process::open(owners[0].process.pid).unwrap();
     assert_eq!(kind(semaphore.acquire(SHORT.into())), Some(ErrorKind::TimedOut));
-    Command::new("taskkill").args(["/f", "/pid", &child.id().to_string()]).output().unwrap();
+    Command::new("taskkill")
+        .args(["/f", "/pid", &child.id().to_string()])
+        .output()
+        .unwrap();
     child.wait(LONG.into()).unwrap();
     assert!(semaphore.acquire(LONG.into()).unwrap().abandoned);
 }
@@ -524,18 +543,20 @@ fn a_child_of_a_mutex_ends_before_the_mutex_is_free() {
         done.reset().unwrap();
         let child = mutex.spawn(&mut command("stay", &name)).unwrap();
         done.wait(LONG.into()).unwrap();
-        Process::of_child(&child).unwrap()
+        child
     };
+    let has_ended = |child: &Child| Process::of_child(child).unwrap().has_ended().unwrap();
     // By the last unlock.
     mutex.lock(LONG.into()).unwrap();
     mutex.lock(LONG.into()).unwrap();
-    let child = spawn();
+    let mut child = spawn();
     mutex.unlock().unwrap();
-    assert!(!child.has_ended().unwrap());
+    assert!(!has_ended(&child));
     mutex.unlock().unwrap();
-    assert!(child.has_ended().unwrap());
+    assert!(has_ended(&child));
+    child.wait().unwrap();
     // By the end of the thread.
-    let child = std::thread::scope(|scope| {
+    let mut child = std::thread::scope(|scope| {
         let owner = scope.spawn(|| {
             mutex.lock(LONG.into()).unwrap();
             spawn()
@@ -543,7 +564,8 @@ fn a_child_of_a_mutex_ends_before_the_mutex_is_free() {
         owner.join().unwrap()
     });
     assert!(mutex.lock(LONG.into()).unwrap());
-    assert!(child.has_ended().unwrap());
+    assert!(has_ended(&child));
+    child.wait().unwrap();
     mutex.unlock().unwrap();
     // By the death of the process.
     done.reset().unwrap();
@@ -557,7 +579,10 @@ fn a_child_of_a_mutex_ends_before_the_mutex_is_free() {
 #[test]
 fn any_takes_the_first_and_no_other() {
     let t = start();
-    let (jobs, other) = (semaphore(&name(&t, "jobs"), 0, 5), semaphore(&name(&t, "other"), 0, 5));
+    let (jobs, other) = (
+        semaphore(&name(&t, "jobs"), 0, 5),
+        semaphore(&name(&t, "other"), 0, 5),
+    );
     let (lock, stop) = (mutex(&name(&t, "lock")), event(&name(&t, "stop")));
     // SAFETY: no security attributes and no name are allowed; the handle is a new one.
     let signal: OwnedHandle =
@@ -571,9 +596,18 @@ fn any_takes_the_first_and_no_other() {
         Source::Lock(&lock),
         Source::Signalled(signal.as_handle()),
     ];
-    assert_eq!(kind(many::any(&sources[..4], SHORT.into())), Some(ErrorKind::TimedOut));
-    assert!(matches!(many::any(&sources, SHORT.into()), Ok((4, Got::Lock { abandoned: false }))));
-    assert!(matches!(many::any(&sources[5..], Deadline::now()), Ok((0, Got::Nothing))));
+    assert_eq!(
+        kind(many::any(&sources[..4], SHORT.into())),
+        Some(ErrorKind::TimedOut)
+    );
+    assert!(matches!(
+        many::any(&sources, SHORT.into()),
+        Ok((4, Got::Lock { abandoned: false }))
+    ));
+    assert!(matches!(
+        many::any(&sources[5..], Deadline::now()),
+        Ok((0, Got::Nothing))
+    ));
     other.release(1).unwrap();
     jobs.release(1).unwrap();
     let Ok((1, Got::Permit(lot))) = many::any(&sources, Deadline::NEVER) else {
@@ -596,7 +630,10 @@ fn all_takes_nothing_until_it_takes_everything() {
     stop.set().unwrap();
     let mut got = many::all(&sources, Deadline::NEVER).unwrap();
     assert!(jobs.count().unwrap() == 0 && lock.is_locked().unwrap());
-    assert!(matches!(got[..], [Got::Permit(_), Got::Lock { abandoned: false }, Got::Nothing]));
+    assert!(matches!(
+        got[..],
+        [Got::Permit(_), Got::Lock { abandoned: false }, Got::Nothing]
+    ));
     lock.unlock().unwrap();
     if let Got::Permit(lot) = got.swap_remove(0) {
         jobs.give_back(lot).unwrap();
@@ -617,7 +654,7 @@ fn several_waits_see_the_dead_too() {
     let sources = [Source::Acquire(&semaphore)];
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| many::all(&sources, LONG.into()).map(|got| got.len()));
-        eventually(|| waiting(&name) == 1);
+        eventually("a waiter", || waiting(&name) == 1);
         kill(holder);
         assert_eq!(waiter.join().unwrap().unwrap(), 1);
     });
@@ -643,14 +680,30 @@ fn what_is_seen_from_outside() {
     assert_eq!((found.owners.len(), found.owners[0].count), (1, 1));
     assert_eq!(kind(semaphore::remove(&sem)), Some(ErrorKind::Unsupported));
     mutex.lock(LONG.into()).unwrap();
-    assert_eq!(mutex::stat(&lock).unwrap().details, [("locked", "yes".to_string())]);
+    assert_eq!(
+        mutex::stat(&lock).unwrap().details,
+        [("locked", "yes".to_string())]
+    );
     mutex.unlock().unwrap();
-    assert_eq!(mutex::stat(&lock).unwrap().details, [("locked", "no".to_string())]);
+    assert_eq!(
+        mutex::stat(&lock).unwrap().details,
+        [("locked", "no".to_string())]
+    );
     let listed = semaphore::list().unwrap();
     let listed = listed.iter().find(|found| found.name == sem.as_str()).unwrap();
     assert_eq!(listed.liveness, Liveness::Live);
-    assert!(mutex::list().unwrap().iter().any(|found| found.name == lock.as_str()));
-    assert!(semaphore::list().unwrap().iter().all(|found| found.name != lock.as_str()));
+    assert!(
+        mutex::list()
+            .unwrap()
+            .iter()
+            .any(|found| found.name == lock.as_str())
+    );
+    assert!(
+        semaphore::list()
+            .unwrap()
+            .iter()
+            .all(|found| found.name != lock.as_str())
+    );
     ours.give_back(lot).unwrap();
 }
 
@@ -668,6 +721,7 @@ fn hostile_bytes_beside_a_semaphore_are_errors_at_worst() {
         let _ = semaphore::list();
         let _ = Semaphore::open(&name, Opening::CreateOrOpen, 1, 1, &PRIVATE);
     }
+    semaphore.fill_for_test(0);
     assert_eq!(kind(semaphore.give_back(lot)), Some(ErrorKind::Corrupt));
 }
 

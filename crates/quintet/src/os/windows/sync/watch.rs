@@ -20,11 +20,10 @@ impl Process {
     pub(crate) fn open(pid: u32) -> Result<Self> {
         let access = SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION;
         // SAFETY: takes plain values; the handle is a new one.
-        let process =
-            unsafe { call::handle(|| OpenProcess(access, 0, pid)) }.map_err(|code| match code {
-                ERROR_INVALID_PARAMETER => not_there(pid),
-                code => error::of(format!("cannot watch process {pid}"), code),
-            })?;
+        let process = unsafe { call::handle(|| OpenProcess(access, 0, pid)) }.map_err(|code| match code {
+            ERROR_INVALID_PARAMETER => not_there(pid),
+            code => error::of(format!("cannot watch process {pid}"), code),
+        })?;
         // The system takes numbers that are not multiples of four for the one below.
         // SAFETY: the process is open.
         if unsafe { GetProcessId(process.as_raw_handle()) } != pid {
