@@ -129,10 +129,12 @@ impl Header {
         Ok(())
     }
 
+    #[cfg_attr(windows, expect(dead_code, reason = "there the kernel's own objects tell"))]
     pub(crate) fn is_persistent(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & PERSISTENT != 0
     }
 
+    #[cfg_attr(windows, expect(dead_code, reason = "there the kernel's own objects tell"))]
     pub(crate) fn parameter(&self) -> u64 {
         self.parameter.load(Ordering::Relaxed)
     }

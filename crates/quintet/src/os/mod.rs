@@ -10,8 +10,7 @@
 //! - [`segment`]: `Segment` (`open`, `header`, `start`, `token`, `new_token`, `release_name`), `look`; [`token`]: `Token` (`take`,
 //!   `is_taken`)
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
-//! - [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
-//! - [`many`]: `Source`, `Got`, `any`, `all`
+//! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
 
 pub(crate) mod atomic;
 pub(crate) mod per_process;

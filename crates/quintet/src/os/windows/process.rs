@@ -176,6 +176,12 @@ fn executable(process: BorrowedHandle<'_>) -> Option<PathBuf> {
     }
 }
 
+/// The number of this process among the forks that lead to it: there are none here.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    0
+}
+
 /// How many cores the machine has for whoever may use them.
 pub(crate) fn cores() -> usize {
     // On Windows this is the machine's number, not what this process is bound to.

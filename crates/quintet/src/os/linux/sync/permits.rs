@@ -361,10 +361,14 @@ impl Permits<'_> {
         let state = State(self.state.load(Ordering::Acquire));
         let holding = self.holding(slot);
         let held = match state.pending() {
-            Some((change, about, tag)) if about == slot && tag == holding.tag() => holding.after(change),
-            _ => holding,
+            Some((change, about, tag)) if about == slot && tag == holding.tag() => holding.after(change).held(),
+            Some((Change::OneToAnother, from, tag)) if tag == self.holding(from).tag() => {
+                let to = self.slots.get(from).map(|from| from.aux.load(Ordering::Acquire));
+                holding.held().max((to == Some(slot as u64)).into())
+            }
+            _ => holding.held(),
         };
-        held.held() as u32
+        held as u32
     }
 
     // The four operations where they meet nobody: the same steps, with all that is rare left to the above. `false` (or

@@ -99,16 +99,15 @@ impl Mutex {
 
     /// Before the last unlock of this thread.
     fn end_children(&self) -> Result<()> {
-        // Mostly there are none, and the system need not be asked.
         let is_ours = |bound: &Bound| bound.mutex == self.object;
-        if !CHILDREN.with_borrow(|children| children.iter().any(is_ours)) {
+        // Mostly there are none, and the system need not be asked. (When the thread is ending, they have ended before.)
+        let any = CHILDREN.try_with(|children| children.borrow().iter().any(is_ours));
+        if any != Ok(true) || !self.state()?.is_locked_once_by_us() {
             return Ok(());
         }
-        if self.state()?.is_locked_once_by_us() {
-            let bound: Vec<_> = CHILDREN
-                .with_borrow_mut(|children| children.extract_if(.., |bound| is_ours(bound)).collect());
-            drop(bound);
-        }
+        // Ended when they are dropped, which is after the list is free again.
+        let _: Vec<Bound> =
+            CHILDREN.with_borrow_mut(|children| children.extract_if(.., |bound| is_ours(bound)).collect());
         Ok(())
     }
 
@@ -134,11 +133,15 @@ impl Mutex {
             job: Some(job),
             process,
         });
-        CHILDREN.with_borrow_mut(|children| {
-            // Those that have ended by themselves need no watching any more.
-            children.retain(|bound| !bound.has_ended());
-            children.extend(bound);
-        });
+        // Without the list the child is not started: what is dropped ends it.
+        CHILDREN
+            .try_with(|children| {
+                let mut children = children.borrow_mut();
+                // Those that have ended by themselves need no watching any more.
+                children.retain(|bound| !bound.has_ended());
+                children.extend(bound);
+            })
+            .map_err(|_| Error::new(ErrorKind::Unsupported, "the thread is ending"))?;
         Ok(child)
     }
 }

@@ -21,7 +21,8 @@
 //! A process that is killed closes its handles in any order, so for a moment there may be a section with counts of a
 //! semaphore that is gone. Those must not be recovered into a new one. So a semaphore is made, and its section opened, under
 //! the guard of the name, and whoever made the semaphore clears all counts; who drops a semaphore lets the section go before
-//! it. Children that hold a permit have handles to both.
+//! it. Children that hold a permit have handles to both. The other way round, a semaphore without a section may be one of a
+//! process that is just being killed, which is waited for a little.
 //!
 //! # Others
 //! A program that is not Quintet shares the kernel's semaphore and has no slot: what it takes and does not give back is
@@ -45,6 +46,7 @@ use crate::{Deadline, Error, ErrorKind, Name, Result, Scheme};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::time::Duration;
 use windows_sys::Win32::Foundation::ERROR_TOO_MANY_POSTS;
 use windows_sys::Win32::System::Threading::{CreateSemaphoreExW, OpenSemaphoreW, ReleaseSemaphore};
 
@@ -72,6 +74,9 @@ struct Room {
     slots: [Slot; PARTICIPANTS],
 }
 
+/// How often to look, a millisecond or so apart, whether a semaphore without a section is about to go.
+const TRIES: u32 = 5;
+
 /// In a slot's `aux`: who held the permit has given it back, and only waits for the child to end.
 const GIVEN_BACK: u64 = 1;
 
@@ -81,7 +86,7 @@ pub(crate) struct Semaphore {
     segment: Segment,
     kernel: OwnedHandle,
     maximum: u32,
-    /// Our participant.
+    /// Our participant; none until it has joined.
     place: usize,
 }
 
@@ -115,6 +120,33 @@ impl Semaphore {
             return Err(object::not_persistent());
         }
         let _guard = Guard::lock(&object::beside(Scheme::Sem, name), options.access)?;
+        let mut tries = 0;
+        loop {
+            let (mut semaphore, made, fresh) = Semaphore::try_open(name, opening, initial, maximum, options)?;
+            // Either its only users are foreign, or one of ours is just being killed and the section was the first of its
+            // handles to be closed, so that what it holds is nowhere written any more. Then the semaphore goes too.
+            if !made && fresh && tries < TRIES {
+                tries += 1;
+                drop(semaphore);
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            if made {
+                semaphore.clear();
+            }
+            semaphore.place = semaphore.join(semaphore.segment.token())?;
+            return Ok((Arc::new(semaphore), made));
+        }
+    }
+
+    /// Without a participant. Also says whether the semaphore was made, and whether the section was.
+    fn try_open(
+        name: &Name,
+        opening: Opening,
+        initial: u32,
+        maximum: u32,
+        options: &ObjectOptions,
+    ) -> Result<(Self, bool, bool)> {
         let text = wide(&object::itself(name));
         let (initial, most) = (initial.cast_signed(), maximum.cast_signed());
         // SAFETY: the name ends with NUL, and the attributes are valid where they are given; the handles are new ones.
@@ -133,18 +165,14 @@ impl Semaphore {
             options: *options,
             parameter: maximum.into(),
         };
-        let (segment, _) = Segment::open(&spec, Opening::CreateOrOpen, |_| {})?;
-        let mut semaphore = Semaphore {
+        let (segment, fresh) = Segment::open(&spec, Opening::CreateOrOpen, |_| {})?;
+        let semaphore = Semaphore {
             segment,
             kernel,
             maximum,
-            place: 0,
+            place: usize::MAX,
         };
-        if made {
-            semaphore.clear();
-        }
-        semaphore.place = semaphore.join(semaphore.segment.token())?;
-        Ok((Arc::new(semaphore), made))
+        Ok((semaphore, made, fresh))
     }
 
     pub(crate) fn maximum(&self) -> u32 {
@@ -404,7 +432,10 @@ impl Semaphore {
 
 impl Drop for Semaphore {
     fn drop(&mut self) {
-        participants::leave(self.slot(self.place));
+        // None, if it was not opened to the end.
+        if let Some(slot) = self.room().slots.get(self.place) {
+            participants::leave(slot);
+        }
     }
 }
 
