@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::interop;
+use crate::models;
 use crate::release;
 use crate::windows;
 use crate::workspace::Workspace;
@@ -49,6 +50,8 @@ enum Task {
         #[arg(long)]
         all: bool,
     },
+    /// Try every order of the steps of the lock-free code (loom)
+    Models,
     /// Kill processes at random moments and see that the others go on: `chaos -- --help` tells the options
     Chaos {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
@@ -74,6 +77,7 @@ impl Cli {
             Task::Interop { windows, all } => {
                 return interop::run(&workspace, all || !windows, all || windows);
             }
+            Task::Models => models::run_all(&workspace)?,
             Task::Chaos { args } => return release::run(&workspace, &["--package", "quintet-chaos"], &args),
             Task::Bench { args } => {
                 return release::run(&workspace, &["--manifest-path", "bench/Cargo.toml"], &args);

@@ -8,6 +8,8 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod interop;
 #[cfg(target_os = "linux")]
+mod models;
+#[cfg(target_os = "linux")]
 mod release;
 #[cfg(target_os = "linux")]
 mod run;

@@ -32,6 +32,7 @@ impl Driver {
     /// Kills until it is enough, then looks at what is left: a summary.
     pub(crate) fn run(&self) -> Result<String, String> {
         let folder = Folder::new()?;
+        let held = self.storm.begin(&folder.0)?;
         let mut dice = Dice::new(self.seed);
         let (lines, said) = mpsc::channel();
         let mut counts = BTreeMap::new();
@@ -42,7 +43,7 @@ impl Driver {
             let _ = worker.child.wait();
         }
         // In any case, since it also takes away what the killed have left.
-        let aftermath = self.storm.aftermath(&folder.0);
+        let aftermath = self.storm.aftermath(&folder.0, held);
         result.and(aftermath)?;
         let counts: Vec<String> = counts
             .iter()
@@ -108,6 +109,10 @@ impl Driver {
                     ));
                 }
             }
+            if self.storm.stops() && dice.roll(4) == 0 {
+                let victim = &workers[dice.roll(workers.len() as u64) as usize];
+                stop_for(victim.child.id(), Duration::from_micros(dice.roll(8_000)));
+            }
             let victim = dice.roll(workers.len() as u64) as usize;
             let mut worker = workers.swap_remove(victim);
             let _ = worker.child.kill();
@@ -158,6 +163,20 @@ impl Driver {
         })
     }
 }
+
+/// Stops a process, as a debugger does, and lets it go on after a while.
+#[cfg(target_os = "linux")]
+fn stop_for(pid: u32, time: Duration) {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
+    // SAFETY: takes plain values. It is a child that has not been waited for, so the number is its own.
+    unsafe { libc::kill(pid, libc::SIGSTOP) };
+    thread::sleep(time);
+    // SAFETY: as above.
+    unsafe { libc::kill(pid, libc::SIGCONT) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stop_for(_pid: u32, _time: Duration) {}
 
 /// Where each thread of a process sleeps, where the system tells.
 fn what_it_does(pid: u32) -> String {

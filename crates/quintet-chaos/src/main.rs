@@ -11,8 +11,10 @@ mod dice;
 mod driver;
 mod pipe;
 mod report;
+mod sync;
 
 use clap::{Parser, ValueEnum};
+use std::any::Any;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,14 +48,20 @@ struct Args {
 enum Storm {
     /// Servers that contend for a name, and their clients
     Pipe,
+    /// Holders of permits and of a mutex
+    Sync,
+    /// Objects that come and go with their holders
+    Names,
 }
 
 impl Storm {
-    const ALL: [Storm; 1] = [Storm::Pipe];
+    const ALL: [Storm; 3] = [Storm::Pipe, Storm::Sync, Storm::Names];
 
     fn name(self) -> &'static str {
         match self {
             Storm::Pipe => "pipe",
+            Storm::Sync => "sync",
+            Storm::Names => "names",
         }
     }
 
@@ -61,19 +69,41 @@ impl Storm {
     fn workers(self) -> &'static [&'static str] {
         match self {
             Storm::Pipe => pipe::WORKERS,
+            Storm::Sync => sync::WORKERS,
+            Storm::Names => sync::OPENERS,
         }
     }
 
     fn work(self, kind: &str, seed: u64, folder: &std::path::Path) -> Result<(), String> {
         match self {
             Storm::Pipe => pipe::work(kind, seed, folder),
+            Storm::Sync | Storm::Names => sync::work(kind, seed, folder),
         }
     }
 
-    /// Whether everything is as it was; what is not, otherwise.
-    fn aftermath(self, folder: &std::path::Path) -> Result<(), String> {
+    /// What the driver holds while it lasts.
+    fn begin(self, folder: &std::path::Path) -> Result<Box<dyn Any>, String> {
+        match self {
+            Storm::Sync => sync::begin(folder),
+            Storm::Pipe | Storm::Names => Ok(Box::new(())),
+        }
+    }
+
+    /// Whether workers may also be stopped for a while.
+    fn stops(self) -> bool {
+        matches!(self, Storm::Sync | Storm::Names)
+    }
+
+    /// Whether everything is as it was; what is not, otherwise. `held` is what `begin` gave.
+    fn aftermath(self, folder: &std::path::Path, held: Box<dyn Any>) -> Result<(), String> {
         match self {
             Storm::Pipe => pipe::aftermath(folder),
+            Storm::Sync => {
+                sync::aftermath(folder)?;
+                drop(held);
+                sync::nothing_left(folder)
+            }
+            Storm::Names => sync::nothing_left(folder),
         }
     }
 }
@@ -84,12 +114,9 @@ fn main() -> ExitCode {
         return work(worker);
     }
     let seed = args.seed.unwrap_or_else(dice::fresh_seed);
-    let storms = args.storm.map_or(&Storm::ALL[..], |storm| match storm {
-        Storm::Pipe => &Storm::ALL[..1],
-    });
-    for storm in storms {
+    for storm in Storm::ALL.into_iter().filter(|storm| args.storm.is_none_or(|only| only == *storm)) {
         let driver = driver::Driver {
-            storm: *storm,
+            storm,
             kills: args.kills,
             seed,
             patience: Duration::from_secs(args.patience),

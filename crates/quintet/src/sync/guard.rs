@@ -56,11 +56,12 @@ impl<'a> MutexGuard<'a> {
     /// Starts a child that never runs without the mutex being held: should this process die, the mutex is not free until
     /// the child has ended too.
     ///
-    /// On Linux the child inherits a descriptor and holds the mutex as long as it is open. On Windows a mutex is a thread's
-    /// and no other's, so there the child is ended when this process ends (it is put into a job).
+    /// On Linux the child inherits a descriptor and holds the mutex as long as that is open; unlocking while it runs leaves
+    /// the mutex to the child, and when that ends, the next owner is told that it was abandoned.
     ///
-    /// On Linux, dropping the guard while the child runs leaves the mutex to the child; when that ends, the next owner is
-    /// told that it was abandoned.
+    /// On Windows a mutex is a thread's and nobody else's. So there the child, with its own children, is put into a job and
+    /// *ended* when this thread unlocks the mutex for the last time, or ends, or its process does. Wait for the child first.
+    /// The command's `creation_flags` are replaced.
     ///
     /// # Errors
     /// When the child cannot be started: the mutex stays locked by this thread.
@@ -70,7 +71,11 @@ impl<'a> MutexGuard<'a> {
     /// # let mutex = quintet::sync::Mutex::create_or_open(&name)?;
     /// use std::process::Command;
     /// let guard = mutex.lock()?;
-    /// let mut child = guard.spawn(Command::new("cargo").arg("--version"))?;
+    /// # #[cfg(windows)]
+    /// # let mut worker = { let mut cmd = Command::new("cmd"); cmd.args(["/C", "exit"]); cmd };
+    /// # #[cfg(not(windows))]
+    /// let mut worker = Command::new("true");
+    /// let mut child = guard.spawn(&mut worker)?;
     /// child.wait().unwrap();
     /// # Ok::<(), quintet::Error>(())
     /// ```

@@ -169,6 +169,7 @@ pub struct Ready<'a> {
 ///
 /// # let name = format!("wait-any-doc-{}", std::process::id());
 /// let stop = Event::create_or_open(&name, Reset::Manual)?;
+/// # let name = name + "-work";
 /// let work = Semaphore::create_or_open(&name, 1, 1)?;
 /// let ready = wait_any(&[(&stop).into(), (&work).into()], Deadline::NEVER)?;
 /// assert_eq!(ready.index, 1);
@@ -183,7 +184,8 @@ pub fn wait_any<'a>(items: &[Waitable<'a>], deadline: impl Into<Deadline>) -> Re
 
 /// Waits until all of several things are there, at most 64, and takes all of them; until then it keeps nothing.
 ///
-/// On Windows the kernel takes all in one step. On Linux they are taken one after the other, and given back when one turns
+/// On Windows the kernel takes all in one step; if one of several mutexes was abandoned, all of them say so, as the system
+/// does not tell which. On Linux they are taken one after the other, and given back when one turns
 /// out to be missing: for that moment (microseconds) others may see a count that is lower by one, a mutex that is locked,
 /// an automatic event that is not set, and a `try_…` of theirs may fail for it. A process killed in that moment gives
 /// back permits and mutexes (those as abandoned); an automatic event that it had consumed stays consumed.
@@ -197,6 +199,7 @@ pub fn wait_any<'a>(items: &[Waitable<'a>], deadline: impl Into<Deadline>) -> Re
 ///
 /// # let name = format!("wait-all-doc-{}", std::process::id());
 /// let mutex = Mutex::create_or_open(&name)?;
+/// # let name = name + "-work";
 /// let work = Semaphore::create_or_open(&name, 0, 1)?;
 /// let both = wait_all(&[(&mutex).into(), (&work).into()], Duration::from_millis(1));
 /// assert!(both.is_err() && !mutex.is_locked()?);

@@ -11,7 +11,7 @@
 //! [`wait_any`] and [`wait_all`] wait for several of these at once, and for anything with a descriptor or a handle.
 //!
 //! On Windows they are the kernel's objects `Local\NAME`: a C# `Semaphore`, `Mutex` or `EventWaitHandle` of that name is the
-//! same object. On Linux they are words in POSIX shared memory, `/dev/shm/quintet.sem.NAME` and so on, with futexes to
+//! same object. (All kinds share one namespace there: a mutex and a semaphore cannot have the same name.) On Linux they are words in POSIX shared memory, `/dev/shm/quintet.sem.NAME` and so on, with futexes to
 //! sleep on: without a contender no system call is made. (.NET has no named semaphores and events on Linux; its named
 //! `Mutex` there is another object.)
 //!

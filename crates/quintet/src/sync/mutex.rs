@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// As on Windows, a thread that has it may lock it again, and unlocks it as often; and when its owner ends without
 /// unlocking, the process or just the thread, the next one gets it and is told ([`MutexGuard::was_abandoned`]).
-/// No waiter starves: one that has waited for a millisecond is next.
+/// No waiter starves: on Linux one that has waited for a millisecond is next; on Windows the kernel queues them.
 ///
 /// ```
 /// use quintet::sync::Mutex;

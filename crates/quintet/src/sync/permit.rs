@@ -104,11 +104,11 @@ impl<'a> Permit<'a> {
     }
 
     /// Starts a child that holds the permit as well: it comes back when both are gone, this `Permit` (dropped, or its
-    /// process dead) and the child. If the child is the last, waiters see it within 100 ms of its end, as they would of a
-    /// holder that died.
+    /// process dead) and the child. If the child is the last, waiters see it within 100 ms of its end.
     ///
-    /// The child need not know: on Linux it inherits a descriptor, on Windows a handle, and as long as it, or a process
-    /// that inherits it from there, keeps that open, it holds the permit. May be called again for more children.
+    /// The child need not know. On Linux it inherits a descriptor, and as long as it, or a process that inherits it from
+    /// there, keeps that open, it holds the permit. On Windows it is given handles, which its own children do not get; the
+    /// command's `creation_flags` are replaced. May be called again for more children.
     ///
     /// # Errors
     /// When the child cannot be started, or on Linux without a free descriptor or one of the 1,022 places of the semaphore:
@@ -119,7 +119,11 @@ impl<'a> Permit<'a> {
     /// # let semaphore = quintet::sync::Semaphore::create_or_open(&name, 1, 1)?;
     /// use std::process::Command;
     /// let mut permit = semaphore.acquire()?;
-    /// let mut child = permit.spawn(Command::new("cargo").arg("--version"))?;
+    /// # #[cfg(windows)]
+    /// # let mut worker = { let mut cmd = Command::new("cmd"); cmd.args(["/C", "exit"]); cmd };
+    /// # #[cfg(not(windows))]
+    /// let mut worker = Command::new("true");
+    /// let mut child = permit.spawn(&mut worker)?;
     /// child.wait().unwrap();
     /// # Ok::<(), quintet::Error>(())
     /// ```

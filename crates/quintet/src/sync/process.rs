@@ -10,7 +10,11 @@ use std::process::Child;
 /// use quintet::sync::Process;
 /// use std::process::Command;
 ///
-/// let mut child = Command::new("cargo").arg("--version").spawn().unwrap();
+/// # #[cfg(windows)]
+/// # let mut worker = { let mut cmd = Command::new("cmd"); cmd.args(["/C", "exit"]); cmd };
+/// # #[cfg(not(windows))]
+/// let mut worker = Command::new("true");
+/// let mut child = worker.spawn().unwrap();
 /// let process = Process::of_child(&child)?;
 /// process.wait()?; // the child is still a zombie on Linux: collect it
 /// assert!(process.has_ended()?);

@@ -9,7 +9,7 @@ use quintet_testkit::{Peer, Role, Test, start};
 use std::cell::RefCell;
 use std::fs;
 use std::mem;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 fn user(t: &Test, name: &str) -> Peer {
@@ -312,29 +312,38 @@ fn at_the_end(act: impl FnOnce() + 'static) {
 #[test]
 fn two_threads_that_are_just_ending_do_not_have_it_together() {
     let t = start();
-    let name = t.name("ending");
-    let mutex: &'static Mutex = Box::leak(Box::new(Mutex::create_new(&name).unwrap()));
+    let mutex = Arc::new(Mutex::create_new(&t.name("ending")).unwrap());
     let (locked, first_locked) = mpsc::channel();
     let (go_on, told) = mpsc::channel::<()>();
-    let first = thread::spawn(move || {
-        at_the_end(move || {
-            let guard = mutex.lock_timeout(LONG).unwrap();
-            locked.send(()).unwrap();
-            told.recv().unwrap();
-            drop(guard);
-        });
-        drop(mutex.lock().unwrap());
+    let first = thread::spawn({
+        let mutex = mutex.clone();
+        move || {
+            let ours = mutex.clone();
+            // A panic in there would end the process.
+            at_the_end(move || {
+                let guard = ours.lock_timeout(LONG);
+                let _ = locked.send(guard.is_ok());
+                let _ = told.recv();
+            });
+            drop(mutex.lock().unwrap());
+        }
     });
-    first_locked.recv().unwrap();
+    assert!(first_locked.recv().unwrap());
     let (say, heard) = mpsc::channel();
-    thread::spawn(move || {
-        at_the_end(move || say.send(mutex.try_lock().map(|guard| guard.is_some())).unwrap());
-        assert!(mutex.try_lock().unwrap().is_none());
+    let second = thread::spawn({
+        let mutex = mutex.clone();
+        move || {
+            let ours = mutex.clone();
+            at_the_end(move || {
+                let _ = say.send(ours.try_lock().map(|guard| guard.is_some()));
+            });
+            assert!(mutex.try_lock().unwrap().is_none());
+        }
     });
-    assert!(!heard.recv().unwrap().unwrap(), "both have it");
+    let both = heard.recv().unwrap().unwrap();
     go_on.send(()).unwrap();
     first.join().unwrap();
+    second.join().unwrap();
+    assert!(!both, "both had it");
     assert!(mutex.lock_timeout(LONG).is_ok());
-    // SAFETY: it came from a box, and nobody uses it any more: both threads have ended, or are past its last use.
-    drop(unsafe { Box::from_raw(std::ptr::from_ref(mutex).cast_mut()) });
 }

@@ -244,10 +244,10 @@ impl Mutex {
                 // Whoever waits may want to know for whom, and for how long already.
                 slot.stamp(word.number());
             }
-        } else if let Some(heir) = word.heir() {
-            if self.member.is_gone(heir)? {
-                self.wake(self.word().pass_over(word));
-            }
+        } else if let Some(heir) = word.heir()
+            && self.member.is_gone(heir)?
+        {
+            self.wake(self.word().pass_over(word));
         }
         Ok(())
     }

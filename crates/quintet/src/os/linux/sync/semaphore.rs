@@ -114,10 +114,10 @@ impl Semaphore {
     /// Adds permits; how many there were.
     #[inline]
     pub(crate) fn release(&self, permits: u32) -> Result<u32> {
-        if self.member.is_ours() {
-            if let Some(previous) = self.permits().release_alone(permits) {
-                return Ok(previous);
-            }
+        if self.member.is_ours()
+            && let Some(previous) = self.permits().release_alone(permits)
+        {
+            return Ok(previous);
         }
         self.release_among_others(permits)
     }

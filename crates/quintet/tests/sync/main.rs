@@ -1,0 +1,32 @@
+//! Semaphores, mutexes, events, and waiting for several: what holds on both systems, with real processes.
+
+mod help;
+mod player;
+
+mod all;
+mod any;
+mod events;
+mod fairness;
+mod handing;
+mod lifetime;
+mod mutexes;
+mod permits;
+mod semaphores;
+
+use all::takes_all_the_time;
+use any::waits_for_any;
+use fairness::hot;
+use lifetime::{exits, opens_and_closes};
+use mutexes::counts;
+use player::{bystander, player};
+
+quintet_testkit::peers!(
+    bystander,
+    counts,
+    exits,
+    hot,
+    opens_and_closes,
+    player,
+    takes_all_the_time,
+    waits_for_any,
+);
