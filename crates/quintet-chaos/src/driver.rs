@@ -167,7 +167,9 @@ impl Driver {
 /// Stops a process, as a debugger does, and lets it go on after a while.
 #[cfg(target_os = "linux")]
 fn stop_for(pid: u32, time: Duration) {
-    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
+    let Ok(pid) = libc::pid_t::try_from(pid) else {
+        return;
+    };
     // SAFETY: takes plain values. It is a child that has not been waited for, so the number is its own.
     unsafe { libc::kill(pid, libc::SIGSTOP) };
     thread::sleep(time);

@@ -114,7 +114,10 @@ fn main() -> ExitCode {
         return work(worker);
     }
     let seed = args.seed.unwrap_or_else(dice::fresh_seed);
-    for storm in Storm::ALL.into_iter().filter(|storm| args.storm.is_none_or(|only| only == *storm)) {
+    for storm in Storm::ALL
+        .into_iter()
+        .filter(|storm| args.storm.is_none_or(|only| only == *storm))
+    {
         let driver = driver::Driver {
             storm,
             kills: args.kills,

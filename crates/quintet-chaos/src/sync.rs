@@ -160,7 +160,11 @@ fn open_and_close(dice: &mut Dice, folder: &Path) -> Result<(), String> {
     let permit = semaphore.acquire_timeout(LONG).map_err(text)?;
     // Two objects of one name would have a permit each.
     let lock = try_lock(folder, "the one holder")?.ok_or("two hold the one permit")?;
-    report::done(if semaphore.was_created() { "new objects" } else { "old objects" });
+    report::done(if semaphore.was_created() {
+        "new objects"
+    } else {
+        "old objects"
+    });
     rest(dice);
     drop(lock);
     drop(permit);

@@ -87,15 +87,17 @@ impl Header {
         self.size.store(layout.size as u64, order);
         self.fingerprint.store(layout.fingerprint(), order);
         self.created.store(now_in_ms(), order);
-        self.flags
-            .store(if persistent { PERSISTENT } else { 0 }, order);
+        self.flags.store(if persistent { PERSISTENT } else { 0 }, order);
         self.participants.store(layout.participants, order);
         self.parameter.store(parameter, order);
         self.magic.store(MAGIC, Ordering::Release);
     }
 
     /// Whether it has been written.
-    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "there it is written before it has a name"))]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "there it is written before it has a name")
+    )]
     pub(crate) fn is_written(&self) -> bool {
         self.magic.load(Ordering::Acquire) != 0
     }
@@ -109,21 +111,29 @@ impl Header {
         }
         let kind = self.kind.load(order);
         if kind != layout.kind() {
-            let text = String::from_utf8_lossy(&kind.to_le_bytes()).trim_end_matches('\0').to_string();
-            return corrupt(format!("what has this name says that it is of another kind ({text:?})"));
+            let text = String::from_utf8_lossy(&kind.to_le_bytes())
+                .trim_end_matches('\0')
+                .to_string();
+            return corrupt(format!(
+                "what has this name says that it is of another kind ({text:?})"
+            ));
         }
         let version = self.version.load(order);
         if version != layout.version {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("it has layout version {version}; this program knows version {}", layout.version),
+                format!(
+                    "it has layout version {version}; this program knows version {}",
+                    layout.version
+                ),
             )
             .hint("end the programs that hold it, or use one version of Quintet in all of them"));
         }
         if self.fingerprint.load(order) != layout.fingerprint() {
             return corrupt(format!("its layout is not what version {version} has"));
         }
-        if self.size.load(order) != layout.size as u64 || self.participants.load(order) != layout.participants {
+        if self.size.load(order) != layout.size as u64 || self.participants.load(order) != layout.participants
+        {
             return corrupt("its header gives a wrong size".into());
         }
         Ok(())
@@ -153,5 +163,7 @@ pub(crate) fn now_in_ms() -> u64 {
 
 /// The time that many milliseconds after 1970; `None` for 0 and for what no clock shows.
 pub(crate) fn time_of(ms: u64) -> Option<SystemTime> {
-    (ms != 0).then(|| UNIX_EPOCH.checked_add(Duration::from_millis(ms))).flatten()
+    (ms != 0)
+        .then(|| UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
+        .flatten()
 }

@@ -66,13 +66,16 @@ impl Slot {
     /// Since when it is in this state, if that was noted.
     pub(crate) fn since(&self, holding: u64) -> Option<SystemTime> {
         let noted = self.since_of.load(Ordering::Acquire) == holding;
-        noted.then(|| time_of(self.since.load(Ordering::Relaxed))).flatten()
+        noted
+            .then(|| time_of(self.since.load(Ordering::Relaxed)))
+            .flatten()
     }
 
     /// As another slot, whose `theirs` goes on as `ours` here.
     pub(crate) fn stamp_as(&self, other: &Slot, theirs: u64, ours: u64) {
         if other.since_of.load(Ordering::Acquire) == theirs {
-            self.since.store(other.since.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.since
+                .store(other.since.load(Ordering::Relaxed), Ordering::Relaxed);
             self.since_of.store(ours, Ordering::Release);
         } else {
             self.stamp(ours);

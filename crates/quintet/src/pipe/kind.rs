@@ -26,7 +26,10 @@ impl NamedKind for Pipes {
     }
 
     fn list(&self) -> Result<Vec<Entry>> {
-        os::pipe::list()?.into_iter().map(|found| Entry::found(Scheme::Pipe, found)).collect()
+        os::pipe::list()?
+            .into_iter()
+            .map(|found| Entry::found(Scheme::Pipe, found))
+            .collect()
     }
 
     fn stat(&self, name: &Name) -> Result<Entry> {

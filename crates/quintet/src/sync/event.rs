@@ -161,7 +161,9 @@ impl Event {
     /// # Errors
     /// [`ErrorKind::TimedOut`] besides those of `wait`.
     pub fn wait_timeout(&self, deadline: impl Into<Deadline>) -> Result<()> {
-        self.inner.wait(deadline.into()).map_err(|error| self.about(error))
+        self.inner
+            .wait(deadline.into())
+            .map_err(|error| self.about(error))
     }
 
     /// Whether a wait would be let through now; with automatic reset, it is.

@@ -73,7 +73,6 @@ impl Process {
             .map_err(|error| error.about(format_args!("process {}", self.id())))
     }
 
-
     pub(crate) fn inner(&self) -> &OsProcess {
         &self.0
     }

@@ -142,7 +142,9 @@ impl Semaphore {
     /// [`ErrorKind::TimedOut`] besides those of `wait`.
     #[inline]
     pub fn wait_timeout(&self, deadline: impl Into<Deadline>) -> Result<()> {
-        self.inner.wait(deadline.into()).map_err(|error| self.about(error))
+        self.inner
+            .wait(deadline.into())
+            .map_err(|error| self.about(error))
     }
 
     /// Takes a permit if there is one; whether there was.
@@ -333,9 +335,8 @@ impl SemaphoreBuilder {
 }
 
 fn check_counts(initial: u32, maximum: u32) -> Result<()> {
-    let wrong = |what: String, hint: &'static str| {
-        Err(Error::new(ErrorKind::InvalidAddress, what).hint(hint))
-    };
+    let wrong =
+        |what: String, hint: &'static str| Err(Error::new(ErrorKind::InvalidAddress, what).hint(hint));
     if !(1..=i32::MAX.unsigned_abs()).contains(&maximum) {
         return wrong(format!("a maximum of {maximum}"), "it can be 1 to 2147483647");
     }

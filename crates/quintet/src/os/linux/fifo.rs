@@ -3,8 +3,8 @@
 use super::anonymous::{End, poll};
 use super::process::UserId;
 use crate::os::pipe_types::Direction;
-use crate::os::types::Access;
 use crate::os::step::call;
+use crate::os::types::Access;
 use crate::wait::{self, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags};

@@ -199,7 +199,9 @@ pub(super) fn look(key: &str) -> Result<Option<ClaimView>> {
             return Err(no_descriptor("cannot open the claim", error).about(path().join(key).display()));
         }
     };
-    let about = |error: std::io::Error| Error::os("cannot look at the claim", error).about(path().join(key).display());
+    let about = |error: std::io::Error| {
+        Error::os("cannot look at the claim", error).about(path().join(key).display())
+    };
     let held = call(|| lock::is_held(&file, lock::Range::WHOLE_FILE)).map_err(about)?;
     let text = read_text(&file).map_err(|error| about(error.into()))?;
     Ok(Some(ClaimView { held, text }))

@@ -83,7 +83,11 @@ pub(crate) struct Segment {
 impl Segment {
     /// Makes or opens it. `init` writes what stands behind the header, into zeroed memory that nobody else sees yet.
     /// Also says whether it was made.
-    pub(crate) fn open(spec: &Spec<'_>, opening: Opening, init: impl Fn(NonNull<u8>)) -> Result<(Segment, bool)> {
+    pub(crate) fn open(
+        spec: &Spec<'_>,
+        opening: Opening,
+        init: impl Fn(NonNull<u8>),
+    ) -> Result<(Segment, bool)> {
         let path = path(spec.layout, spec.name);
         let mut tries = 0;
         loop {
@@ -144,9 +148,7 @@ impl Segment {
         init(map.start());
         header(&map).write(spec.layout, spec.options.persistent, spec.parameter);
         let stat = fstat(&token)?;
-        match call(|| {
-            rustix::fs::linkat(CWD, proc_path(&token), CWD, path, AtFlags::SYMLINK_FOLLOW)
-        }) {
+        match call(|| rustix::fs::linkat(CWD, proc_path(&token), CWD, path, AtFlags::SYMLINK_FOLLOW)) {
             Ok(()) => {}
             Err(Errno::EXIST) => return Ok(None),
             Err(error) => return Err(Error::os("cannot give it its name", error)),
@@ -171,7 +173,10 @@ impl Segment {
         if stat.st_size != size as i64 {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("what has this name is {} bytes long, and should be {size}", stat.st_size),
+                format!(
+                    "what has this name is {} bytes long, and should be {size}",
+                    stat.st_size
+                ),
             ));
         }
         let map = map(&hold.token, size, true)?;
@@ -181,7 +186,10 @@ impl Segment {
         if alone && !persistent {
             return match hold.remove_name() {
                 Ok(()) => Ok(Joined::Stale),
-                Err(error) => Err(Error::os("a process that died left it, and it cannot be removed", error)),
+                Err(error) => Err(Error::os(
+                    "a process that died left it, and it cannot be removed",
+                    error,
+                )),
             };
         }
         if opening == Opening::CreateNew {
@@ -302,7 +310,13 @@ fn proc_path(file: &Token) -> String {
 /// Opens the same file once more, by no name that could lead elsewhere by now.
 fn reopen(file: &Token) -> rustix::io::Result<OwnedFd> {
     let path = proc_path(file);
-    call(|| rustix::fs::open(&path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()))
+    call(|| {
+        rustix::fs::open(
+            &path,
+            OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    })
 }
 
 /// Maps the file, through an open of its own: see `token.rs`.
@@ -410,8 +424,8 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     if stat.st_size != layout.size as i64 {
         return Err(corrupt());
     }
-    let is_held = Token::is_object_held(&file)
-        .map_err(|error| Error::os("cannot ask who holds it", error))?;
+    let is_held =
+        Token::is_object_held(&file).map_err(|error| Error::os("cannot ask who holds it", error))?;
     // No lock is ever taken through this open, so that it is mapped does no harm.
     let map = Map::of(&file, layout.size, false)
         .map_err(|error| Error::os("cannot map the shared memory", error))?;
@@ -426,8 +440,8 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
 /// The names of the objects there are of a kind.
 pub(crate) fn names(layout: &'static Layout) -> Result<Vec<Name>> {
     let prefix = format!("quintet.{}.", layout.scheme);
-    let entries = std::fs::read_dir(FOLDER)
-        .map_err(|error| Error::os(format!("cannot list {FOLDER}"), error))?;
+    let entries =
+        std::fs::read_dir(FOLDER).map_err(|error| Error::os(format!("cannot list {FOLDER}"), error))?;
     let mut names: Vec<Name> = entries
         .flatten()
         .filter_map(|entry| {

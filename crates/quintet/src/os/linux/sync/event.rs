@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 static LAYOUT: Layout = layout(
     Scheme::Event,
-    "1: header 64, parameter 1 manual; word u64 at 64: set 1, times 30, waiters 1, 32 unused; swept u64 at 72; 1022 slots \
-     of 64 at 128: held u64 unused, aux u64 unused, since u64 unused, space u64, pid u32, waiting u32",
+    "1: header 64, parameter 1 manual; word u64 at 64: set 1, times 30, waiters 1, 32 unused; swept u64 at 72; \
+     1022 slots of 64 at 128: held u64 unused, aux u64 unused, since u64 unused, since_of u64 unused, space u64, pid u32, \
+     waiting u32; locks at 2^62: life 1, 1 unused, 2 a slot",
 );
 
 static OPEN: Registry<Event> = Registry::new();

@@ -36,12 +36,13 @@ pub(super) struct Sleep<'a> {
 impl Sleep<'_> {
     pub(super) fn sleep(self, time: Duration, mask: Mask) -> Result<Woken> {
         let until = after(time);
-        let slept =
-            call(|| match futex::wait_bitset(self.word, Flags::empty(), self.while_it_is, Some(&until), mask) {
+        let slept = call(|| {
+            match futex::wait_bitset(self.word, Flags::empty(), self.while_it_is, Some(&until), mask) {
                 // A signal woke us: as good a reason as any.
                 Err(Errno::INTR) => Ok(()),
                 slept => slept,
-            });
+            }
+        });
         ended(slept)
     }
 }
@@ -59,12 +60,12 @@ pub(super) fn sleep_on_any(sleeps: &[Sleep<'_>], time: Duration) -> Result<Woken
         })
         .collect();
     let until = after(time);
-    let slept = call(|| {
-        match futex::waitv(&words, WaitvFlags::empty(), Some(&until), ClockId::Monotonic) {
+    let slept = call(
+        || match futex::waitv(&words, WaitvFlags::empty(), Some(&until), ClockId::Monotonic) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error),
-        }
-    });
+        },
+    );
     match slept {
         // A container's filter that is older than the call: looking again soon is all that is left.
         Err(Errno::NOSYS | Errno::PERM) => {
@@ -116,7 +117,10 @@ mod tests {
             while_it_is: 6,
         };
         assert_eq!(sleep.sleep(Duration::from_secs(3600), ANYONE).unwrap(), Woken::Up);
-        assert_eq!(sleep_on_any(&[sleep], Duration::from_secs(3600)).unwrap(), Woken::Up);
+        assert_eq!(
+            sleep_on_any(&[sleep], Duration::from_secs(3600)).unwrap(),
+            Woken::Up
+        );
     }
 
     #[test]
@@ -126,8 +130,14 @@ mod tests {
             word: &word,
             while_it_is: 7,
         };
-        assert_eq!(sleep.sleep(Duration::from_millis(1), ANYONE).unwrap(), Woken::Late);
-        assert_eq!(sleep_on_any(&[sleep, sleep], Duration::from_millis(1)).unwrap(), Woken::Late);
+        assert_eq!(
+            sleep.sleep(Duration::from_millis(1), ANYONE).unwrap(),
+            Woken::Late
+        );
+        assert_eq!(
+            sleep_on_any(&[sleep, sleep], Duration::from_millis(1)).unwrap(),
+            Woken::Late
+        );
         assert_eq!(sleep.sleep(Duration::ZERO, ANYONE).unwrap(), Woken::Late);
     }
 }

@@ -12,7 +12,10 @@ type Details = Vec<(&'static str, String)>;
 
 /// All objects of a kind. What cannot be looked at (another user's) or has gone meanwhile is left out.
 pub(super) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found>) -> Result<Vec<Found>> {
-    Ok(segment::names(layout)?.iter().filter_map(|name| stat(name).ok()).collect())
+    Ok(segment::names(layout)?
+        .iter()
+        .filter_map(|name| stat(name).ok())
+        .collect())
 }
 
 /// One object. `see` says who takes part, and what its kind knows.

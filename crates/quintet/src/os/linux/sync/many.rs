@@ -191,19 +191,31 @@ pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>
     let sleeper = Sleepers::new(&parts);
     let mut taken = sleeper
         .until(deadline, &[], |slept| take_all(&parts, &order, slept))?
-        .ok_or_else(|| Error::new(ErrorKind::TimedOut, "not all of them were there before the deadline"))?;
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::TimedOut,
+                "not all of them were there before the deadline",
+            )
+        })?;
     taken.sort_by_key(|(index, _)| *index);
-    let raw = sources.iter().zip(taken).map(|(source, (_, got))| match (source, got) {
-        (Source::Wait(semaphore), Got::Permit(lot)) => semaphore.forget(lot).map(|()| Got::Nothing),
-        (_, got) => Ok(got),
-    });
+    let raw = sources
+        .iter()
+        .zip(taken)
+        .map(|(source, (_, got))| match (source, got) {
+            (Source::Wait(semaphore), Got::Permit(lot)) => semaphore.forget(lot).map(|()| Got::Nothing),
+            (_, got) => Ok(got),
+        });
     raw.collect()
 }
 
 type Taken = Vec<(usize, Got)>;
 
 /// Takes all of them, or none and says which one is missing.
-fn take_all(parts: &[Part<'_>], order: &[usize], slept: bool) -> Result<std::result::Result<Taken, Option<usize>>> {
+fn take_all(
+    parts: &[Part<'_>],
+    order: &[usize],
+    slept: bool,
+) -> Result<std::result::Result<Taken, Option<usize>>> {
     let mut taken = Taken::with_capacity(parts.len());
     for index in order {
         let missing = match parts[*index].try_take(slept) {
@@ -279,7 +291,11 @@ impl<'p, 'a> Sleepers<'p, 'a> {
 
     fn sleep(&self, on: &[usize], slice: Duration) -> Result<()> {
         let parts = || on.iter().map(|index| &self.parts[*index]);
-        let others = self.parts.iter().enumerate().filter(|(index, _)| !on.contains(index));
+        let others = self
+            .parts
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !on.contains(index));
         others.for_each(|(_, part)| part.forgo());
         let _sleepers: Vec<_> = parts()
             .filter_map(|part| part.member().map(Member::sleeper))

@@ -183,7 +183,12 @@ impl Member {
     }
 
     /// Waits until there is something to take.
-    pub(super) fn block<W: Waiting>(&self, spin: &Spin, deadline: Deadline, waiting: &W) -> Result<Option<W::Got>> {
+    pub(super) fn block<W: Waiting>(
+        &self,
+        spin: &Spin,
+        deadline: Deadline,
+        waiting: &W,
+    ) -> Result<Option<W::Got>> {
         if let Some(got) = waiting.try_take(false)? {
             return Ok(Some(got));
         }
@@ -332,11 +337,7 @@ fn low_half(word: &AtomicU64) -> &AtomicU32 {
 
 fn monotonic_ms() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    Duration::new(
-        now.tv_sec.unsigned_abs(),
-        u32::try_from(now.tv_nsec).unwrap_or(0),
-    )
-    .as_millis() as u64
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0)).as_millis() as u64
 }
 
 /// The objects of a kind that this process has open: opening one again gives the same, so that a process is one

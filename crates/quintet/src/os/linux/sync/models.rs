@@ -93,7 +93,7 @@ impl Room {
     }
 
     fn recover(&self, slot: usize) -> bool {
-        self.permits().recover(slot, || Ok(true)).unwrap().is_some()
+        self.permits().recover(slot, true, || Ok(true)).unwrap().is_some()
     }
 
     /// Nothing is lost, nothing is there twice.
@@ -112,7 +112,8 @@ impl Room {
             slept = true;
             self.waiting.fetch_add(1, Ordering::AcqRel);
             if self.permits().announce_sleeper().unwrap() {
-                self.bed.sleep(|| self.state.load(Ordering::Acquire) as u32 == Permits::ASLEEP);
+                self.bed
+                    .sleep(|| self.state.load(Ordering::Acquire) as u32 == Permits::ASLEEP);
             }
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }
@@ -225,7 +226,10 @@ fn recovery_is_once_whoever_does_it_and_dies_doing_it() {
         let taken = room.acquire(1);
         let stopped = thread.join().unwrap();
         room.recover(0);
-        assert!(taken.is_some_and(|taken| taken.abandoned) || room.acquire(1).is_some_and(|taken| taken.abandoned));
+        assert!(
+            taken.is_some_and(|taken| taken.abandoned)
+                || room.acquire(1).is_some_and(|taken| taken.abandoned)
+        );
         room.check_all_there();
         assert_eq!((room.permits().count().unwrap(), room.held()), (1, 1));
         stopped
@@ -242,7 +246,7 @@ fn a_new_participant_in_a_dead_one_s_place_keeps_what_it_takes() {
         let (other, seen) = (room.clone(), alive.clone());
         let survivor = thread::spawn(move || {
             let is_gone = || Ok(seen.load(Ordering::Acquire) == 0);
-            other.permits().recover(0, is_gone).unwrap();
+            other.permits().recover(0, true, is_gone).unwrap();
         });
         alive.store(1, Ordering::Release);
         room.recover(0);
@@ -365,7 +369,8 @@ impl Guarded {
             let word = self.ownership().look();
             if word.owner().is_some() {
                 if let Some(asleep) = self.ownership().announce_sleeper(word) {
-                    self.bed.sleep(|| self.word.load(Ordering::Acquire) as u32 == asleep);
+                    self.bed
+                        .sleep(|| self.word.load(Ordering::Acquire) as u32 == asleep);
                 }
             }
             self.waiting.fetch_sub(1, Ordering::AcqRel);

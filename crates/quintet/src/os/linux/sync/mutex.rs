@@ -1,9 +1,9 @@
 //! Mutexes.
 
 use super::futex::Mask;
+use super::look;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::ownership::{self, Attempt, FAIR_AFTER, Ownership, Wake, Word};
-use super::look;
 use crate::layout::Layout;
 use crate::os::atomic::Ordering;
 use crate::os::linux::segment::Spec;
@@ -19,8 +19,9 @@ use std::time::Instant;
 
 static LAYOUT: Layout = layout(
     Scheme::Mutex,
-    "1: header 64; word u64 at 64: owner 11, heir 11, 8 unused, abandoned 1, waiters 1, number 32; swept u64 at 72; 1022 \
-     slots of 64 at 128: held u64 unused, aux u64 unused, since u64, space u64, pid u32, waiting u32",
+    "1: header 64; word u64 at 64: owner 11, heir 11, 8 unused, abandoned 1, waiters 1, number 32; swept u64 at 72; \
+     1022 slots of 64 at 128: held u64 unused, aux u64 unused, since u64, since_of u64, space u64, pid u32, waiting u32; \
+     locks at 2^62: life 1, 1 unused, 2 a slot",
 );
 
 static OPEN: Registry<Mutex> = Registry::new();
@@ -145,7 +146,8 @@ impl Mutex {
     /// Takes back one lock of this thread.
     #[inline]
     pub(crate) fn unlock(&self) -> Result<()> {
-        let once = self.depth.load(Ordering::Relaxed) == 1 && self.owner.load(Ordering::Relaxed) == this_thread();
+        let once =
+            self.depth.load(Ordering::Relaxed) == 1 && self.owner.load(Ordering::Relaxed) == this_thread();
         if once && self.member.is_ours() && !self.has_second.load(Ordering::Relaxed) {
             // Before the swap: after it they are the next owner's.
             self.depth.store(0, Ordering::Relaxed);
@@ -201,10 +203,7 @@ impl Mutex {
             return None;
         }
         self.has_second.store(false, Ordering::Relaxed);
-        self.second
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.second.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn is_locked(&self) -> Result<bool> {
@@ -270,17 +269,14 @@ impl Mutex {
         let thread = this_thread();
         if self.owner.load(Ordering::Relaxed) == thread {
             let depth = self.depth.load(Ordering::Relaxed);
-            let deeper = depth.checked_add(1).ok_or_else(|| {
-                Error::new(ErrorKind::Full, "this thread has locked it too often")
-            })?;
+            let deeper = depth
+                .checked_add(1)
+                .ok_or_else(|| Error::new(ErrorKind::Full, "this thread has locked it too often"))?;
             self.depth.store(deeper, Ordering::Relaxed);
             return Ok(Some(false));
         }
         let is_heir = self.heir.load(Ordering::Relaxed) == thread;
-        match self
-            .word()
-            .try_lock(self.member.slot(), is_heir, others_sleep)?
-        {
+        match self.word().try_lock(self.member.slot(), is_heir, others_sleep)? {
             Attempt::NotNow(_) => Ok(None),
             Attempt::Locked { abandoned } => {
                 self.owner.store(thread, Ordering::Relaxed);

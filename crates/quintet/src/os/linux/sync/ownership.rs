@@ -86,7 +86,9 @@ impl Word {
 /// How an attempt to lock ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
-    Locked { abandoned: bool },
+    Locked {
+        abandoned: bool,
+    },
     /// It is another's, or for the heir.
     NotNow(Word),
 }
@@ -225,9 +227,7 @@ impl Ownership<'_> {
     /// Makes a participant the heir, if there is none and somebody has the mutex. Whether it is now.
     pub(super) fn become_heir(&self, slot: usize) -> bool {
         let word = self.look();
-        word.owner().is_some()
-            && word.heir().is_none()
-            && self.swap(word, word.with_heir(Some(slot)))
+        word.owner().is_some() && word.heir().is_none() && self.swap(word, word.with_heir(Some(slot)))
     }
 
     /// Passes over an heir, as seen in `word`: it does not come, or does not want to any more.

@@ -136,7 +136,11 @@ impl State {
     }
 
     fn with_waiters(self, waiters: bool) -> State {
-        State(if waiters { self.0 | WAITERS } else { self.0 & !WAITERS })
+        State(if waiters {
+            self.0 | WAITERS
+        } else {
+            self.0 & !WAITERS
+        })
     }
 }
 
@@ -236,7 +240,10 @@ impl Permits<'_> {
                 abandoned: false,
                 wake,
             };
-            Ok(Some((Step::raw(state.settled(left).with_waiters(waiters)), taken)))
+            Ok(Some((
+                Step::raw(state.settled(left).with_waiters(waiters)),
+                taken,
+            )))
         })
     }
 
@@ -266,12 +273,17 @@ impl Permits<'_> {
     pub(super) fn release(&self, permits: u32) -> Result<Released> {
         let done = self.change(|state| {
             let previous = state.count();
-            let count = previous.checked_add(permits).filter(|count| *count <= self.maximum);
+            let count = previous
+                .checked_add(permits)
+                .filter(|count| *count <= self.maximum);
             let Some(count) = count else {
                 return Err(beyond(previous, permits, self.maximum));
             };
             let wake = if state.has_waiters() { permits } else { 0 };
-            Ok(Some((Step::raw(state.settled(count)), Released { previous, wake })))
+            Ok(Some((
+                Step::raw(state.settled(count)),
+                Released { previous, wake },
+            )))
         })?;
         done.ok_or_else(never)
     }
@@ -306,10 +318,11 @@ impl Permits<'_> {
     }
 
     /// Gives back all that a participant held, if `is_gone` says that it is: how many sleepers to wake, `None` if there was
-    /// nothing to give back.
+    /// nothing to give back. `died`: whether the next owner is to know.
     pub(super) fn recover(
         &self,
         slot: usize,
+        died: bool,
         mut is_gone: impl FnMut() -> Result<bool>,
     ) -> Result<Option<u32>> {
         self.change(|state| {
@@ -321,7 +334,7 @@ impl Permits<'_> {
             let returned = holding.held() as u32;
             let count = state.count().saturating_add(returned).min(self.maximum);
             let wake = if state.has_waiters() { returned } else { 0 };
-            let next = state.settled(count).with_orphan(true);
+            let next = state.settled(count).with_orphan(died);
             Ok(Some((Step::of(next, Change::NoneLeft, slot, holding), wake)))
         })
     }
@@ -338,9 +351,7 @@ impl Permits<'_> {
             if holding.held() == 0 || self.holding(to).held() != 0 {
                 return Err(corrupt("the permit to hand over is not in the table"));
             }
-            let next = state
-                .settled(state.count())
-                .with_waiters(state.has_waiters());
+            let next = state.settled(state.count()).with_waiters(state.has_waiters());
             Ok(Some((Step::of(next, Change::OneToAnother, from, holding), ())))
         })?;
         done.ok_or_else(never)
@@ -361,7 +372,9 @@ impl Permits<'_> {
         let state = State(self.state.load(Ordering::Acquire));
         let holding = self.holding(slot);
         let held = match state.pending() {
-            Some((change, about, tag)) if about == slot && tag == holding.tag() => holding.after(change).held(),
+            Some((change, about, tag)) if about == slot && tag == holding.tag() => {
+                holding.after(change).held()
+            }
             Some((Change::OneToAnother, from, tag)) if tag == self.holding(from).tag() => {
                 let to = self.slots.get(from).map(|from| from.aux.load(Ordering::Acquire));
                 holding.held().max((to == Some(slot as u64)).into())
@@ -464,7 +477,9 @@ impl Permits<'_> {
                     None => {}
                     // If that fails, somebody else has done it.
                     Some((Change::OneToAnother, ..)) => self.finish(after)?,
-                    Some((change, slot, holding)) => _ = self.swap_holding(slot, holding, holding.after(change)),
+                    Some((change, slot, holding)) => {
+                        _ = self.swap_holding(slot, holding, holding.after(change))
+                    }
                 }
                 return Ok(Some(done));
             }

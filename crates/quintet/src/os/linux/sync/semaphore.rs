@@ -1,13 +1,13 @@
 //! Semaphores.
 
 use super::futex::ANYONE;
+use super::look;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::permits::{Permits, Taken};
-use super::look;
 use crate::layout::Layout;
+use crate::os::atomic::Ordering;
 use crate::os::linux::segment::Spec;
 use crate::os::types::{Found, ObjectOptions, Opening};
-use crate::os::atomic::Ordering;
 use crate::participants::{self, Slot};
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Name, Result, Scheme};
@@ -17,9 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 static LAYOUT: Layout = layout(
     Scheme::Sem,
     "1: header 64; state u64 at 64: count 31, waiters 1, slot 10, change 3, orphan 1, tag 18; swept u64 at 72; \
-     1022 slots of 64 at 128: held u64 (permits 16, changes 48), aux u64 (handed to), since u64, space u64, pid u32, \
-     waiting u32",
+     1022 slots of 64 at 128: held u64 (permits 16, changes 48), aux u64 (handed to, or all ones: given back), \
+     since u64, since_of u64, space u64, pid u32, waiting u32; locks at 2^62: life 1, 1 unused, 2 a slot",
 );
+
+/// In the `aux` of a slot that a child holds: the process that lent it has given the permit back. (It is no slot's number.)
+const GIVEN_BACK: u64 = u64::MAX;
 
 static OPEN: Registry<Semaphore> = Registry::new();
 
@@ -170,12 +173,15 @@ impl Semaphore {
             self.member.wake(wake, ANYONE);
             return Ok(());
         };
-        // If the child still lives, it is the holder now, and whoever needs the permit finds out when it is not.
-        if !second.has_child()? {
-            let wake = self.permits().give_back(second.slot, false)?;
-            self.member.wake(wake, ANYONE);
-            participants::leave(&self.member.room().slots[second.slot]);
+        let slot = &self.member.room().slots[second.slot];
+        if second.has_child()? {
+            // It is the holder now, and whoever needs the permit finds out when it is not.
+            slot.aux.store(GIVEN_BACK, Ordering::Release);
+            return Ok(());
         }
+        let wake = self.permits().give_back(second.slot, false)?;
+        self.member.wake(wake, ANYONE);
+        participants::leave(slot);
         Ok(())
     }
 
@@ -188,7 +194,10 @@ impl Semaphore {
 
     pub(crate) fn forget(&self, lot: Lot) -> Result<()> {
         self.member.check_ours()?;
-        let slot = lot.second.as_ref().map_or(self.member.slot(), |second| second.slot);
+        let slot = lot
+            .second
+            .as_ref()
+            .map_or(self.member.slot(), |second| second.slot);
         self.permits().forget(slot)
     }
 
@@ -220,7 +229,7 @@ impl Semaphore {
     fn recover(&self, slot: usize) -> Result<()> {
         let recovered = self
             .permits()
-            .recover(slot, || self.member.is_gone(slot))?;
+            .recover(slot, died(self.member.room(), slot), || self.member.is_gone(slot))?;
         self.member.wake(recovered.unwrap_or(0), ANYONE);
         Ok(())
     }
@@ -240,10 +249,7 @@ impl Semaphore {
     }
 
     fn before_sleep(&self) -> Result<Option<u32>> {
-        Ok(self
-            .permits()
-            .announce_sleeper()?
-            .then_some(Permits::ASLEEP))
+        Ok(self.permits().announce_sleeper()?.then_some(Permits::ASLEEP))
     }
 }
 
@@ -316,12 +322,21 @@ fn holds_some(slot: &Slot) -> bool {
     slot.held.load(Ordering::Relaxed) & 0xffff != 0
 }
 
+/// Whether a participant that is gone, died; and did not just hold on to what had been given back.
+fn died(room: &Room, slot: usize) -> bool {
+    room.slots
+        .get(slot)
+        .is_none_or(|slot| slot.aux.load(Ordering::Acquire) != GIVEN_BACK)
+}
+
 /// For who takes the slot: its last participant is dead.
 fn recover_slot(room: &Room, maximum: u32, slot: usize) -> Result<()> {
     // Sleepers wake up by themselves, which is soon enough here.
     permits(room, maximum)
-        .recover(slot, || Ok(true))
-        .map(drop)
+        .recover(slot, died(room, slot), || Ok(true))
+        .map(drop)?;
+    room.slots[slot].aux.store(0, Ordering::Release);
+    Ok(())
 }
 
 #[cold]
@@ -339,7 +354,10 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
         let maximum = u32::try_from(look.header().parameter()).unwrap_or(0);
         let permits = permits(room, maximum);
         let seen = participants::see(look, &room.slots, |index, slot| {
-            (permits.seen_held(index), slot.since(permits.holding_number(index)))
+            (
+                permits.seen_held(index),
+                slot.since(permits.holding_number(index)),
+            )
         });
         let details = vec![
             ("count", permits.seen_count().to_string()),

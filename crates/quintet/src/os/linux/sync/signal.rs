@@ -85,8 +85,7 @@ impl Signal<'_> {
         }
         let consumed = self.change(|word| {
             let waiters = word.0 & WAITERS | if others_sleep { WAITERS } else { 0 };
-            word.is_set()
-                .then_some((Word(word.0 & TIMES | waiters), ()))
+            word.is_set().then_some((Word(word.0 & TIMES | waiters), ()))
         })?;
         Ok(consumed.is_some())
     }

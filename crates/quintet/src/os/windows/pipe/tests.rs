@@ -4,9 +4,7 @@
 use super::path::{self, There};
 use super::{Connection, Listener, connect, list, stat};
 use crate::named::Liveness;
-use crate::os::pipe_types::{
-    Chunk, ClientOptions, DEFAULT_MAX_MESSAGE, Direction, PipeMode, ServerOptions,
-};
+use crate::os::pipe_types::{Chunk, ClientOptions, DEFAULT_MAX_MESSAGE, Direction, PipeMode, ServerOptions};
 use crate::os::types::Access;
 use crate::os::windows::call;
 use crate::os::windows::event::Event;
