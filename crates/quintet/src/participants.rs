@@ -89,7 +89,7 @@ impl Slot {
     }
 
     /// The pid of who has it; 0 if that is a number of another pid namespace.
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         if self.space.load(Ordering::Relaxed) == process::pid_space() {
             self.pid.load(Ordering::Relaxed)
         } else {

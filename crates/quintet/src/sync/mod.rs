@@ -20,7 +20,8 @@
 //! one. On Linux `persistent(true)` makes one that stays until it is removed.
 //!
 //! # What happens when a process dies
-//! - **holding permits**: they come back, each exactly once. Waiters see them within 100 ms. (On Windows: as long as all who
+//! - **holding permits**: they come back, each exactly once. Waiters see them within 100 ms; who has waited for longer than
+//!   50 ms, or is on Windows and waits for a mutex, at once. (On Windows: as long as all who
 //!   use the semaphore are Quintet's; a death in one of a few particular instants loses a permit there, and never gives
 //!   one too many.)
 //! - **having waited** ([`Semaphore::wait`]): nothing. That may have been a signal that it consumed.

@@ -4,6 +4,7 @@
 //! 64 bytes of [`Header`], 64 bytes of state (the first eight are the object's word, the next eight when the dead were
 //! last looked for), then a [`Slot`] of 64 bytes for each of up to 1022 participants: 64 KiB, reserved when it is created.
 
+use super::deaths::Deaths;
 use super::futex::{self, ANYONE, Mask, Sleep, Woken};
 use crate::layout::{Header, Layout};
 use crate::os::atomic::{AtomicU64, Ordering};
@@ -198,6 +199,7 @@ impl Member {
             return waiting.try_take(false);
         }
         let slept = Cell::new(false);
+        let mut deaths: Option<Deaths> = None;
         wait::wait(
             spin,
             deadline,
@@ -211,14 +213,39 @@ impl Member {
                 let Some(while_it_is) = waiting.before_sleep()? else {
                     return Ok(());
                 };
-                let woken = self.sleep_on(while_it_is).sleep(slice, waiting.mask())?;
+                let word = self.sleep_on(while_it_is);
+                let rung = match &mut deaths {
+                    None => word.sleep(slice, waiting.mask())? == Woken::Late,
+                    // With the two of them nobody is woken by name: whoever wakes all wakes us too.
+                    Some(deaths) => {
+                        let woken = futex::sleep_on_any(&[word, deaths.sleep()], slice)?;
+                        woken == Woken::Late || self.low_half() == while_it_is
+                    }
+                };
                 drop(sleeper);
-                if woken == Woken::Late {
-                    waiting.sweep(false)?;
+                if rung {
+                    waiting.sweep(deaths.is_some())?;
+                    let holders = waiting.holders();
+                    if !deaths.as_ref().is_some_and(|deaths| deaths.is_of(&holders)) {
+                        deaths = Deaths::watch(holders);
+                    }
                 }
                 Ok(())
             },
         )
+    }
+
+    fn low_half(&self) -> u32 {
+        self.room().word.load(Ordering::Acquire) as u32
+    }
+
+    /// The processes of those participants, as far as they say who they are; not our own.
+    pub(super) fn pids(&self, slots: impl Iterator<Item = usize>) -> Vec<u32> {
+        let ours = std::process::id();
+        slots
+            .filter_map(|slot| Some(self.slots().get(slot)?.pid()))
+            .filter(|pid| *pid != 0 && *pid != ours)
+            .collect()
     }
 }
 
@@ -243,6 +270,11 @@ pub(super) trait Waiting {
 
     /// Looks for the dead, and recovers what they held. `now`: also if somebody has done so just before.
     fn sweep(&self, now: bool) -> Result<()>;
+
+    /// Whose death would free it.
+    fn holders(&self) -> Vec<u32> {
+        Vec::new()
+    }
 
     fn mask(&self) -> Mask {
         ANYONE

@@ -6,6 +6,7 @@
 //! `event.rs` put the two together, and `many.rs` waits for several.
 
 mod bell;
+mod deaths;
 pub(crate) mod event;
 mod futex;
 mod look;

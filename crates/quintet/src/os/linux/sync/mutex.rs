@@ -364,6 +364,11 @@ impl Waiting for ForLock<'_> {
         Ok(())
     }
 
+    fn holders(&self) -> Vec<u32> {
+        let owner = self.mutex.word().look().owner();
+        self.mutex.member.pids(owner.into_iter())
+    }
+
     fn mask(&self) -> Mask {
         ownership::mask(self.mutex.member.slot())
     }

@@ -248,6 +248,12 @@ impl Semaphore {
         Ok(())
     }
 
+    fn holders(&self) -> Vec<u32> {
+        let slots = self.member.slots().iter().enumerate();
+        let holding = slots.filter(|(_, slot)| holds_some(slot));
+        self.member.pids(holding.map(|(index, _)| index))
+    }
+
     fn before_sleep(&self) -> Result<Option<u32>> {
         Ok(self.permits().announce_sleeper()?.then_some(Permits::ASLEEP))
     }
@@ -271,6 +277,10 @@ impl Waiting for ForOne<'_> {
 
     fn sweep(&self, now: bool) -> Result<()> {
         self.0.sweep(now)
+    }
+
+    fn holders(&self) -> Vec<u32> {
+        self.0.holders()
     }
 }
 
@@ -299,6 +309,10 @@ impl Waiting for ForPermit<'_> {
 
     fn sweep(&self, now: bool) -> Result<()> {
         self.0.sweep(now)
+    }
+
+    fn holders(&self) -> Vec<u32> {
+        self.0.holders()
     }
 }
 
