@@ -41,7 +41,7 @@ pub(crate) struct Slot {
 const _: () = assert!(size_of::<Slot>() == 64);
 
 impl Slot {
-    #[cfg(any(test, loom))]
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
         Slot {
             held: AtomicU64::new(0),

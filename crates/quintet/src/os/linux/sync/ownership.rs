@@ -292,3 +292,72 @@ fn corrupt(what: &'static str) -> Error {
 fn restless() -> Error {
     corrupt("its word changes all the time and lets nobody through")
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_memory_gives_an_error_at_worst(word: u64, slot in 0..1022usize, other in 0..1022usize) {
+            let memory = AtomicU64::new(word);
+            let ownership = Ownership(&memory);
+            let _ = ownership.try_lock(slot, false, true);
+            ownership.become_heir(other);
+            let _ = ownership.unlock(other, true);
+            ownership.pass_over(ownership.look());
+            let _ = ownership.hand_over(slot, other);
+            let _ = ownership.recover(slot);
+            ownership.free_dead(ownership.look());
+            ownership.announce_sleeper(ownership.look());
+            let _ = ownership.unlock(slot, false);
+        }
+    }
+
+    fn free(memory: &AtomicU64) -> Ownership<'_> {
+        Ownership(memory)
+    }
+
+    #[test]
+    fn an_heir_is_the_next_owner_and_nobody_else_is() {
+        let memory = AtomicU64::new(0);
+        let ownership = free(&memory);
+        assert!(ownership.lock_alone(3));
+        assert!(ownership.become_heir(5));
+        assert!(!ownership.become_heir(6));
+        let wake = ownership.unlock(3, false).unwrap();
+        assert_eq!((wake.count, wake.mask), (u32::MAX, mask(5)));
+        assert!(!ownership.lock_alone(3));
+        assert!(matches!(
+            ownership.try_lock(3, false, false).unwrap(),
+            Attempt::NotNow(_)
+        ));
+        // Another thread of the heir's process is not the heir.
+        assert!(matches!(
+            ownership.try_lock(5, false, false).unwrap(),
+            Attempt::NotNow(_)
+        ));
+        assert_eq!(
+            ownership.try_lock(5, true, false).unwrap(),
+            Attempt::Locked { abandoned: false }
+        );
+        assert_eq!(ownership.look().heir(), None);
+    }
+
+    #[test]
+    fn a_place_that_was_taken_again_is_not_freed_for_the_dead() {
+        let memory = AtomicU64::new(0);
+        let ownership = free(&memory);
+        assert!(ownership.lock_alone(3));
+        let seen = ownership.look();
+        // The next participant in the place of the dead one locks it in its turn.
+        ownership.recover(3).unwrap();
+        assert_eq!(
+            ownership.try_lock(3, false, false).unwrap(),
+            Attempt::Locked { abandoned: true }
+        );
+        ownership.free_dead(seen);
+        assert_eq!(ownership.look().owner(), Some(3));
+    }
+}

@@ -622,3 +622,148 @@ fn restless() -> Error {
 fn never() -> Error {
     corrupt("it is in a state that cannot be")
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Room {
+        state: AtomicU64,
+        slots: Vec<Slot>,
+    }
+
+    impl Room {
+        fn new(state: u64, held: &[u64], aux: u64) -> Self {
+            let slots: Vec<Slot> = held.iter().map(|_| Slot::new()).collect();
+            for (slot, held) in slots.iter().zip(held) {
+                slot.held.store(*held, Ordering::Relaxed);
+                slot.aux.store(aux, Ordering::Relaxed);
+            }
+            Room {
+                state: AtomicU64::new(state),
+                slots,
+            }
+        }
+
+        fn permits(&self, maximum: u32) -> Permits<'_> {
+            Permits {
+                state: &self.state,
+                slots: &self.slots,
+                maximum,
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Op {
+        Wait,
+        Release(u32),
+        Acquire(usize),
+        GiveBack(usize),
+        Forget(usize),
+        Recover(usize),
+        HandOver(usize, usize),
+        Announce,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let slot = 0..3usize;
+        prop_oneof![
+            Just(Op::Wait),
+            (1..4u32).prop_map(Op::Release),
+            slot.clone().prop_map(Op::Acquire),
+            slot.clone().prop_map(Op::GiveBack),
+            slot.clone().prop_map(Op::Forget),
+            slot.clone().prop_map(Op::Recover),
+            (slot.clone(), slot).prop_map(|(from, to)| Op::HandOver(from, to)),
+            Just(Op::Announce),
+        ]
+    }
+
+    /// As the operations of `Semaphore` do it: whether it was done.
+    fn apply(permits: Permits<'_>, op: Op) -> Result<bool> {
+        match op {
+            Op::Wait => Ok(permits.wait_alone() || permits.try_wait(false)?.is_some()),
+            Op::Release(count) => match permits.release_alone(count) {
+                Some(_) => Ok(true),
+                None => permits.release(count).map(|_| true),
+            },
+            Op::Acquire(slot) => {
+                Ok(permits.acquire_alone(slot) || permits.try_acquire(slot, false)?.is_some())
+            }
+            Op::GiveBack(slot) if permits.give_back_alone(slot) => Ok(true),
+            Op::GiveBack(slot) => permits.give_back(slot, false).map(|_| true),
+            Op::Forget(slot) => permits.forget(slot).map(|()| true),
+            Op::Recover(slot) => Ok(permits.recover(slot, true, || Ok(true))?.is_some()),
+            Op::HandOver(from, to) => permits.hand_over(from, to).map(|()| true),
+            Op::Announce => permits.announce_sleeper(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_memory_gives_an_error_at_worst(
+            state: u64,
+            held in prop::collection::vec(any::<u64>(), 3),
+            aux: u64,
+            maximum in 1..=MOST,
+            ops in prop::collection::vec(op(), 1..20),
+        ) {
+            let room = Room::new(state, &held, aux);
+            for op in ops {
+                if let Err(error) = apply(room.permits(maximum), op) {
+                    prop_assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Full));
+                }
+                for slot in 0..4 {
+                    room.permits(maximum).seen_held(slot);
+                }
+            }
+        }
+
+        /// Against the obvious: a count and three numbers.
+        #[test]
+        fn it_counts(maximum in 1..6u32, ops in prop::collection::vec(op(), 1..60)) {
+            let room = Room::new(Permits::initial(maximum), &[0; 3], 0);
+            let (mut count, mut held) = (maximum, [0u32; 3]);
+            for op in ops {
+                let done = apply(room.permits(maximum), op);
+                let expected = match op {
+                    Op::Wait if count > 0 => { count -= 1; true }
+                    Op::Release(more) if count + more <= maximum => { count += more; true }
+                    Op::Acquire(slot) if count > 0 => { count -= 1; held[slot] += 1; true }
+                    Op::GiveBack(slot) if held[slot] > 0 => {
+                        count = (count + 1).min(maximum);
+                        held[slot] -= 1;
+                        true
+                    }
+                    Op::Forget(slot) if held[slot] > 0 => { held[slot] -= 1; true }
+                    Op::Recover(slot) if held[slot] > 0 => {
+                        count = (count + held[slot]).min(maximum);
+                        held[slot] = 0;
+                        true
+                    }
+                    Op::HandOver(from, to) if held[from] > 0 && held[to] == 0 => {
+                        held[from] -= 1;
+                        held[to] += 1;
+                        true
+                    }
+                    Op::Announce => count == 0,
+                    _ => false,
+                };
+                prop_assert_eq!(done.unwrap_or(false), expected, "{:?}", op);
+                prop_assert_eq!(room.permits(maximum).count().unwrap(), count);
+                for (slot, held) in held.iter().enumerate() {
+                    prop_assert_eq!(room.permits(maximum).seen_held(slot), *held);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_participant_holds_only_so_many() {
+        let room = Room::new(Permits::initial(MOST), &[MOST_HELD], 0);
+        let error = apply(room.permits(MOST), Op::Acquire(0)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Full);
+    }
+}

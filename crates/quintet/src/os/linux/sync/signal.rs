@@ -136,3 +136,23 @@ fn restless() -> Error {
     )
     .hint("some process has written into the event's memory")
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_memory_is_an_event(word: u64, manual: bool) {
+            let memory = AtomicU64::new(word);
+            let signal = Signal { word: &memory, manual };
+            let since = signal.look();
+            signal.set().unwrap();
+            prop_assert!(signal.try_wait(Some(since), false).unwrap());
+            signal.reset().unwrap();
+            prop_assert!(!signal.look().is_set());
+            prop_assert!(signal.announce_sleeper(Some(signal.look())).unwrap().is_some());
+        }
+    }
+}
