@@ -71,6 +71,31 @@ pub(super) fn is_held(file: impl AsFd, range: Range) -> io::Result<bool> {
     Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
 }
 
+/// Takes a write lease, fcntl(2): `EAGAIN` if anybody else has the file open.
+pub(super) fn try_lease(file: impl AsFd) -> rustix::io::Result<()> {
+    let fd = file.as_fd().as_raw_fd();
+    // Whoever opens the file makes the kernel send us a signal: one that is ignored unless somebody handles it.
+    // SAFETY: both calls take plain values; the descriptor is open because it is borrowed.
+    let done = unsafe {
+        libc::fcntl(fd, F_SETSIG, libc::SIGURG) == 0 && libc::fcntl(fd, libc::F_SETLEASE, libc::F_WRLCK) == 0
+    };
+    if done { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Gives the lease back.
+pub(super) fn end_lease(file: impl AsFd) -> rustix::io::Result<()> {
+    // SAFETY: takes plain values; the descriptor is open because it is borrowed.
+    let done = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+    if done == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+fn last_errno() -> rustix::io::Errno {
+    rustix::io::Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(rustix::io::Errno::IO)
+}
+
+/// From asm-generic/fcntl.h; the libc crate does not have it for all targets.
+const F_SETSIG: libc::c_int = 10;
+
 fn request(kind: libc::c_int, range: Range) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,

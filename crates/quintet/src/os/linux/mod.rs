@@ -5,6 +5,7 @@ pub(crate) mod fifo;
 mod fork;
 mod lock;
 mod memory;
+mod named_file;
 mod peer;
 pub(crate) mod pipe;
 pub(crate) mod process;

@@ -13,6 +13,7 @@ use super::lock::{self, Range};
 use crate::os::step::call;
 use crate::{Error, ErrorKind, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 use std::io;
 
 const FAR: i64 = 1 << 62;
@@ -58,6 +59,21 @@ impl Token {
     /// Begins to hold the object, beside others; not while somebody makes sure that nobody does.
     pub(super) fn try_beside_others(&self) -> Result<bool> {
         call(|| lock::try_shared(&self.0, LIFE)).map_err(failed)
+    }
+
+    /// Takes the lease on the file: only if nobody else has it open or mapped, in whatever way. Who comes to open it then
+    /// waits until it is given back (or the kernel loses its patience).
+    pub(super) fn try_lease(&self) -> rustix::io::Result<bool> {
+        match call(|| lock::try_lease(&self.0)) {
+            Ok(()) => Ok(true),
+            Err(Errno::AGAIN | Errno::BUSY) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn end_lease(&self) {
+        // It ends with the descriptor at the latest.
+        let _ = call(|| lock::end_lease(&self.0));
     }
 
     /// Ends to hold the object. Participants stay.
