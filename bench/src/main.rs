@@ -17,7 +17,7 @@ mod work;
 
 use clap::Parser;
 use cli::{Cli, Role};
-use harness::{Report, machine};
+use harness::{LeftOut, Report, machine};
 use row::{Cores, Result};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -63,6 +63,13 @@ fn direct(cli: &Cli) -> Result<ExitCode> {
     if rows.is_empty() {
         return Err("no row has that in its name; --list shows them".into());
     }
+    let left_out = rows
+        .extract_if(.., |row| row.left_out.is_some())
+        .map(|row| LeftOut {
+            name: row.name,
+            why: row.left_out.unwrap_or_default(),
+        })
+        .collect();
     let cores = machine::choose_cores()?;
     rows.retain(|row| row.cores == Cores::One || cores.far.is_some());
     let effort = cli.effort();
@@ -79,6 +86,7 @@ fn direct(cli: &Cli) -> Result<ExitCode> {
     }
     let report = Report::new(
         &rows,
+        left_out,
         &histories,
         machine::describe(),
         cores,

@@ -14,6 +14,10 @@ pub(crate) struct Row {
     pub(crate) measure: Measure,
     pub(crate) cores: Cores,
     pub(crate) asleep: Asleep,
+    /// It says that no operation makes a system call; its work fails if one does.
+    pub(crate) silent: bool,
+    /// Why it cannot run here, if so.
+    pub(crate) left_out: Option<String>,
     pub(crate) against: Vec<Against>,
     pub(crate) work: Box<dyn Work>,
 }
@@ -31,6 +35,8 @@ impl Row {
             measure,
             cores: Cores::Two,
             asleep: Asleep::NotClaimed,
+            silent: false,
+            left_out: None,
             against: Vec::new(),
             work: Box::new(work),
         }
@@ -45,6 +51,12 @@ impl Row {
     /// The row says that somebody sleeps in every round trip, which is checked.
     pub(crate) fn asleep(mut self, who: Asleep) -> Self {
         self.asleep = who;
+        self
+    }
+
+    /// Leaves the row out, and says so, if there is a reason.
+    pub(crate) fn left_out(mut self, why: Option<String>) -> Self {
+        self.left_out = why;
         self
     }
 
@@ -73,6 +85,7 @@ pub(crate) enum Group {
     /// What the machine does without any library.
     Floor,
     Pipe,
+    Sync,
     /// Other libraries.
     Peer,
 }
@@ -82,6 +95,7 @@ impl Group {
         match self {
             Group::Floor => "floor",
             Group::Pipe => "pipe",
+            Group::Sync => "sync",
             Group::Peer => "peer",
         }
     }
@@ -94,6 +108,8 @@ pub(crate) enum Measure {
     RoundTrip,
     /// There and back, of which half is told.
     OneWay,
+    /// Each does something so often, and nobody answers.
+    Operation { times: u64 },
     /// So many bytes moved.
     Throughput { bytes: u64 },
 }
@@ -104,6 +120,7 @@ impl Measure {
         match self {
             Measure::RoundTrip => nanoseconds,
             Measure::OneWay => nanoseconds / 2.0,
+            Measure::Operation { times } => nanoseconds / times as f64,
             Measure::Throughput { bytes } => bytes as f64 / nanoseconds * 1e9,
         }
     }
@@ -120,6 +137,8 @@ pub(crate) enum Cores {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asleep {
     NotClaimed,
+    /// Both are awake all the time, which is claimed as well.
+    Nobody,
     Both,
     /// Only the one that answers.
     Far,

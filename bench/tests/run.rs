@@ -77,6 +77,7 @@ fn the_list_has_every_group() {
     for name in [
         FAST_ROW,
         "quintet pipe, byte, 64 KiB writes",
+        "quintet semaphore, wait + release",
         "ipc-channel, round trip 64 B",
     ] {
         assert!(list.lines().any(|line| line == name), "{list}");

@@ -80,6 +80,8 @@ impl Cli {
             Task::Models => models::run_all(&workspace)?,
             Task::Chaos { args } => return release::run(&workspace, &["--package", "quintet-chaos"], &args),
             Task::Bench { args } => {
+                // `quintet run` is measured too.
+                workspace.build(&["--release", "--package", "quintet-cli"], "quintet")?;
                 return release::run(&workspace, &["--manifest-path", "bench/Cargo.toml"], &args);
             }
         }

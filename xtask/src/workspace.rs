@@ -59,7 +59,12 @@ impl Workspace {
             .args(["build", "--quiet"])
             .args(selection);
         run(&mut cargo)?;
-        let program = self.target("debug").join(program);
+        let profile = if selection.contains(&"--release") {
+            "release"
+        } else {
+            "debug"
+        };
+        let program = self.target(profile).join(program);
         ensure!(program.is_file(), "{} was not built", program.display());
         Ok(program)
     }

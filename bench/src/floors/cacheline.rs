@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 pub(super) fn rows() -> Vec<Row> {
     [
-        ("cache line, fixed", 1),
-        ("cache line, rotating over 64 slots", 64),
+        ("cache line, fixed", Measure::OneWay, 1),
+        ("cache line, rotating over 64 slots", Measure::OneWay, 64),
+        ("cache line, fixed, there and back", Measure::RoundTrip, 1),
     ]
     .into_iter()
-    .map(|(name, lines)| Row::new(Group::Floor, name, Measure::OneWay, Bounce { lines }))
+    .map(|(name, measure, lines)| Row::new(Group::Floor, name, measure, Bounce { lines }))
     .collect()
 }
 

@@ -1,10 +1,11 @@
 //! The kernel's own way to wake somebody: what a wait on shared memory costs.
 
-use super::IDLE;
 use super::shared::{LINE, Shared};
 use super::waiting::Waiting;
+use super::{IDLE, NAP};
 use crate::harness::Place;
 use crate::row::{Asleep, Batch, Group, Measure, Result, Row, Work};
+use crate::work::busy;
 use rustix::io::Errno;
 use rustix::thread::futex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,6 +26,11 @@ pub(super) fn rows() -> Vec<Row> {
         idle: Some(IDLE),
         ..plain
     };
+    let idle_both = Futex {
+        idle: Some(NAP),
+        pause: NAP,
+        ..plain
+    };
     let pausing = Futex {
         pause: PAUSE,
         ..plain
@@ -35,6 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("futex round trip, asleep", pausing).asleep(Asleep::Both),
         row("futex round trip, spinning", spinning),
         row("futex round trip, after 200 µs idle", idle).asleep(Asleep::Far),
+        row("futex round trip, both 60 µs idle", idle_both).asleep(Asleep::Both),
     ]
 }
 
@@ -88,18 +95,6 @@ impl Work for Futex {
             }
             Ok(Duration::ZERO)
         }))
-    }
-}
-
-/// Does nothing for so long, without resting: how long it was.
-fn busy(duration: Duration) -> Duration {
-    let start = Instant::now();
-    loop {
-        let elapsed = start.elapsed();
-        if elapsed >= duration {
-            return elapsed;
-        }
-        std::hint::spin_loop();
     }
 }
 

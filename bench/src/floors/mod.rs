@@ -3,7 +3,15 @@
 #[cfg(target_os = "linux")]
 mod cacheline;
 #[cfg(target_os = "linux")]
+mod command;
+#[cfg(target_os = "linux")]
+mod counters;
+#[cfg(target_os = "linux")]
+mod eventfd;
+#[cfg(target_os = "linux")]
 mod futex;
+#[cfg(target_os = "linux")]
+mod glibc;
 mod memcpy;
 #[cfg(target_os = "linux")]
 mod pipe;
@@ -14,6 +22,11 @@ mod tcp;
 mod unix_socket;
 #[cfg(target_os = "linux")]
 mod waiting;
+
+#[cfg(target_os = "linux")]
+pub(crate) use command::{Line, NOTHING, found, is_file};
+#[cfg(target_os = "linux")]
+pub(crate) use shared::{LINE, Shared};
 
 use crate::row::Row;
 use std::time::Duration;
@@ -32,15 +45,23 @@ pub(crate) const ALWAYS: [&str; 7] = [
 /// How long near lets far wait in rows "after idle": longer than anybody spins (a spin is worth a wake-up at most).
 pub(crate) const IDLE: Duration = Duration::from_micros(200);
 
+/// How long each side lets the other wait in rows "both idle": longer than anybody spins too, but not by much, as a core
+/// that has been idle for longer takes its time to come back (in a virtual machine, half a millisecond or not).
+pub(crate) const NAP: Duration = Duration::from_micros(60);
+
 pub(crate) fn all() -> Vec<Row> {
     #[cfg(target_os = "linux")]
     let groups = [
         cacheline::rows(),
+        counters::rows(),
         futex::rows(),
         pipe::rows(),
         unix_socket::rows(),
         tcp::rows(),
         memcpy::rows(),
+        glibc::rows(),
+        eventfd::rows(),
+        command::rows(),
     ];
     #[cfg(windows)]
     let groups = [tcp::rows(), memcpy::rows()];

@@ -9,10 +9,10 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Two cache lines, as some processors fetch them in pairs.
-pub(super) const LINE: usize = 128;
+pub(crate) const LINE: usize = 128;
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     start: NonNull<u8>,
     len: usize,
     /// Near opens it by its number, so it stays open.
@@ -21,7 +21,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Makes it, all zero, and tells near.
-    pub(super) fn far(place: &Place, len: usize) -> Result<Self> {
+    pub(crate) fn far(place: &Place, len: usize) -> Result<Self> {
         let file = rustix::fs::memfd_create("quintet-bench", MemfdFlags::CLOEXEC)?;
         rustix::fs::ftruncate(&file, len as u64)?;
         let number = file.as_raw_fd();
@@ -31,7 +31,7 @@ impl Shared {
     }
 
     /// Maps what far has made.
-    pub(super) fn near(place: &Place, len: usize) -> Result<Self> {
+    pub(crate) fn near(place: &Place, len: usize) -> Result<Self> {
         let file = rustix::fs::open(place.hear()?, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         Shared::map(file, len)
     }
@@ -58,23 +58,28 @@ impl Shared {
     }
 
     /// The beginning of a line, as a number.
-    pub(super) fn word(&self, line: usize) -> &AtomicU64 {
+    pub(crate) fn word(&self, line: usize) -> &AtomicU64 {
         // SAFETY: `at` has checked that the whole line is in the mapping, which lives as long as `self`; a line is
         // aligned for any number, all bits make a valid one, and both processes access it atomically only.
         unsafe { self.at(line * LINE, LINE).cast::<AtomicU64>().as_ref() }
     }
 
     /// The beginning of a line, as what a futex is.
-    pub(super) fn futex(&self, line: usize) -> &AtomicU32 {
+    pub(crate) fn futex(&self, line: usize) -> &AtomicU32 {
         // SAFETY: as in `word`.
         unsafe { self.at(line * LINE, LINE).cast::<AtomicU32>().as_ref() }
+    }
+
+    /// A line, for something that is not a number. It is aligned for anything.
+    pub(crate) fn line(&self, line: usize) -> NonNull<u8> {
+        self.at(line * LINE, LINE)
     }
 
     /// Copies `data` to `offset`.
     ///
     /// # Safety
     /// Nobody else, in either process, reads or writes these bytes meanwhile.
-    pub(super) unsafe fn copy_in(&self, offset: usize, data: &[u8]) {
+    pub(crate) unsafe fn copy_in(&self, offset: usize, data: &[u8]) {
         let to = self.at(offset, data.len());
         // SAFETY: `at` has checked the range; the caller sees to it that nobody else uses it; a slice of ours cannot
         // overlap a mapping that nothing is borrowed from.
@@ -85,7 +90,7 @@ impl Shared {
     ///
     /// # Safety
     /// Nobody else, in either process, writes these bytes meanwhile.
-    pub(super) unsafe fn copy_out(&self, offset: usize, data: &mut [u8]) {
+    pub(crate) unsafe fn copy_out(&self, offset: usize, data: &mut [u8]) {
         let from = self.at(offset, data.len());
         // SAFETY: as in `copy_in`.
         unsafe { from.copy_to_nonoverlapping(NonNull::from(&mut *data).cast(), data.len()) }
@@ -98,6 +103,11 @@ impl Shared {
         unsafe { self.start.add(offset) }
     }
 }
+
+// SAFETY: the mapping is the same for all threads, and everything that accesses it is atomic or `unsafe`.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
 
 impl Drop for Shared {
     fn drop(&mut self) {

@@ -1,14 +1,13 @@
 //! Bare Unix sockets: what is under Quintet's pipes on Linux.
 
-use super::IDLE;
 use super::waiting::{Waiting, send_all};
+use super::{IDLE, NAP};
 use crate::harness::Place;
 use crate::row::{Asleep, Group, Measure, Result, Row};
-use crate::work::{End, Link, Messages, ReadSome, RoundTrip, Stream, fill};
+use crate::work::{End, Idle, Link, Messages, ReadSome, RoundTrip, Stream, fill};
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{AddressFamily, SendAncillaryBuffer, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
-use std::time::Duration;
 
 pub(super) fn rows() -> Vec<Row> {
     let stream = |waiting| UnixSocket {
@@ -28,9 +27,16 @@ pub(super) fn rows() -> Vec<Row> {
             "unix stream round trip 64 B, after 200 µs idle",
             stream(block),
             64,
-            Some(IDLE),
+            Some(Idle::Near(IDLE)),
         )
         .asleep(Asleep::Far),
+        round_trip(
+            "unix stream round trip 64 B, both 60 µs idle",
+            stream(block),
+            64,
+            Some(Idle::Both(NAP)),
+        )
+        .asleep(Asleep::Both),
         round_trip("unix stream round trip 4 KiB, asleep", stream(block), 4096, None).asleep(Asleep::Both),
         round_trip("unix stream round trip 4 KiB, spinning", stream(spin), 4096, None),
         round_trip(
@@ -77,7 +83,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-fn round_trip(name: &str, link: UnixSocket, bytes: usize, idle: Option<Duration>) -> Row {
+fn round_trip(name: &str, link: UnixSocket, bytes: usize, idle: Option<Idle>) -> Row {
     let work = RoundTrip { link, bytes, idle };
     Row::new(Group::Floor, name, Measure::RoundTrip, work)
 }

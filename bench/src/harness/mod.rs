@@ -5,6 +5,8 @@
 //! stdout ([`wire`]). It can therefore end a row that hangs ([`pair`]); and when it dies itself, their stdin ends and so
 //! do they ([`place`]).
 
+#[cfg(target_os = "linux")]
+mod calls;
 pub(crate) mod machine;
 mod pair;
 mod place;
@@ -14,8 +16,10 @@ mod statistics;
 mod table;
 mod wire;
 
+#[cfg(target_os = "linux")]
+pub(crate) use calls::count_calls;
 pub(crate) use place::{Place, run_side};
-pub(crate) use report::Report;
+pub(crate) use report::{LeftOut, Report};
 pub(crate) use schedule::{Effort, measure};
 pub(crate) use table::print;
 pub(crate) use wire::Side;

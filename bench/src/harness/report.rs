@@ -13,6 +13,9 @@ const FORMAT: u32 = 1;
 /// A row that says "asleep" must have slept in at least this share of its operations, in every repeat.
 const PROOF: f64 = 0.95;
 
+/// And one that says "awake" in at most this share: a virtual machine takes its cores away now and then.
+const AWAKE: f64 = 0.01;
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     format: u32,
@@ -24,17 +27,27 @@ pub(crate) struct Report {
     /// Over all measured batches of rows on two cores: how often the system ran somebody else there.
     pub(crate) involuntary_switches_per_s: Option<f64>,
     pub(crate) rows: Vec<RowReport>,
+    /// What did not run for lack of something.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LeftOut {
+    pub(crate) name: String,
+    pub(crate) why: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct RowReport {
     pub(crate) name: String,
     pub(crate) group: &'static str,
-    /// One of the three is there, unless the row failed in its first repeat.
+    /// One of the four is there, unless the row failed in its first repeat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) round_trip_ns: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) one_way_ns: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operation_ns: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_per_s: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +56,9 @@ pub(crate) struct RowReport {
     pub(crate) operations: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) slept: Option<Slept>,
+    /// How many an operation makes: for rows that say that it is none, which was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) system_calls: Option<u64>,
     pub(crate) against: Vec<Ratio>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
@@ -53,7 +69,10 @@ pub(crate) struct RowReport {
 pub(crate) struct Slept {
     pub(crate) near_share: Figures,
     pub(crate) far_share: Figures,
-    /// For a row that says that somebody slept: whether it is so.
+    /// Whether the row says that somebody slept, and not that nobody did.
+    #[serde(skip)]
+    pub(crate) claims_sleep: bool,
+    /// For a row that says that somebody slept, or nobody: whether it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) proven: Option<bool>,
 }
@@ -76,6 +95,7 @@ pub(crate) struct Ratio {
 impl Report {
     pub(crate) fn new(
         rows: &[Row],
+        left_out: Vec<LeftOut>,
         histories: &[History],
         machine: Description,
         cores: Chosen,
@@ -107,6 +127,7 @@ impl Report {
                     row_report(row, history, against)
                 })
                 .collect(),
+            left_out,
         }
     }
 
@@ -122,10 +143,12 @@ fn row_report(row: &Row, history: &History, against: Vec<Ratio>) -> RowReport {
         group: row.group.word(),
         round_trip_ns: None,
         one_way_ns: None,
+        operation_ns: None,
         bytes_per_s: None,
         bytes_per_operation: None,
         operations: history.samples.iter().map(|sample| sample.operations).collect(),
         slept: None,
+        system_calls: (row.silent && cfg!(target_os = "linux")).then_some(0),
         against,
         failed: history.failed.clone(),
     };
@@ -134,7 +157,13 @@ fn row_report(row: &Row, history: &History, against: Vec<Ratio>) -> RowReport {
             report.round_trip_ns = figures;
             report.slept = slept(row.asleep, history);
         }
-        Measure::OneWay => report.one_way_ns = figures,
+        Measure::OneWay => {
+            report.one_way_ns = figures;
+            if row.asleep != Asleep::NotClaimed {
+                report.slept = slept(row.asleep, history);
+            }
+        }
+        Measure::Operation { .. } => report.operation_ns = figures,
         Measure::Throughput { bytes } => {
             report.bytes_per_s = figures;
             report.bytes_per_operation = Some(bytes);
@@ -149,12 +178,14 @@ fn slept(claim: Asleep, history: &History) -> Option<Slept> {
     let (near_share, far_share) = (Figures::of(near)?, Figures::of(far)?);
     let proven = match claim {
         Asleep::NotClaimed => None,
+        Asleep::Nobody => Some(near_share.max.max(far_share.max) <= AWAKE),
         Asleep::Both => Some(near_share.min.min(far_share.min) >= PROOF),
         Asleep::Far => Some(far_share.min >= PROOF),
     };
     Some(Slept {
         near_share,
         far_share,
+        claims_sleep: claim != Asleep::Nobody,
         proven,
     })
 }

@@ -52,6 +52,12 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
         }
         write_row(out, row)?;
     }
+    if !report.left_out.is_empty() {
+        writeln!(out)?;
+    }
+    for row in &report.left_out {
+        writeln!(out, "left out: {}: {}", row.name, row.why)?;
+    }
     for row in &report.rows {
         if let Some(why) = &row.failed {
             writeln!(out, "\nFAILED: {}: {why}", row.name)?;
@@ -61,7 +67,8 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn write_row(out: &mut String, row: &RowReport) -> fmt::Result {
-    let times = row.round_trip_ns.as_ref().or(row.one_way_ns.as_ref());
+    let times = [&row.round_trip_ns, &row.one_way_ns, &row.operation_ns];
+    let times = times.into_iter().find_map(Option::as_ref);
     let (figures, unit) = match (times, row.bytes_per_s.as_ref()) {
         (Some(times), _) => (Some(times), TIMES),
         (None, rates) => (rates, RATES),
@@ -90,12 +97,16 @@ fn note(row: &RowReport) -> String {
     if row.failed.is_some() {
         return "FAILED".into();
     }
+    if row.system_calls == Some(0) {
+        return "no system call".into();
+    }
     let Some(slept) = &row.slept else {
         return String::new();
     };
     let unproven = slept.proven == Some(false);
     // The repeat that spoils the proof is the one to show.
-    let percent = |share: &Figures| (100.0 * if unproven { share.min } else { share.median }).round();
+    let spoilt = |share: &Figures| if slept.claims_sleep { share.min } else { share.max };
+    let percent = |share: &Figures| (100.0 * if unproven { spoilt(share) } else { share.median }).round();
     let (near, far) = (percent(&slept.near_share), percent(&slept.far_share));
     let mut text = if near == far {
         format!("slept {near} %")

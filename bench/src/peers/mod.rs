@@ -2,15 +2,22 @@
 
 mod interprocess;
 mod ipc_channel;
+mod named_lock;
+#[cfg(target_os = "linux")]
+mod raw_sync;
 
 use crate::row::{Group, Measure, Row};
 use crate::work::{Link, Messages, RoundTrip};
 
 pub(crate) fn all() -> Vec<Row> {
-    [interprocess::rows(), ipc_channel::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let groups = [
+        interprocess::rows(),
+        ipc_channel::rows(),
+        named_lock::rows(),
+        #[cfg(target_os = "linux")]
+        raw_sync::rows(),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
 /// What every peer is measured at.

@@ -1,9 +1,9 @@
 //! Named pipes.
 
-use crate::floors::IDLE;
+use crate::floors::{IDLE, NAP};
 use crate::harness::Place;
 use crate::row::{Asleep, Group, Measure, Result, Row, Target};
-use crate::work::{End, Link, Messages, ReadSome, RoundTrip, Stream};
+use crate::work::{End, Idle, Link, Messages, ReadSome, RoundTrip, Stream};
 use quintet::ErrorKind;
 use quintet::pipe::{PipeClient, PipeMode, PipeServer, PipeStream};
 use std::time::Duration;
@@ -15,8 +15,8 @@ pub(super) fn rows() -> Vec<Row> {
         (PipeMode::Message, "message", 1.15),
     ] {
         let target = Target::AtMost(at_most);
-        let round_trip = |what: &str, cores_known, idle| {
-            let link = Pipe { mode, cores_known };
+        let round_trip = |what: &str, idle| {
+            let link = Pipe { mode };
             let work = RoundTrip {
                 link,
                 bytes: 64,
@@ -25,7 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
             let name = format!("quintet pipe, {word}, round trip 64 B{what}");
             Row::new(Group::Pipe, name, Measure::RoundTrip, work)
         };
-        let plain = round_trip("", CoresKnown::All, None)
+        let plain = round_trip("", None)
             .target("unix stream round trip 64 B, spinning", target)
             .against("unix stream round trip 64 B, asleep");
         rows.extend([
@@ -34,13 +34,13 @@ pub(super) fn rows() -> Vec<Row> {
                 // What is under it.
                 PipeMode::Message => plain.against("unix seqpacket round trip 64 B, spinning"),
             },
-            round_trip(", asleep", CoresKnown::Own, None)
+            round_trip(", asleep", Some(Idle::Both(NAP)))
                 .asleep(Asleep::Both)
-                .target("unix stream round trip 64 B, asleep", target),
-            round_trip(", after 200 µs idle", CoresKnown::All, Some(IDLE))
+                .target("unix stream round trip 64 B, both 60 µs idle", target),
+            round_trip(", after 200 µs idle", Some(Idle::Near(IDLE)))
                 .asleep(Asleep::Far)
                 .against("unix stream round trip 64 B, after 200 µs idle"),
-            round_trip(", same core", CoresKnown::Own, None)
+            round_trip(", same core", None)
                 .on_one_core()
                 .target("unix stream round trip 64 B, same core", target),
         ]);
@@ -61,10 +61,7 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn byte_stream() -> Row {
     let bytes = 64 << 10;
-    let link = Pipe {
-        mode: PipeMode::Byte,
-        cores_known: CoresKnown::All,
-    };
+    let link = Pipe { mode: PipeMode::Byte };
     Row::new(
         Group::Pipe,
         "quintet pipe, byte, 64 KiB writes",
@@ -110,22 +107,10 @@ fn messages(size: &str, bytes: usize, target: Option<Target>) -> Row {
 
 const MESSAGES: Pipe = Pipe {
     mode: PipeMode::Message,
-    cores_known: CoresKnown::All,
 };
 
 struct Pipe {
     mode: PipeMode,
-    cores_known: CoresKnown,
-}
-
-/// Quintet spins before it parks, unless it finds that it has one core only, where whom it waits for could not run
-/// meanwhile. It looks once a process, at its first wait, and takes a pinned process for one on a machine of one core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CoresKnown {
-    /// It looks before we are pinned, as in the usual process that is not: it spins.
-    All,
-    /// It looks afterwards: it does not spin.
-    Own,
 }
 
 const SETUP: Duration = Duration::from_secs(10);
@@ -134,9 +119,8 @@ impl Link for Pipe {
     type End = PipeEnd;
 
     fn before_pinning(&self) -> Result<()> {
-        if self.cores_known == CoresKnown::Own {
-            return Ok(());
-        }
+        // Quintet measures once a process, at its first wait, how long spinning is worth it. A usual process is not
+        // pinned then.
         let name = format!("quintet-bench-first-wait-{}", std::process::id());
         let server = PipeServer::create(&name)?;
         let client = PipeClient::connect(&name)?;

@@ -1,17 +1,26 @@
 //! What the rows of most mechanisms do, once they say how two processes are joined.
 
+mod alone;
+#[cfg(target_os = "linux")]
+mod contended;
+mod hand_over;
 mod messages;
 mod pages;
 mod round_trip;
 mod stream;
 
+pub(crate) use alone::{Alone, Operation};
+#[cfg(target_os = "linux")]
+pub(crate) use contended::{Contended, Lock};
+pub(crate) use hand_over::{Baton, HandOver};
 pub(crate) use messages::Messages;
 pub(crate) use pages::{PAGE, Pages};
-pub(crate) use round_trip::RoundTrip;
+pub(crate) use round_trip::{Idle, RoundTrip};
 pub(crate) use stream::Stream;
 
 use crate::harness::Place;
 use crate::row::Result;
+use std::time::{Duration, Instant};
 
 /// A way to join two processes.
 pub(crate) trait Link {
@@ -25,6 +34,32 @@ pub(crate) trait Link {
     fn near(&self, place: &mut Place) -> Result<Self::End>;
 
     fn far(&self, place: &mut Place) -> Result<Self::End>;
+}
+
+/// Something that both processes have open. Far makes it.
+pub(crate) trait Common {
+    type Side: 'static;
+
+    /// As [`Work::before_pinning`](crate::row::Work::before_pinning).
+    fn before_pinning(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn near(&self, place: &mut Place) -> Result<Self::Side>;
+
+    fn far(&self, place: &mut Place) -> Result<Self::Side>;
+}
+
+/// Does nothing for so long, without resting: how long it was.
+pub(crate) fn busy(duration: Duration) -> Duration {
+    let start = Instant::now();
+    loop {
+        let elapsed = start.elapsed();
+        if elapsed >= duration {
+            return elapsed;
+        }
+        std::hint::spin_loop();
+    }
 }
 
 /// One end of such a joint: messages go both ways.

@@ -1,4 +1,4 @@
-use super::{GO, Link, check, stamp, wait_for_go};
+use super::{GO, Link, busy, check, stamp, wait_for_go};
 use crate::harness::Place;
 use crate::row::{Batch, Result, Work};
 use crate::work::End;
@@ -8,8 +8,14 @@ use std::time::{Duration, Instant};
 pub(crate) struct RoundTrip<L> {
     pub(crate) link: L,
     pub(crate) bytes: usize,
-    /// How long near is busy with something else before it sends, so that far has gone to sleep. It is not counted.
-    pub(crate) idle: Option<Duration>,
+    pub(crate) idle: Option<Idle>,
+}
+
+/// Who is busy with something else for how long before it sends, so that the other has gone to sleep. It is not counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Idle {
+    Near(Duration),
+    Both(Duration),
 }
 
 impl<L: Link> Work for RoundTrip<L> {
@@ -27,7 +33,12 @@ impl<L: Link> Work for RoundTrip<L> {
             end.receive(&mut answer, message.len())?;
             check(&answer, message.len(), number)
         };
-        let Some(idle) = self.idle else {
+        let (near_idle, far_idle) = match self.idle {
+            Some(Idle::Near(near)) => (near, Duration::ZERO),
+            Some(Idle::Both(each)) => (each, each),
+            None => (Duration::ZERO, Duration::ZERO),
+        };
+        if near_idle.is_zero() {
             return Ok(Box::new(move |count| {
                 wait_for_go(&mut end)?;
                 let start = Instant::now();
@@ -36,18 +47,15 @@ impl<L: Link> Work for RoundTrip<L> {
                 }
                 Ok(start.elapsed())
             }));
-        };
+        }
         Ok(Box::new(move |count| {
             wait_for_go(&mut end)?;
             let mut elapsed = Duration::ZERO;
             for number in 0..count {
-                let begin = Instant::now() + idle;
-                while Instant::now() < begin {
-                    std::hint::spin_loop();
-                }
+                busy(near_idle);
                 let start = Instant::now();
                 exchange(&mut end, number)?;
-                elapsed += start.elapsed();
+                elapsed += start.elapsed().saturating_sub(far_idle);
             }
             Ok(elapsed)
         }))
@@ -56,11 +64,18 @@ impl<L: Link> Work for RoundTrip<L> {
     fn far(&self, place: &mut Place) -> Result<Batch> {
         let mut end = self.link.far(place)?;
         let bytes = self.bytes;
+        let idle = match self.idle {
+            Some(Idle::Both(each)) => Some(each),
+            _ => None,
+        };
         let mut message = Vec::new();
         Ok(Box::new(move |count| {
             end.send(GO)?;
             for _ in 0..count {
                 end.receive(&mut message, bytes)?;
+                if let Some(idle) = idle {
+                    busy(idle);
+                }
                 end.send(&message)?;
             }
             Ok(Duration::ZERO)

@@ -5,13 +5,12 @@ use crate::connection::Incoming;
 use crate::failure::Failure;
 use crate::fifo::Fifo;
 use crate::note;
+use crate::patience;
+use crate::verbs;
 use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
-use quintet::{Address, Deadline, Error, ErrorKind, Scheme, named};
+use quintet::{Address, Deadline, Error, ErrorKind, named};
 use std::fmt;
 use std::time::Duration;
-
-/// After this a person is told what is being waited for.
-const PATIENCE: Duration = Duration::from_millis(700);
 
 /// The least to wait: even `--timeout 0` ends by its deadline (exit code 124), not by a server's not being there.
 pub(crate) const INSTANT: Duration = Duration::from_millis(1);
@@ -48,6 +47,14 @@ impl Endpoint {
         direction: Direction,
         many: bool,
     ) -> Result<Self, Failure> {
+        verbs::check(
+            if direction == Direction::In {
+                "recv"
+            } else {
+                "send"
+            },
+            address,
+        )?;
         if let Some(fifo) = Fifo::at(address, args)? {
             return Ok(Endpoint {
                 end: End::Fifo(fifo),
@@ -58,10 +65,6 @@ impl Endpoint {
                     .or_else(|| option(address, "max_message"))
                     .unwrap_or(DEFAULT_MAX_MESSAGE),
             });
-        }
-        if address.scheme() != Scheme::Pipe {
-            // Says which schemes there are.
-            named::kind(address.scheme())?;
         }
         // Finds what is wrong with the address as it was given; with the flags in it, it would not be recognised.
         let _ = (PipeServer::at(address)?, PipeClient::at(address)?);
@@ -193,14 +196,7 @@ pub(crate) fn wait_for<T>(
     connect: impl Fn(Option<Duration>) -> quintet::Result<T>,
 ) -> Result<T, Failure> {
     let time = time.map(|time| time.max(INSTANT));
-    let first = time.map_or(PATIENCE, |time| time.min(PATIENCE));
-    match connect(Some(first)) {
-        Err(error) if error.kind() == ErrorKind::TimedOut && time != Some(first) => {
-            note::say(|| format!("waiting for {what} (Ctrl-C to stop)"));
-            Ok(connect(time.map(|time| time - first))?)
-        }
-        done => Ok(done?),
-    }
+    Ok(patience::wait_for(time, || what.to_string(), connect)?)
 }
 
 /// Refuses flags that would mean nothing at this end.

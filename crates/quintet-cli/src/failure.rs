@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Ended by Ctrl-C: 128 + SIGINT, as shells have it.
-pub(crate) const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: i32 = 130;
 
-const FAILED: u8 = 1;
-const USAGE: u8 = 2;
-const DEADLINE: u8 = 124;
+const FAILED: i32 = 1;
+const USAGE: i32 = 2;
+const DEADLINE: i32 = 124;
+/// Failed, where any other code may be that of the command that was to be run.
+const FAILED_ITSELF: i32 = 125;
 
 /// Why the command ends early.
 #[derive(Debug)]
@@ -27,13 +29,19 @@ pub(crate) enum Failure {
     Deadline(String),
     /// Nobody reads our output any more: no reason to say anything.
     OutputClosed,
+    /// A command that was to be run was not, or not to its end: why, and the exit code for it.
+    NotRun(String, i32),
+    /// The command that was run has ended with this code, and said itself what there is to say.
+    Ended(i32),
 }
 
 impl Failure {
     /// Tells the person at the terminal; what to tell the shell.
-    pub(crate) fn report(self) -> u8 {
+    pub(crate) fn report(self) -> i32 {
         let (text, code) = match self {
             Failure::OutputClosed => return 0,
+            Failure::Ended(code) => return code,
+            Failure::NotRun(text, code) => (text, code),
             Failure::Usage(text) => (text + "\n\nFor more information, try '--help'.", USAGE),
             Failure::Failed(text) | Failure::NoOutput(text) => (text, FAILED),
             Failure::Deadline(text) => (text, DEADLINE),
@@ -48,7 +56,15 @@ impl Failure {
         // Never released: a second thread has nothing to add, and waits here for the end.
         let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         take_back();
-        std::process::exit(self.report().into())
+        std::process::exit(self.report())
+    }
+
+    /// The same where a command was to be run, whose exit codes are not to be taken for ours.
+    pub(crate) fn instead_of_command(self) -> Self {
+        match self {
+            Failure::Failed(text) | Failure::NoOutput(text) => Failure::NotRun(text, FAILED_ITSELF),
+            failure => failure,
+        }
     }
 
     /// An error while writing the command's own output.

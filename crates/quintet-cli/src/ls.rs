@@ -5,12 +5,13 @@ use crate::failure::Failure;
 use crate::note;
 use crate::record;
 use crate::stat;
+use quintet::Scheme;
 use quintet::named::{self, Entry};
 use serde_json::Value;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
-const HEADINGS: [&str; 6] = ["ADDRESS", "STATE", "MODE", "CLIENTS", "AGE", "HOLDER"];
+const HEADINGS: [&str; 5] = ["ADDRESS", "STATE", "DETAILS", "AGE", "HOLDER"];
 
 pub(crate) fn run(args: &LsArgs) -> Result<(), Failure> {
     let mut entries = Vec::new();
@@ -44,8 +45,7 @@ fn table(entries: &[Entry]) -> String {
         [
             entry.address.to_string(),
             entry.liveness.to_string(),
-            entry.detail("mode").unwrap_or("-").to_string(),
-            entry.detail("clients").unwrap_or("-").to_string(),
+            details(entry),
             entry.created.and_then(stat::age).unwrap_or_else(|| "-".into()),
             stat::holders(entry).unwrap_or_else(|| "-".into()),
         ]
@@ -62,4 +62,56 @@ fn table(entries: &[Entry]) -> String {
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
         text
     })
+}
+
+/// What matters of its kind, in a few words.
+fn details(entry: &Entry) -> String {
+    let detail = |key| entry.detail(key);
+    let mut words: Vec<String> = Vec::new();
+    match entry.address.scheme() {
+        Scheme::Pipe => {
+            words.extend(detail("mode").map(String::from));
+            words.extend(detail("clients").map(|clients| {
+                match detail("max_instances").filter(|max| max.parse::<u32>().is_ok()) {
+                    Some(max) => format!("{clients} of {max} clients"),
+                    None if clients == "1" => "1 client".into(),
+                    None => format!("{clients} clients"),
+                }
+            }));
+        }
+        Scheme::Sem => {
+            words.extend(detail("count").map(|count| match detail("maximum") {
+                Some(maximum) => format!("{count} of {maximum} free"),
+                None => format!("{count} free"),
+            }));
+        }
+        Scheme::Mutex => match entry.owners.first() {
+            Some(owner) => words.push(format!("locked by {}", owner.process)),
+            None => words.extend(detail("locked").map(|locked| match locked {
+                "yes" => "locked".into(),
+                _ => "free".into(),
+            })),
+        },
+        Scheme::Event => {
+            words.extend(detail("set").map(|set| match set {
+                "yes" => "set".into(),
+                _ => "not set".into(),
+            }));
+            words.extend(detail("reset").map(|reset| format!("{reset} reset")));
+        }
+        _ => {}
+    }
+    match detail("waiting") {
+        None | Some("0") => {}
+        Some("1") => words.push("1 waits".into()),
+        Some(waiting) => words.push(format!("{waiting} wait")),
+    }
+    if detail("persistent") == Some("yes") {
+        words.push("persistent".into());
+    }
+    if words.is_empty() {
+        "-".into()
+    } else {
+        words.join(", ")
+    }
 }

@@ -1,24 +1,37 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
-//! `args` is the command line; each verb has a file of its name; `endpoint`, `fifo` and `connection` open what it
-//! talks through; `input`, `lines`, `text` and `record` are what data goes through on the way in and out.
+//! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`
+//! and `connection` open what it talks through, `object` what it takes or waits for; `input`, `lines`, `text` and
+//! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
+mod command;
 mod connection;
+mod create;
 mod demo;
 mod endpoint;
 mod failure;
 mod fifo;
+mod hold;
 mod input;
 mod lines;
 mod ls;
 mod note;
+mod object;
+mod patience;
 mod record;
 mod recv;
+mod release;
+mod reset;
 mod rm;
+mod run;
 mod send;
+mod set;
+mod signals;
 mod stat;
 mod text;
+mod verbs;
+mod wait;
 
 use args::{Args, Verb};
 use clap::{CommandFactory, Parser};
@@ -30,11 +43,16 @@ fn main() -> ExitCode {
         Some(orders) => Verb::Work(orders),
         None => Args::parse().verb,
     };
-    if let Err(error) = ctrlc::set_handler(|| {
-        // Destructors do not run on the way out, so names have to be taken back here.
-        failure::take_back();
-        std::process::exit(failure::INTERRUPTED.into());
-    }) {
+    let handled = match verb {
+        Verb::Run(_) | Verb::Hold(_) => signals::handle(),
+        _ => ctrlc::set_handler(|| {
+            // Destructors do not run on the way out, so names have to be taken back here.
+            failure::take_back();
+            std::process::exit(failure::INTERRUPTED);
+        })
+        .map_err(|error| error.to_string()),
+    };
+    if let Err(error) = handled {
         note::complain(format!(
             "cannot handle signals, so Ctrl-C may leave a name behind: {error}"
         ));
@@ -42,6 +60,13 @@ fn main() -> ExitCode {
     let done = match verb {
         Verb::Send(args) => send::run(&args),
         Verb::Recv(args) => recv::run(&args),
+        Verb::Run(args) => run::run(&args),
+        Verb::Create(args) => create::run(&args),
+        Verb::Hold(args) => hold::run(&args),
+        Verb::Wait(args) => wait::run(&args),
+        Verb::Release(args) => release::run(&args),
+        Verb::Set(args) => set::run(&args),
+        Verb::Reset(args) => reset::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Stat(args) => stat::run(&args),
         Verb::Rm(args) => rm::run(&args),
@@ -51,7 +76,8 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => ExitCode::from(failure.report()),
+        // All that it held has been dropped. (An ExitCode would not hold all codes that a command has on Windows.)
+        Err(failure) => std::process::exit(failure.report()),
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::args::StatArgs;
 use crate::failure::Failure;
 use crate::record;
-use quintet::named::{self, Entry};
+use quintet::Scheme;
+use quintet::named::{self, Entry, Owner};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -25,20 +26,36 @@ pub(crate) fn object(entry: &Entry) -> Value {
         "evidence": entry.evidence,
         "holders": entry.holders.iter().map(record::person).collect::<Vec<_>>(),
     });
+    if matches!(entry.address.scheme(), Scheme::Sem | Scheme::Mutex) {
+        object["owners"] = entry.owners.iter().map(owner).collect();
+    }
     if let Some(size) = entry.size {
         object["size"] = size.into();
     }
     if let Some(created) = entry.created {
-        object["created"] = humantime::format_rfc3339_millis(created).to_string().into();
+        object["created"] = time(created);
     }
     for (key, value) in &entry.details {
         object[*key] = match *key {
             // What is not a number ("unlimited") is no limit, and null.
-            "clients" | "max_instances" => value.parse::<u64>().ok().into(),
+            "clients" | "max_instances" | "count" | "maximum" | "waiting" => value.parse::<u64>().ok().into(),
+            "locked" | "set" | "persistent" => (value == "yes").into(),
             _ => value.as_str().into(),
         };
     }
     object
+}
+
+/// Who has taken something of it, in JSON.
+fn owner(owner: &Owner) -> Value {
+    let mut value = record::person(&owner.process);
+    value["count"] = owner.count.into();
+    value["since"] = owner.since.map(time).into();
+    value
+}
+
+fn time(time: SystemTime) -> Value {
+    humantime::format_rfc3339_millis(time).to_string().into()
 }
 
 fn lines(entry: &Entry) -> String {
@@ -47,6 +64,7 @@ fn lines(entry: &Entry) -> String {
         ("state", format!("{} ({})", entry.liveness, entry.evidence)),
     ];
     fields.extend(holders(entry).map(|holders| ("held by", holders)));
+    fields.extend(entry.owners.iter().map(|owner| ("taken by", taken(entry, owner))));
     fields.extend(entry.size.map(|size| ("size", size.to_string())));
     fields.extend(entry.created.and_then(age).map(|age| ("age", age)));
     fields.extend(entry.details.iter().map(|(key, value)| (*key, value.clone())));
@@ -55,6 +73,22 @@ fn lines(entry: &Entry) -> String {
         .iter()
         .map(|(key, value)| format!("{:width$}{value}\n", format!("{}:", key.replace('_', " "))))
         .collect()
+}
+
+/// Who has taken something of it, how much, and for how long.
+fn taken(entry: &Entry, owner: &Owner) -> String {
+    let mut text = format!("pid {}", owner.process.pid());
+    if let Some(path) = owner.process.executable() {
+        text += &format!(" ({})", path.display());
+    }
+    if entry.address.scheme() == Scheme::Sem {
+        let permits = if owner.count == 1 { "permit" } else { "permits" };
+        text += &format!(", {} {permits}", owner.count);
+    }
+    if let Some(age) = owner.since.and_then(age) {
+        text += &format!(" for {age}");
+    }
+    text
 }
 
 /// Who holds it.

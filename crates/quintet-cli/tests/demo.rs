@@ -25,6 +25,7 @@ fn it_shows_two_processes_and_a_table() {
         &printed,
         &[
             "1,000 commands of 64 B",
+            "100 frames of 1 MiB, at most 3 under way",
             "all 2,200 messages were what they should be",
             "messages",
             "bytes",
@@ -41,7 +42,8 @@ fn it_shows_two_processes_and_a_table() {
     assert_eq!(rows.len(), 2, "{printed}");
     let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));
     let orders = orders.expect("a row of the anonymous pipe");
-    let bytes = format!("pipe://quintet-demo-{}\n", pid_of("main ", &printed)).len();
+    let main = pid_of("main ", &printed);
+    let bytes = format!("pipe://quintet-demo-{main} sem://quintet-demo-{main} 0\n").len();
     let words: Vec<&str> = orders.split_whitespace().skip(5).collect();
     assert_eq!(words, ["1", &bytes.to_string(), "B", "-", "-"], "{printed}");
     let heading = printed.lines().find(|line| line.contains("median")).unwrap();
@@ -49,7 +51,32 @@ fn it_shows_two_processes_and_a_table() {
         assert_eq!(row.chars().count(), heading.chars().count(), "{printed}");
     }
     #[cfg(target_os = "linux")]
-    assert!(!pipe_of(pid_of("main ", &printed)).exists());
+    nothing_is_left_of(pid_of("main ", &printed));
+}
+
+#[test]
+fn a_worker_that_is_killed_with_permits_is_replaced() {
+    let t = start_test();
+    let printed = run(&t, &["demo", "--kill", "--messages", "1000"]).succeeded();
+    says(
+        &printed,
+        &[
+            "has 3 permits and a frame in its hands, and is killed",
+            "was told that who had them died",
+            "all 2,200 messages were what they should be, and the worker that was killed",
+        ],
+    );
+    let workers: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("has connected"))
+        .collect();
+    assert_eq!(workers.len(), 2, "{printed}");
+    assert_ne!(workers[0], workers[1]);
+    for line in printed.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    #[cfg(target_os = "linux")]
+    nothing_is_left_of(pid_of("main ", &printed));
 }
 
 /// A demo in the middle of its exchange, too long to end by itself, and its worker's pid.
@@ -92,12 +119,17 @@ fn a_worker_that_is_killed_is_a_failure_and_no_hang() {
         "{printed}"
     );
     #[cfg(target_os = "linux")]
-    assert!(!pipe_of(pid_of("main ", &printed)).exists());
+    nothing_is_left_of(pid_of("main ", &printed));
 }
 
 #[cfg(target_os = "linux")]
-fn pipe_of(main: u32) -> std::path::PathBuf {
-    std::env::temp_dir().join(format!("CoreFxPipe_quintet-demo-{main}"))
+fn nothing_is_left_of(main: u32) {
+    for path in [
+        std::env::temp_dir().join(format!("CoreFxPipe_quintet-demo-{main}")),
+        format!("/dev/shm/quintet.sem.quintet-demo-{main}").into(),
+    ] {
+        assert!(!path.exists(), "{}", path.display());
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -117,7 +149,7 @@ mod linux {
         quintet_testkit::eventually("the worker has ended", || !is_there(worker));
         // What was killed left its name, which is not one of this test's.
         run(&t, &["rm", &format!("pipe://quintet-demo-{main}")]).succeeded();
-        assert!(!pipe_of(main).exists());
+        nothing_is_left_of(main);
     }
 
     #[test]
@@ -145,6 +177,7 @@ mod linux {
             ("", 1, "before it told"),
             ("pipe://x", 1, "before it told"),
             ("where?\n", 2, "no scheme"),
+            ("pipe://x sem://x\n", 1, "where to begin"),
         ] {
             let output = t.run_with_input(&mut worker("0"), input.as_bytes());
             says(&output.failed(code), &[why]);
@@ -159,6 +192,6 @@ mod linux {
         let main = demo.pid();
         interrupt(demo);
         quintet_testkit::eventually("the worker has ended", || !is_there(worker));
-        assert!(!pipe_of(main).exists());
+        nothing_is_left_of(main);
     }
 }

@@ -3,10 +3,26 @@
 mod common;
 
 use common::*;
+use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 7] = ["send", "recv", "ls", "stat", "rm", "demo", "completions"];
+const VERBS: [&str; 14] = [
+    "send",
+    "recv",
+    "run",
+    "create",
+    "hold",
+    "wait",
+    "release",
+    "set",
+    "reset",
+    "ls",
+    "stat",
+    "rm",
+    "demo",
+    "completions",
+];
 
 /// The lines of all examples.
 fn examples(t: &Test) -> Vec<String> {
@@ -44,7 +60,7 @@ impl Stage<'_> {
     fn new(t: &Test) -> Stage<'_> {
         Stage {
             t,
-            name: t.name("pipe"),
+            name: t.name("example"),
             fifo: match cfg!(target_os = "linux") {
                 true => t.temp_dir().join("fifo").display().to_string(),
                 false => FIFO.into(),
@@ -53,19 +69,30 @@ impl Stage<'_> {
         }
     }
 
+    /// What the examples' objects of a scheme are called here: on Windows those of several have their names in common.
+    fn name(&self, scheme: &str) -> String {
+        match scheme {
+            "pipe" => self.name.clone(),
+            _ => format!("{}-{scheme}", self.name),
+        }
+    }
+
     /// The command of an example (what is between the other programs), on this stage.
     fn start(&self, example: &str) -> Process {
         let command = example.split('|').next_back().unwrap().split('>').next().unwrap();
-        let words = command.split_whitespace().map(|word| {
-            let named = ["TestPipe", "frames", "log"]
-                .iter()
-                .find_map(|name| word.strip_suffix(name)?.strip_suffix("pipe://"));
-            match named {
-                Some(_) => format!("pipe://{}", self.name),
-                None => word.replace(FIFO, &self.fifo),
-            }
-        });
-        let words: Vec<String> = words.collect();
+        let words = command
+            .split_whitespace()
+            .map(|word| match word.split_once("://") {
+                Some(("fifo", _)) => word.replace(FIFO, &self.fifo),
+                Some((scheme, _)) => format!("{scheme}://{}", self.name(scheme)),
+                None => word.to_string(),
+            });
+        let mut words: Vec<String> = words.collect();
+        // The examples' own is no command that is everywhere.
+        if let Some(at) = words.iter().position(|word| word == "--") {
+            words.truncate(at + 1);
+            words.extend([env!("CARGO_BIN_EXE_quintet"), "--version"].map(String::from));
+        }
         assert_eq!(words[0], "quintet", "{example}");
         let args: Vec<&str> = words[1..].iter().map(String::as_str).collect();
         let mut command = quintet(&args);
@@ -107,6 +134,11 @@ const FIFO: &str = "/tmp/fifo";
 
 const RECV: &str = "quintet recv pipe://TestPipe";
 const SEND: &str = "quintet send pipe://TestPipe hello";
+
+/// Runs an example of `run`, or of `hold` with a command: what the command prints, whose place is taken by another.
+fn perform_run(stage: &Stage<'_>, example: &str) {
+    says(&stage.run(example), &["quintet "]);
+}
 
 /// Runs one example as it is meant. A new one needs a way to be run here.
 fn perform(t: &Test, example: &str) {
@@ -165,7 +197,60 @@ fn perform(t: &Test, example: &str) {
         "quintet recv --follow --lines fifo:///tmp/fifo" => {
             stage.follow(example, "quintet send --lines fifo:///tmp/fifo hello", "hello\n");
         }
-        "quintet ls" | "quintet ls pipe --json" => {
+        _ if example.contains(" -- ") => perform_run(&stage, example),
+        _ if example.starts_with("quintet create ") => {
+            let output = stage.start(example).wait_output();
+            if cfg!(target_os = "linux") {
+                output.succeeded();
+                let scheme = example.split_whitespace().nth(2).unwrap();
+                stage.run(&format!("quintet rm {scheme}"));
+            } else {
+                says(&output.failed(2), &["quintet hold"]);
+            }
+        }
+        "quintet hold sem://jobs --max 3" => {
+            let holder = stage.start(example);
+            quintet_testkit::eventually("it is there", || {
+                stage
+                    .start("quintet stat sem://jobs")
+                    .wait_output()
+                    .status
+                    .success()
+            });
+            interrupt(holder);
+        }
+        "quintet wait event://ready --timeout 10" | "quintet set event://ready" => {
+            let event = Event::create_new(stage.name("event"), Reset::Auto).unwrap();
+            let waiter = stage.start("quintet wait event://ready --timeout 10");
+            stage.run("quintet set event://ready");
+            waiter.wait_output().succeeded_with("");
+            assert!(!event.is_set().unwrap());
+        }
+        "quintet reset event://ready" => {
+            let event = Event::create_new(stage.name("event"), Reset::Manual).unwrap();
+            event.set().unwrap();
+            stage.run(example);
+            assert!(!event.is_set().unwrap());
+        }
+        "quintet wait -n sem://items" | "quintet release sem://items" | "quintet release sem://items 5" => {
+            let items = Semaphore::create_new(stage.name("sem"), 1, 100).unwrap();
+            stage.run(example);
+            let left = match example {
+                "quintet wait -n sem://items" => 0,
+                "quintet release sem://items" => 2,
+                _ => 6,
+            };
+            assert_eq!(items.count().unwrap(), left);
+        }
+        "quintet stat mutex://backup" => {
+            let _mutex = Mutex::create_new(stage.name("mutex")).unwrap();
+            says(&stage.run(example), &["locked", "no"]);
+        }
+        "quintet rm sem://jobs" => {
+            // There is nothing to remove here; tests/sync.rs has a case where there is.
+            stage.start(example).wait_output().failed(1);
+        }
+        "quintet ls" | "quintet ls sem" | "quintet ls pipe --json" => {
             stage.run(example);
         }
         "quintet stat pipe://TestPipe" | "quintet stat --json pipe://TestPipe" => {
@@ -181,6 +266,7 @@ fn perform(t: &Test, example: &str) {
             output.failed(1);
         }
         // tests/demo.rs looks at what it prints. More messages are more of the same, in debug builds for a long time.
+        "quintet demo --kill" => says(&stage.run("quintet demo --messages 10 --kill"), &["is killed"]),
         "quintet demo" => says(&stage.run("quintet demo --messages 10"), &["what they should be"]),
         "quintet demo --messages 100000" => {}
         "quintet completions bash > ~/.local/share/bash-completion/completions/quintet"
@@ -225,10 +311,10 @@ fn there_are_completions_for_each_shell() {
     let t = start_test();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = run(&t, &["completions", shell]).succeeded();
-        says(&script, &["recv", "max-instances"]);
+        says(&script, &["recv", "max-instances", "abandoned"]);
         // The others are not given the values of options.
         if matches!(shell, "bash" | "fish" | "zsh") {
-            says(&script, &["utf-16le", "everyone"]);
+            says(&script, &["utf-16le", "everyone", "manual"]);
         }
         // What is not for people is not offered to them.
         assert!(!script.contains("worker"), "{shell}");

@@ -4,20 +4,7 @@ mod common;
 
 use common::*;
 use quintet::pipe::{PipeClient, PipeMode, PipeServer};
-use quintet_testkit::{Test, start as start_test};
-use serde_json::Value;
-
-fn json(t: &Test, args: &[&str]) -> Value {
-    let printed = run(t, args).succeeded();
-    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
-}
-
-/// This pipe's object in what `ls --json` prints; there may be others, of other tests.
-fn listed(t: &Test, args: &[&str], address: &str) -> Option<Value> {
-    let list = json(t, args);
-    let list = list.as_array().expect("an array");
-    list.iter().find(|object| object["address"] == address).cloned()
-}
+use quintet_testkit::start as start_test;
 
 #[test]
 fn a_live_pipe_is_shown() {
@@ -63,8 +50,11 @@ fn a_live_pipe_is_shown() {
     let line = lines
         .find(|line| line.starts_with(&address))
         .expect("it is there");
-    says(heading, &["ADDRESS", "STATE", "MODE", "CLIENTS", "AGE", "HOLDER"]);
+    says(heading, &["ADDRESS", "STATE", "DETAILS", "AGE", "HOLDER"]);
     says(line, &["live", &format!("pid {me}")]);
+    if cfg!(target_os = "linux") {
+        says(line, &["message, 1 of 3 clients"]);
+    }
     // Columns stand under their headings.
     assert_eq!(heading.find("STATE"), line.find("live"), "{table}");
 
@@ -123,6 +113,8 @@ fn columns_are_as_wide_as_they_look() {
 #[cfg(target_os = "linux")]
 mod dead {
     use super::*;
+    use quintet_testkit::Test;
+    use serde_json::Value;
 
     /// A pipe whose server was killed.
     fn stale(t: &Test) -> (String, String) {

@@ -8,7 +8,7 @@ use quintet_testkit::{Process, Test, start as start_test};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// A program at a terminal of its own.
 struct Terminal {
@@ -20,12 +20,15 @@ struct Terminal {
 impl Terminal {
     /// Starts the command with all three streams at a terminal.
     fn start(t: &Test, args: &[&str]) -> Self {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        Terminal::start_command(t, quintet(args))
+    }
+
+    fn start_command(t: &Test, mut command: Command) -> Self {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&screen).unwrap();
         unlockpt(&screen).unwrap();
         let path = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
         let end = || Stdio::from(File::options().read(true).write(true).open(&path).unwrap());
-        let mut command = quintet(args);
         command
             .env("TERM", "xterm")
             .stdin(end())
@@ -155,4 +158,72 @@ fn an_interrupt_at_the_terminal_leaves_nothing() {
     server.process.signal(SIGINT);
     assert_eq!(server.process.wait_exit().code(), Some(130));
     assert_eq!(t.leaks(), Vec::<std::path::PathBuf>::new());
+}
+
+/// `run` of a shell that does this and then waits for ever, in a session of its own: its terminal's keys are signals.
+fn session(mutex: &str, script: &str) -> Command {
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", env!("CARGO_BIN_EXE_quintet"), "run", mutex, "--"]);
+    command.args(["sh", "-c", &format!("{script}; echo ready; while :; do :; done")]);
+    command
+}
+
+#[test]
+fn ctrl_c_reaches_the_command_once() {
+    let t = start_test();
+    let mutex = format!("mutex://{}", t.name("mutex"));
+    let command = session(
+        &mutex,
+        "trap 'n=$((n+1)); echo int $n' INT; trap 'echo term $n; exit 5' TERM",
+    );
+    let mut terminal = Terminal::start_command(&t, command);
+    terminal.wait_for("ready");
+    for count in 1..=3 {
+        std::io::Write::write_all(&mut terminal.screen, b"\x03").unwrap();
+        terminal.wait_for(&format!("int {count}"));
+    }
+    // The same signal from elsewhere would be lost in one that quintet has not looked at yet.
+    let status = format!("/proc/{}/status", terminal.process.pid());
+    quintet_testkit::eventually("quintet has seen them all", || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+        pending.unwrap().trim().bytes().all(|digit| digit == b'0')
+    });
+    // What another process sends is passed on.
+    terminal.process.signal(SIGINT);
+    terminal.wait_for("int 4");
+    terminal.process.signal(SIGTERM);
+    terminal.wait_for("term 4");
+    while terminal.read() {}
+    assert_eq!(terminal.process.wait_exit().code(), Some(5));
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_command() {
+    let t = start_test();
+    let mutex = format!("mutex://{}", t.name("mutex"));
+    let mut terminal = Terminal::start_command(&t, session(&mutex, "trap 'exit 6' HUP"));
+    terminal.wait_for("ready");
+    drop(terminal.screen);
+    // The kernel tells the leader of the session, which is quintet.
+    assert_eq!(terminal.process.wait_exit().code(), Some(6));
+}
+
+#[test]
+fn who_waits_for_a_lock_is_told_who_has_it() {
+    let t = start_test();
+    let mutex = quintet::sync::Mutex::create_new(&*t.name("mutex")).unwrap();
+    let guard = mutex.lock().unwrap();
+    let address = mutex.address().to_string();
+    let mut waiter = Terminal::start(&t, &["run", &address, "--", "true"]);
+    waiter.wait_for(&format!(
+        "waiting for {address}, taken by pid {}",
+        std::process::id()
+    ));
+    drop(guard);
+    waiter.finish();
+    let mut holder = Terminal::start(&t, &["hold", &address]);
+    holder.wait_for(&format!("holding {address} (Ctrl-C to stop)"));
+    holder.process.signal(SIGINT);
+    assert_eq!(holder.process.wait_exit().code(), Some(130));
 }

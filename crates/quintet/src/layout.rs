@@ -127,7 +127,7 @@ impl Header {
                     layout.version
                 ),
             )
-            .hint("end the programs that hold it, or use one version of Quintet in all of them"));
+            .hint("use one version of Quintet in all programs; if none holds it any more, quintet rm removes it"));
         }
         if self.fingerprint.load(order) != layout.fingerprint() {
             return corrupt(format!("its layout is not what version {version} has"));
@@ -161,9 +161,12 @@ pub(crate) fn now_in_ms() -> u64 {
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
 }
 
-/// The time that many milliseconds after 1970; `None` for 0 and for what no clock shows.
+/// The time that many milliseconds after 1970; `None` for 0 and for what is after the year 9999, which many programs cannot
+/// show.
 pub(crate) fn time_of(ms: u64) -> Option<SystemTime> {
-    (ms != 0)
+    const YEAR_10000: u64 = 253_402_300_800_000;
+    (1..YEAR_10000)
+        .contains(&ms)
         .then(|| UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
         .flatten()
 }

@@ -3,6 +3,7 @@
 //! | mechanism | module | for |
 //! |---|---|---|
 //! | pipes | [`pipe`] | a conversation between two processes, bytes or whole messages |
+//! | shared memory | [`shm`] | the same bytes in several processes |
 //! | semaphores | [`sync`] | who may, and when: semaphores, mutexes, events, waiting for any or all of several |
 //!
 //! Everything has a [`Name`] and an [`Address`], every blocking call a [`Deadline`], every failure a [`ErrorKind`] to
@@ -33,6 +34,7 @@ pub mod named;
 mod os;
 mod participants;
 pub mod pipe;
+pub mod shm;
 mod suggest;
 pub mod sync;
 mod wait;

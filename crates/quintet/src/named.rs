@@ -132,6 +132,7 @@ pub trait NamedKind: fmt::Debug + Sync {
 pub fn kinds() -> &'static [&'static dyn NamedKind] {
     &[
         &crate::pipe::Pipes,
+        &crate::shm::SharedMemories,
         &crate::sync::Semaphores,
         &crate::sync::Mutexes,
         &crate::sync::Events,

@@ -34,7 +34,7 @@ pub(crate) struct Slot {
     pid: AtomicU32,
     /// How many of its threads wait.
     pub(crate) waiting: AtomicU32,
-    _room: [u64; 2],
+    _room: [AtomicU64; 2],
 }
 
 #[cfg(not(loom))]
@@ -51,7 +51,7 @@ impl Slot {
             pid: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
             since_of: AtomicU64::new(0),
-            _room: [0; 2],
+            _room: [AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
 

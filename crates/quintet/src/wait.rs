@@ -26,12 +26,16 @@ const LOOKS_PER_TICK: u32 = 8;
 /// After how many misses in a row spinning gets no rarer.
 const MOST_MISSES: u32 = 7;
 
+/// Of how many hits one is looked at more closely, which costs two looks at the clock.
+const CLOSE_LOOK: u32 = 8;
+
 /// Whether to spin, as one endpoint's luck with it teaches. Shared by the threads that wait on the endpoint; races
 /// between them cost at most a useless or a missing spin.
 #[derive(Debug, Default)]
 pub(crate) struct Spin {
     misses: AtomicU32,
     skipped: AtomicU32,
+    hits: AtomicU32,
 }
 
 impl Spin {
@@ -46,21 +50,48 @@ impl Spin {
             return Ok(None);
         }
         let start = Instant::now();
+        let mut tick = start;
+        let mut shortest = None;
         loop {
             for _ in 0..LOOKS_PER_TICK {
                 if let Some(found) = look()? {
-                    self.misses.store(0, Ordering::Relaxed);
+                    self.hit(tick, shortest);
                     return Ok(Some(found));
                 }
                 std::hint::spin_loop();
             }
-            if start.elapsed() >= budget || deadline.has_passed() {
-                let misses = self.misses.load(Ordering::Relaxed);
-                self.misses
-                    .store((misses + 1).min(MOST_MISSES), Ordering::Relaxed);
+            let now = Instant::now();
+            let took = now - tick;
+            shortest = Some(shortest.map_or(took, |shortest: Duration| shortest.min(took)));
+            tick = now;
+            if now - start >= budget || deadline.has_passed() {
+                self.miss();
                 return Ok(None);
             }
         }
+    }
+
+    /// Something was found. If far more time has passed since the last tick than a tick takes, we did not run: whom we
+    /// waited for had our core, and would have had it sooner without our spinning. That is as good as a miss.
+    fn hit(&self, tick: Instant, shortest: Option<Duration>) {
+        let hits = self.hits.fetch_add(1, Ordering::Relaxed);
+        if self.misses.load(Ordering::Relaxed) == 0 && !hits.is_multiple_of(CLOSE_LOOK) {
+            return;
+        }
+        let longest = shortest.map_or(Duration::from_micros(4), |shortest| {
+            (4 * shortest).max(Duration::from_micros(2))
+        });
+        if tick.elapsed() > longest {
+            self.miss();
+        } else {
+            self.misses.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn miss(&self) {
+        let misses = self.misses.load(Ordering::Relaxed);
+        self.misses
+            .store((misses + 1).min(MOST_MISSES), Ordering::Relaxed);
     }
 
     fn is_worth_it(&self) -> bool {

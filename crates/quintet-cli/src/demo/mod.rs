@@ -1,9 +1,10 @@
 //! `quintet demo`: what Quintet does, shown between two real processes, every message verified.
 //!
 //! The main process serves a named pipe in message mode and starts a worker, which is this program again. Over an anonymous
-//! pipe it tells the worker where to connect; then it sends small commands and large frames, each answered before the
-//! next.
+//! pipe it tells the worker where to connect; then it sends small commands, each answered before the next, and large
+//! frames, of which a semaphore bounds how many are under way. With `--kill` the worker dies in the middle of that.
 
+mod frames;
 mod payload;
 mod table;
 mod worker;
@@ -12,10 +13,11 @@ use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::record;
 use quintet::pipe::{PipeMode, PipeServer, PipeStream};
-use quintet::{ErrorKind, PeerIdentity};
+use quintet::sync::{Permit, Semaphore};
+use quintet::{ErrorKind, PeerIdentity, named};
 use std::time::{Duration, Instant};
 use table::{Row, count};
-use worker::Worker;
+use worker::{Orders, Worker};
 
 pub(crate) use worker::{orders, work};
 
@@ -28,38 +30,47 @@ const LOOK: Duration = Duration::from_millis(50);
 const COMMAND: usize = 64;
 const FRAMES: u64 = 100;
 const FRAME: usize = 1 << 20;
+/// So many frames at most are under way.
+const AT_ONCE: u32 = 3;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let pid = std::process::id();
-    let server = PipeServer::builder(format!("quintet-demo-{pid}"))?
+    let name = format!("quintet-demo-{pid}");
+    let server = PipeServer::builder(&name)?
         .mode(PipeMode::Message)
         .max_instances(1)
         .create()?;
+    let permits = Semaphore::create_new(&name, AT_ONCE, AT_ONCE)?;
     say(&format!(
         "main    (pid {pid}) serves {} in message mode\n",
         server.address()
     ))?;
     let mut worker = Worker::start()?;
-    let order = format!("{}\n", server.address());
-    worker.order(&order)?;
-    let orders = Row::one_way("anonymous pipe", "order to connect", order.len());
+    let told = order(&mut worker, &server, &permits, 0)?;
+    let orders = Row::one_way("anonymous pipe", "order to connect", told);
     say(&format!(
-        "main    has told its worker over an anonymous pipe to connect there: {} bytes\n",
-        order.len()
+        "main    has told its worker over an anonymous pipe to connect there: {told} bytes\n"
     ))?;
-    let (stream, peer) = accept(&server, &mut worker)?;
-    say(&format!(
-        "worker  (pid {}) has connected; the kernel says that it is {peer}\n",
-        worker.pid()
-    ))?;
-
+    let stream = accept(&server, &mut worker)?;
     let mut demo = Demo {
         worker,
         stream,
         number: 0,
+        ready: 0,
     };
     let commands = demo.exchange(args.messages, COMMAND, Row::new("pipe", "commands of 64 B"))?;
-    let frames = demo.exchange(FRAMES, FRAME, Row::new("pipe", "frames of 1 MiB"))?;
+    let mut frames = Row::new("pipe", "frames of 1 MiB");
+    say(&format!(
+        "worker  takes a permit of {} for each frame; there are {AT_ONCE}\n",
+        permits.address()
+    ))?;
+    if args.kill {
+        demo.send_frames(FRAMES / 2, &mut frames)?;
+        demo = demo.replace_worker(&server, &permits)?;
+        demo.send_frames(FRAMES - FRAMES / 2, &mut frames)?;
+    } else {
+        demo.send_frames(FRAMES, &mut frames)?;
+    }
 
     // The end of the stream is what tells the worker to go.
     drop(demo.stream);
@@ -67,10 +78,13 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     if !status.success() {
         return Err(Failure::Failed(format!("the worker has failed: {status}")));
     }
-    let messages = commands.messages() + frames.messages();
     say(&format!(
-        "all {} messages were what they should be\n\n",
-        count(messages)
+        "all {} messages were what they should be{}\n\n",
+        count(commands.messages() + frames.messages()),
+        match args.kill {
+            true => ", and the worker that was killed has left nothing undone",
+            false => "",
+        }
     ))?;
     say(&table::draw(&mut [orders, commands, frames]))
 }
@@ -80,8 +94,25 @@ fn say(text: &str) -> Result<(), Failure> {
     record::print(text.as_bytes())
 }
 
+/// Tells the worker what to do: how many bytes that was.
+fn order(
+    worker: &mut Worker,
+    server: &PipeServer,
+    permits: &Semaphore,
+    number: u64,
+) -> Result<usize, Failure> {
+    let orders = Orders {
+        pipe: server.address().clone(),
+        permits: permits.address().clone(),
+        number,
+    };
+    let line = orders.line();
+    worker.order(&line)?;
+    Ok(line.len())
+}
+
 /// Takes the worker's connection, and nobody else's.
-fn accept(server: &PipeServer, worker: &mut Worker) -> Result<(PipeStream, PeerIdentity), Failure> {
+fn accept(server: &PipeServer, worker: &mut Worker) -> Result<PipeStream, Failure> {
     let start = Instant::now();
     let stream = loop {
         match server.accept_timeout(LOOK) {
@@ -95,7 +126,7 @@ fn accept(server: &PipeServer, worker: &mut Worker) -> Result<(PipeStream, PeerI
             accepted => break accepted?,
         }
     };
-    let peer = stream.peer()?;
+    let peer: PeerIdentity = stream.peer()?;
     if peer.pid() != worker.pid() {
         return Err(Failure::Failed(format!(
             "{peer} has connected, which is not the worker"
@@ -103,7 +134,11 @@ fn accept(server: &PipeServer, worker: &mut Worker) -> Result<(PipeStream, PeerI
     }
     stream.set_read_timeout(Some(PATIENCE));
     stream.set_write_timeout(Some(PATIENCE));
-    Ok((stream, peer))
+    say(&format!(
+        "worker  (pid {}) has connected; the kernel says that it is {peer}\n",
+        worker.pid()
+    ))?;
+    Ok(stream)
 }
 
 /// The main process's side, connected.
@@ -112,6 +147,8 @@ struct Demo {
     stream: PipeStream,
     /// Of the next message.
     number: u64,
+    /// How many frames the worker has asked for that are not sent.
+    ready: u32,
 }
 
 impl Demo {
@@ -137,4 +174,55 @@ impl Demo {
         say(&format!("done in {:.1} s\n", start.elapsed().as_secs_f64()))?;
         Ok(row)
     }
+
+    /// Kills the worker while it has all permits, and a frame in its hands; goes on with a new one.
+    fn replace_worker(mut self, server: &PipeServer, permits: &Semaphore) -> Result<Self, Failure> {
+        self.hand_over_a_frame()?;
+        check_owner(permits, self.worker.pid())?;
+        say(&format!(
+            "worker  (pid {}) has {AT_ONCE} permits and a frame in its hands, and is killed\n",
+            self.worker.pid()
+        ))?;
+        self.worker.kill()?;
+        let start = Instant::now();
+        let back = (0..AT_ONCE)
+            .map(|_| permits.acquire_timeout(PATIENCE))
+            .collect::<quintet::Result<Vec<Permit<'_>>>>()?;
+        let time = start.elapsed();
+        if !back.iter().any(Permit::was_abandoned) {
+            return Err(Failure::Failed(
+                "nobody was told that who had the permits has died".into(),
+            ));
+        }
+        say(&format!(
+            "main    has got the permits back {:.1} ms later, and was told that who had them died\n",
+            time.as_secs_f64() * 1e3
+        ))?;
+        drop(back);
+        // The server has room for one client.
+        drop(self.stream);
+        let mut worker = Worker::start()?;
+        order(&mut worker, server, permits, self.number)?;
+        Ok(Demo {
+            stream: accept(server, &mut worker)?,
+            worker,
+            number: self.number,
+            ready: 0,
+        })
+    }
+}
+
+/// Checks that the system knows who has the permits, where it tells.
+fn check_owner(permits: &Semaphore, pid: u32) -> Result<(), Failure> {
+    let address = permits.address();
+    let owners = named::kind(address.scheme())?.stat(address.name()?)?.owners;
+    let is_right = owners
+        .iter()
+        .all(|owner| (owner.process.pid(), owner.count) == (pid, AT_ONCE));
+    if is_right && (!owners.is_empty() || cfg!(windows)) {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "it is not pid {pid} that has the permits: {owners:?}"
+    )))
 }

@@ -1,11 +1,20 @@
 //! The demo's messages: made from their numbers, so that both sides can tell what they should be.
 //!
 //! A message is `m`, its number (8 bytes), and bytes that follow from the number. Its answer is the same with `w`: the
-//! worker has had it in its hands.
+//! worker has had it in its hands. Besides there are signals, of one byte.
 
 const MESSAGE: u8 = b'm';
 const ANSWER: u8 = b'w';
 const HEAD: usize = 9;
+
+/// From now on there are frames.
+pub(super) const FRAMES: &[u8] = b"f";
+/// The worker has a permit for one more frame.
+pub(super) const READY: &[u8] = b"r";
+/// The worker is to keep the next frame in its hands.
+pub(super) const KEEP: &[u8] = b"k";
+/// The worker has it there.
+pub(super) const KEPT: &[u8] = b"h";
 
 /// The message of this number, `len` bytes long.
 pub(super) fn message(number: u64, len: usize) -> Vec<u8> {

@@ -3,7 +3,9 @@
 use super::payload;
 use crate::failure::Failure;
 use quintet::pipe::{self, PipeClient, PipeReader, PipeStream, PipeWriter};
+use quintet::sync::Semaphore;
 use quintet::{Address, Error, ErrorKind};
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -15,6 +17,8 @@ const WORKER: &str = "QUINTET_DEMO_WORKER";
 
 /// No order is longer.
 const LONGEST_ORDER: u64 = 1024;
+
+const CLOSED: &str = "it has closed the pipe";
 
 /// How long to wait for the worker's process to end, once its pipe has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -31,36 +35,123 @@ pub(crate) fn orders() -> Option<String> {
 pub(crate) fn work(orders: &str) -> Result<(), Failure> {
     // SAFETY: the main process has passed this handle for this, as its variable says, and it is taken this once.
     let orders = unsafe { PipeReader::inherited(orders) }?;
-    let stream = PipeClient::at(&address(orders)?)?
+    let orders = Orders::read(orders)?;
+    let permits = Semaphore::at(&orders.permits)?.open_existing()?;
+    let stream = PipeClient::at(&orders.pipe)?
         .connect_timeout(super::PATIENCE)
         .connect()?;
-    let mut message = Vec::new();
-    let mut number = 0;
-    while stream.read_message_into(&mut message)? {
-        if !payload::is_message(&message, number) {
-            return Err(Failure::Failed(format!(
-                "the worker got a message that is not the one with number {number}"
-            )));
+    let mut work = Work {
+        stream,
+        message: Vec::new(),
+        number: orders.number,
+    };
+    while work.next()? {
+        if work.message == payload::FRAMES {
+            return work.take_frames(&permits);
         }
-        payload::into_answer(&mut message);
-        stream.write_message(&message)?;
-        number += 1;
+        work.check()?;
+        work.answer()?;
     }
     Ok(())
 }
 
-/// The one order there is, a line: the address to connect to.
-fn address(orders: PipeReader) -> Result<Address, Failure> {
-    orders.set_read_timeout(Some(super::PATIENCE));
-    let mut line = String::new();
-    BufReader::new(orders.take(LONGEST_ORDER))
-        .read_line(&mut line)
-        .map_err(Error::from_io)?;
-    match line.strip_suffix('\n') {
-        Some(address) => Ok(address.parse()?),
-        None => Err(Failure::Failed(
-            "the main process has ended before it told its worker where to connect".into(),
-        )),
+struct Work {
+    stream: PipeStream,
+    message: Vec<u8>,
+    /// Of the message that comes next.
+    number: u64,
+}
+
+impl Work {
+    /// Whether there is another message.
+    fn next(&mut self) -> Result<bool, Failure> {
+        Ok(self.stream.read_message_into(&mut self.message)?)
+    }
+
+    fn check(&mut self) -> Result<(), Failure> {
+        if !payload::is_message(&self.message, self.number) {
+            return Err(Failure::Failed(format!(
+                "the worker got a message that is not the one with number {}",
+                self.number
+            )));
+        }
+        self.number += 1;
+        Ok(())
+    }
+
+    fn answer(&mut self) -> Result<(), Failure> {
+        payload::into_answer(&mut self.message);
+        Ok(self.stream.write_message(&self.message)?)
+    }
+
+    /// Asks for a frame for each permit that it gets, and has the permit until the frame is answered: there are never more
+    /// frames under way than permits.
+    fn take_frames(&mut self, permits: &Semaphore) -> Result<(), Failure> {
+        let mut taken = VecDeque::new();
+        loop {
+            while let Some(permit) = permits.try_acquire()? {
+                taken.push_back(permit);
+                self.stream.write_message(payload::READY)?;
+            }
+            if !self.next()? {
+                return Ok(());
+            }
+            if self.message == payload::KEEP {
+                self.keep_frame()?;
+                continue;
+            }
+            self.check()?;
+            self.answer()?;
+            drop(taken.pop_front());
+        }
+    }
+
+    /// Takes a frame and does nothing with it.
+    fn keep_frame(&mut self) -> Result<(), Failure> {
+        if self.next()? {
+            self.check()?;
+            self.stream.write_message(payload::KEPT)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the main process tells its worker, in a line.
+#[derive(Debug)]
+pub(super) struct Orders {
+    /// Where to connect.
+    pub(super) pipe: Address,
+    /// What to take permits of.
+    pub(super) permits: Address,
+    /// Of the first message.
+    pub(super) number: u64,
+}
+
+impl Orders {
+    pub(super) fn line(&self) -> String {
+        format!("{} {} {}\n", self.pipe, self.permits, self.number)
+    }
+
+    fn read(from: PipeReader) -> Result<Self, Failure> {
+        from.set_read_timeout(Some(super::PATIENCE));
+        let mut line = String::new();
+        BufReader::new(from.take(LONGEST_ORDER))
+            .read_line(&mut line)
+            .map_err(Error::from_io)?;
+        let Some(line) = line.strip_suffix('\n') else {
+            return Err(Failure::Failed(
+                "the main process has ended before it told its worker where to connect".into(),
+            ));
+        };
+        let mut words = line.split(' ');
+        let mut next = || words.next().unwrap_or_default();
+        Ok(Orders {
+            pipe: next().parse()?,
+            permits: next().parse()?,
+            number: next()
+                .parse()
+                .map_err(|_| Failure::Failed("the worker was not told where to begin".into()))?,
+        })
     }
 }
 
@@ -143,10 +234,34 @@ impl Worker {
             Ok(true) => Err(Failure::Failed(
                 "the worker's answer is not what it should be".into(),
             )),
-            Ok(false) => self.gone("it has closed the pipe"),
-            Err(error) if error.kind() == ErrorKind::TimedOut => Err(Failure::Failed(error.to_string())),
-            Err(error) => self.gone(&error.to_string()),
+            Ok(false) => self.gone(CLOSED),
+            Err(error) => self.trouble(&error),
         }
+    }
+
+    /// Takes what it says next.
+    pub(super) fn hear(&mut self, stream: &PipeStream, said: &mut Vec<u8>) -> Result<(), Failure> {
+        match stream.read_message_into(said) {
+            Ok(true) => Ok(()),
+            Ok(false) => self.gone(CLOSED),
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    /// The failure for an error with its pipe.
+    pub(super) fn trouble<T>(&mut self, error: &Error) -> Result<T, Failure> {
+        match error.kind() {
+            ErrorKind::TimedOut => Err(Failure::Failed(error.to_string())),
+            _ => self.gone(&error.to_string()),
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) -> Result<(), Failure> {
+        let killed = self.child.kill().and_then(|()| self.child.wait());
+        killed
+            .map(drop)
+            .map_err(|error| Failure::Failed(format!("cannot kill the worker: {error}")))
     }
 
     /// The failure for a worker that does not go on.

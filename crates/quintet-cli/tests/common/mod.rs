@@ -63,6 +63,36 @@ impl Sender {
     }
 }
 
+/// The command that has a shell run this; what is in it has to mean the same in both systems' shells.
+pub(crate) fn shell(script: &str) -> [&str; 3] {
+    if cfg!(windows) {
+        ["cmd", "/C", script]
+    } else {
+        ["sh", "-c", script]
+    }
+}
+
+/// What a command prints, which is JSON.
+#[track_caller]
+pub(crate) fn json(t: &Test, args: &[&str]) -> serde_json::Value {
+    let printed = run(t, args).succeeded();
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+/// This object in what `ls --json` prints; there may be others, of other tests.
+#[track_caller]
+pub(crate) fn listed(t: &Test, args: &[&str], address: &str) -> Option<serde_json::Value> {
+    let list = json(t, args);
+    let list = list.as_array().expect("an array");
+    list.iter().find(|object| object["address"] == address).cloned()
+}
+
+/// Nothing of this test is left.
+#[track_caller]
+pub(crate) fn nothing_is_left(t: &Test) {
+    assert_eq!(t.leaks(), Vec::<std::path::PathBuf>::new());
+}
+
 /// Ends a server as its user would, so that nothing is left of it.
 #[track_caller]
 pub(crate) fn interrupt(process: Process) -> Output {
@@ -84,6 +114,9 @@ pub(crate) fn interrupt(process: Process) -> Output {
 
 pub(crate) const SIGHUP: i32 = 1;
 pub(crate) const SIGINT: i32 = 2;
+pub(crate) const SIGQUIT: i32 = 3;
+pub(crate) const SIGUSR1: i32 = 10;
+pub(crate) const SIGUSR2: i32 = 12;
 pub(crate) const SIGTERM: i32 = 15;
 
 /// What tests want to know of a run.
@@ -92,6 +125,9 @@ pub(crate) trait Outcome {
     /// It ended with 0 and had nothing to complain about: what it wrote.
     #[track_caller]
     fn succeeded(self) -> String;
+    /// As `succeeded`, and it wrote this.
+    #[track_caller]
+    fn succeeded_with(self, text: &str);
     /// It ended with this code: what it said about it.
     #[track_caller]
     fn failed(&self, code: i32) -> String;
@@ -110,6 +146,10 @@ impl Outcome for Output {
             self.status
         );
         String::from_utf8(self.stdout).expect("text")
+    }
+
+    fn succeeded_with(self, text: &str) {
+        assert_eq!(self.succeeded(), text);
     }
 
     fn failed(&self, code: i32) -> String {

@@ -13,6 +13,7 @@
 //! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
 
 pub(crate) mod atomic;
+pub(crate) mod copy;
 pub(crate) mod per_process;
 pub(crate) mod pipe_types;
 pub(crate) mod step;
@@ -22,7 +23,7 @@ pub(crate) mod types;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    anonymous, event, fifo, many, mutex, pipe, process, segment, semaphore, token, watch,
+    anonymous, event, fifo, many, mutex, pipe, process, segment, semaphore, shm, token, watch,
 };
 
 #[cfg(windows)]

@@ -7,18 +7,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-/// Whose processes an object is for, or the other end of a connection may be of.
-///
-/// The administrator of the machine (root, LocalSystem) is always let through: it could not be kept out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Access {
-    /// Only the user of this process. The default.
-    #[default]
-    CurrentUser,
-    /// Every user of this machine.
-    Everyone,
-}
-
 macro_rules! words {
     ($type:ident, $what:literal, $($variant:ident = $word:literal),+) => {
         impl fmt::Display for $type {
@@ -45,7 +33,52 @@ macro_rules! words {
 }
 pub(crate) use words;
 
+/// Whose processes an object is for, or the other end of a connection may be of.
+///
+/// The administrator of the machine (root, LocalSystem) is always let through: it could not be kept out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Access {
+    /// Only the user of this process. The default.
+    #[default]
+    CurrentUser,
+    /// Every user of this machine.
+    Everyone,
+}
+
 words!(Access, "access", CurrentUser = "user", Everyone = "everyone");
+
+/// How memory is mapped.
+///
+/// ```
+/// use quintet::shm::MapMode;
+/// assert_eq!("read".parse::<MapMode>()?, MapMode::ReadOnly);
+/// # Ok::<(), quintet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum MapMode {
+    /// To read and to write. The default.
+    #[default]
+    ReadWrite,
+    /// To read. Writing is refused, by us and by the hardware.
+    ReadOnly,
+    /// To read and to write, where what is written stays in this process.
+    CopyOnWrite,
+}
+
+impl MapMode {
+    /// Whether its bytes can be written here.
+    pub fn writes(self) -> bool {
+        self != MapMode::ReadOnly
+    }
+}
+
+words!(
+    MapMode,
+    "mode",
+    ReadWrite = "readwrite",
+    ReadOnly = "read",
+    CopyOnWrite = "copy"
+);
 
 /// What to do about an object that is there already, or not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

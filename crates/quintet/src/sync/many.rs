@@ -188,7 +188,8 @@ pub fn wait_any<'a>(items: &[Waitable<'a>], deadline: impl Into<Deadline>) -> Re
 /// does not tell which. On Linux they are taken one after the other, and given back when one turns
 /// out to be missing: for that moment (microseconds) others may see a count that is lower by one, a mutex that is locked,
 /// an automatic event that is not set, and a `try_…` of theirs may fail for it. A process killed in that moment gives
-/// back permits and mutexes (those as abandoned); an automatic event that it had consumed stays consumed.
+/// back permits and mutexes (those as abandoned); an automatic event that it had consumed stays consumed. A `reset` of an
+/// automatic event in that moment is undone.
 ///
 /// # Errors
 /// Those of [`wait_any`].

@@ -136,7 +136,7 @@ impl Mutex {
     /// Whether a thread of some living process has it now. By the time you read it, that may have changed.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not tell; on Linux [`Unsupported`](crate::ErrorKind::Unsupported) in a forked child.
     pub fn is_locked(&self) -> Result<bool> {
         self.inner.is_locked().map_err(|error| self.about(error))
     }

@@ -92,10 +92,10 @@ impl<'a> Permit<'a> {
     }
 
     /// Keeps it taken for good, as after a [`wait`](super::Semaphore::wait): it comes back only when somebody releases one.
-    /// (`mem::forget` only keeps it for as long as the process lives.)
+    /// (`mem::forget` only keeps it for as long as this process has the semaphore open.)
     ///
     /// # Errors
-    /// As [`release`](Self::release); it is given back then.
+    /// As [`release`](Self::release).
     pub fn forget(mut self) -> Result<()> {
         match self.lot.take() {
             Some(lot) => self.semaphore.semaphore().forget(lot),

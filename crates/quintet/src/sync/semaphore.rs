@@ -266,7 +266,8 @@ impl SemaphoreBuilder {
     }
 
     /// Whose processes may use it; and, when it is opened, whose it may be. With
-    /// [`Access::Everyone`] other users can take and release permits, and on Linux write anything into its memory.
+    /// [`Access::Everyone`] other users can take and release permits; on Linux they can write anything into its memory, and
+    /// end whoever uses it by making its file shorter.
     pub fn access(mut self, access: Access) -> Self {
         self.options.access = access;
         self

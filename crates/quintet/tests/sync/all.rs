@@ -23,7 +23,14 @@ struct Things {
 impl Things {
     /// All of them there.
     fn new(t: &quintet_testkit::Test) -> Self {
-        let event = |reset| Event::builder(t.name("event")).unwrap().reset(reset).set(true).create_new().unwrap();
+        let event = |reset| {
+            Event::builder(t.name("event"))
+                .unwrap()
+                .reset(reset)
+                .set(true)
+                .create_new()
+                .unwrap()
+        };
         Things {
             work: semaphore(&t.name("work"), 1, 1),
             slots: semaphore(&t.name("slots"), 1, 1),
@@ -72,7 +79,10 @@ fn all_are_taken_when_all_are_there_each_in_its_place() {
         assert_eq!(kinds.collect::<String>(), "nnlpn");
         assert!(!taken.iter().any(Taken::was_abandoned));
         assert!(things.mutex.is_locked().unwrap() && !things.auto.is_set().unwrap());
-        assert_eq!((things.work.count().unwrap(), things.slots.count().unwrap()), (0, 0));
+        assert_eq!(
+            (things.work.count().unwrap(), things.slots.count().unwrap()),
+            (0, 0)
+        );
         drop(taken);
         assert!(!things.mutex.is_locked().unwrap());
         assert_eq!(things.slots.count().unwrap(), 1);
@@ -122,7 +132,11 @@ fn others_may_take_what_is_there_while_it_waits_for_the_rest() {
     let event = Event::create_new(&name, Reset::Auto).unwrap();
     thread::scope(|scope| {
         let waits = scope.spawn(|| {
-            let taken = wait_all(&[Waitable::permit(&slots), (&mutex).into(), (&event).into()], LONG).unwrap();
+            let taken = wait_all(
+                &[Waitable::permit(&slots), (&mutex).into(), (&event).into()],
+                LONG,
+            )
+            .unwrap();
             assert!(mutex.is_locked().unwrap());
             taken.len()
         });
@@ -134,7 +148,9 @@ fn others_may_take_what_is_there_while_it_waits_for_the_rest() {
         // Without the permit the event alone is nothing to it.
         let permit = slots.acquire_timeout(LONG).unwrap();
         event.set().unwrap();
-        quintet_testkit::eventually("it sleeps on the permit", || !waits.is_finished() && event.is_set().unwrap());
+        quintet_testkit::eventually("it sleeps on the permit", || {
+            !waits.is_finished() && event.is_set().unwrap()
+        });
         assert!(!mutex.lock_timeout(LONG).unwrap().was_abandoned());
         drop(permit);
         assert_eq!(waits.join().unwrap(), 3);
@@ -211,7 +227,10 @@ fn a_wait_that_fails_leaves_the_news_of_a_dead_owner_to_the_next() {
     order(&mut dying, "lock", "ok");
     dying.kill();
     for deadline in [Duration::ZERO, SHORT] {
-        assert_fails(wait_all(&[(&mutex).into(), (&never).into()], deadline), ErrorKind::TimedOut);
+        assert_fails(
+            wait_all(&[(&mutex).into(), (&never).into()], deadline),
+            ErrorKind::TimedOut,
+        );
     }
     assert!(mutex.lock_timeout(LONG).unwrap().was_abandoned());
     assert!(!mutex.lock_timeout(LONG).unwrap().was_abandoned());
@@ -241,7 +260,10 @@ fn a_mutex_that_the_thread_has_is_there_and_stays_locked_when_the_rest_is_not() 
     let mutex = Mutex::create_new(t.name("own")).unwrap();
     let work = semaphore(&t.name("work"), 0, 1);
     let guard = mutex.lock().unwrap();
-    assert_fails(wait_all(&[(&mutex).into(), (&work).into()], SHORT), ErrorKind::TimedOut);
+    assert_fails(
+        wait_all(&[(&mutex).into(), (&work).into()], SHORT),
+        ErrorKind::TimedOut,
+    );
     assert!(mutex.is_locked().unwrap());
     work.release(1).unwrap();
     drop(wait_all(&[(&mutex).into(), (&work).into()], LONG).unwrap());
@@ -286,7 +308,10 @@ fn one_that_is_killed_while_it_waits_keeps_nothing() {
         drop(mutex.lock_timeout(LONG).unwrap());
         peer.kill();
         drop(mutex.lock_timeout(LONG).unwrap());
-        let both = [slots.acquire_timeout(LONG).unwrap(), slots.acquire_timeout(LONG).unwrap()];
+        let both = [
+            slots.acquire_timeout(LONG).unwrap(),
+            slots.acquire_timeout(LONG).unwrap(),
+        ];
         drop(both);
         assert_eq!(slots.count().unwrap(), 2);
         assert!(!mutex.lock_timeout(LONG).unwrap().was_abandoned());

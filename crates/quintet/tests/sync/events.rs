@@ -26,7 +26,12 @@ fn there_is_one_event_of_a_name_and_how_it_resets_is_for_who_makes_it() {
         assert!(event.was_created() && !event.is_set().unwrap());
         assert_fails(Event::create_new(&name, reset), ErrorKind::AlreadyExists);
         for other in [Reset::Auto, Reset::Manual] {
-            let again = Event::builder(&name).unwrap().reset(other).set(true).create_or_open().unwrap();
+            let again = Event::builder(&name)
+                .unwrap()
+                .reset(other)
+                .set(true)
+                .create_or_open()
+                .unwrap();
             assert!(!again.was_created() && !again.is_set().unwrap());
             assert_eq!(again.reset_kind(), reset);
         }
@@ -44,9 +49,17 @@ fn an_address_says_how_it_is_to_be() {
     let event = at(format!("event://{name}?reset=manual&set=true")).unwrap();
     let event = event.create_new().unwrap();
     assert!(event.is_set().unwrap() && event.reset_kind() == Reset::Manual);
-    let plain = at(format!("event://{}", t.name("plain"))).unwrap().create_new().unwrap();
+    let plain = at(format!("event://{}", t.name("plain")))
+        .unwrap()
+        .create_new()
+        .unwrap();
     assert!(!plain.is_set().unwrap() && plain.reset_kind() == Reset::Auto);
-    for wrong in ["event://x?reset=never", "event://x?set=yes", "event://x?max=1", "mutex://x"] {
+    for wrong in [
+        "event://x?reset=never",
+        "event://x?set=yes",
+        "event://x?max=1",
+        "mutex://x",
+    ] {
         assert_fails(at(wrong.to_string()), ErrorKind::InvalidAddress);
     }
 }

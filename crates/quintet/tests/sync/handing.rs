@@ -2,13 +2,15 @@
 
 use crate::help::{LONG, SHORT, assert_fails, assert_gone, end, order, owners, semaphore};
 use quintet::ErrorKind;
-use quintet::sync::{Mutex, Permit, Semaphore};
+use quintet::sync::{Mutex, Permit};
 use quintet_testkit::{Peer, Test, start};
 use std::io;
 use std::process::Command;
 
 fn spawn(t: &Test, permit: &mut Permit<'_>) -> Peer {
-    t.spawn_through("player", &[], |command| permit.spawn(command).map_err(io::Error::from))
+    t.spawn_through("player", &[], |command| {
+        permit.spawn(command).map_err(io::Error::from)
+    })
 }
 
 #[test]
@@ -88,7 +90,9 @@ fn a_permit_of_several_children_comes_back_with_the_last() {
 fn several_permits_with_a_child_each_come_back_each_with_its_own() {
     let t = start();
     let semaphore = semaphore(&t.name("each"), 3, 3);
-    let mut permits: Vec<_> = (0..3).map(|_| semaphore.acquire().unwrap().into_owned()).collect();
+    let mut permits: Vec<_> = (0..3)
+        .map(|_| semaphore.acquire().unwrap().into_owned())
+        .collect();
     let mut children: Vec<_> = permits.iter_mut().map(|permit| spawn(&t, permit)).collect();
     assert_eq!(semaphore.count().unwrap(), 0);
     drop(permits);
@@ -162,12 +166,12 @@ fn a_semaphore_lives_as_long_as_a_child_holds_a_permit_of_it() {
     let child = spawn(&t, &mut permit);
     drop(permit);
     drop(made);
-    let again = Semaphore::open_existing(&name).unwrap();
+    let again = quintet::sync::Semaphore::open_existing(&name).unwrap();
     assert_eq!(again.count().unwrap(), 1);
     drop(again);
     end(child);
     // Nobody was there to remove the name, and nobody sees the old one.
-    let fresh = Semaphore::create_or_open(&name, 7, 7).unwrap();
+    let fresh = quintet::sync::Semaphore::create_or_open(&name, 7, 7).unwrap();
     assert!(fresh.was_created());
     assert_eq!(fresh.count().unwrap(), 7);
 }
@@ -182,7 +186,9 @@ fn a_mutex_with_a_child_is_locked_until_its_owner_unlocks_it_after_the_child() {
     for _ in 0..3 {
         let guard = mutex.lock().unwrap();
         assert!(!guard.was_abandoned());
-        let child = t.spawn_through("player", &[], |command| guard.spawn(command).map_err(io::Error::from));
+        let child = t.spawn_through("player", &[], |command| {
+            guard.spawn(command).map_err(io::Error::from)
+        });
         order(&mut other, "lock 0", "TimedOut");
         order(&mut other, "is-locked", "true");
         // The same thread may lock it again.
@@ -224,8 +230,12 @@ fn a_mutex_whose_guard_is_dropped_is_its_child_s() {
     let name = t.name("childs");
     let mutex = Mutex::create_new(&name).unwrap();
     let guard = mutex.lock().unwrap();
-    let child = t.spawn_through("player", &[], |command| guard.spawn(command).map_err(io::Error::from));
-    let second = t.spawn_through("player", &[], |command| guard.spawn(command).map_err(io::Error::from));
+    let child = t.spawn_through("player", &[], |command| {
+        guard.spawn(command).map_err(io::Error::from)
+    });
+    let second = t.spawn_through("player", &[], |command| {
+        guard.spawn(command).map_err(io::Error::from)
+    });
     drop(guard);
     // Not even this thread has it now.
     assert!(mutex.try_lock().unwrap().is_none());

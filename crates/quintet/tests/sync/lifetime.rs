@@ -128,7 +128,11 @@ fn what_somebody_holds_cannot_be_removed() {
         }
     }
     let semaphore = semaphore(&name, 1, 1);
-    let expected = if cfg!(target_os = "linux") { ErrorKind::Busy } else { ErrorKind::Unsupported };
+    let expected = if cfg!(target_os = "linux") {
+        ErrorKind::Busy
+    } else {
+        ErrorKind::Unsupported
+    };
     assert_fails(Semaphores.remove(&Name::new(&*name).unwrap()), expected);
     assert!(semaphore.try_wait().unwrap());
     assert_eq!(Semaphore::open_existing(&name).unwrap().count().unwrap(), 0);
@@ -191,7 +195,10 @@ fn a_persistent_one_stays_until_it_is_removed() {
     peer.kill();
 
     let again = Semaphore::open_existing(&name).unwrap();
-    let back = [again.acquire_timeout(LONG).unwrap(), again.acquire_timeout(LONG).unwrap()];
+    let back = [
+        again.acquire_timeout(LONG).unwrap(),
+        again.acquire_timeout(LONG).unwrap(),
+    ];
     assert!(back[0].was_abandoned());
     assert!(again.try_acquire().unwrap().is_none());
     drop(back);
@@ -210,8 +217,17 @@ fn persistent_mutexes_and_events_keep_their_state() {
     let t = start();
     let name = t.name("persistent");
     let name_ = Name::new(&*name).unwrap();
-    drop(Mutex::builder(&name).unwrap().persistent(true).create_new().unwrap());
-    let event = Event::builder(&name).unwrap().reset(Reset::Manual).persistent(true);
+    drop(
+        Mutex::builder(&name)
+            .unwrap()
+            .persistent(true)
+            .create_new()
+            .unwrap(),
+    );
+    let event = Event::builder(&name)
+        .unwrap()
+        .reset(Reset::Manual)
+        .persistent(true);
     event.create_new().unwrap().set().unwrap();
     let mut peer = t.spawn("player", &[]);
     order(&mut peer, &format!("mutex-open {name}"), "opened");
@@ -236,7 +252,11 @@ fn whoever_opens_it_does_not_make_it_persistent() {
     let t = start();
     let name = t.name("opener");
     let plain = semaphore(&name, 1, 1);
-    let again = Semaphore::builder(&name).unwrap().persistent(true).create_or_open().unwrap();
+    let again = Semaphore::builder(&name)
+        .unwrap()
+        .persistent(true)
+        .create_or_open()
+        .unwrap();
     drop(plain);
     drop(again);
     assert_gone(&name);
@@ -271,7 +291,9 @@ pub(crate) fn exits(p: &mut quintet_testkit::Role) {
 fn opening_and_closing_at_the_same_time_never_loses_a_name_under_a_user() {
     let t = start();
     let name = t.name("churn");
-    let mut peers: Vec<_> = (0..3).map(|_| t.spawn("opens_and_closes", &[&name, "300"])).collect();
+    let mut peers: Vec<_> = (0..3)
+        .map(|_| t.spawn("opens_and_closes", &[&name, "300"]))
+        .collect();
     let mut unlucky = t.spawn("opens_and_closes", &[&name, "1000000"]);
     for peer in &mut peers {
         peer.tell("go");
@@ -324,8 +346,14 @@ fn looking_at_it_shows_who_holds_how_much_since_when_and_who_waits() {
     let entry = stat(&Semaphores, &name);
     assert_eq!(entry.liveness, Liveness::Live);
     assert_eq!(entry.address.to_string(), format!("sem://{name}"));
-    assert_eq!((entry.detail("count"), entry.detail("maximum")), (Some("0"), Some("3")));
-    assert_eq!((entry.detail("waiting"), entry.detail("persistent")), (Some("1"), Some("no")));
+    assert_eq!(
+        (entry.detail("count"), entry.detail("maximum")),
+        (Some("0"), Some("3"))
+    );
+    assert_eq!(
+        (entry.detail("waiting"), entry.detail("persistent")),
+        (Some("1"), Some("no"))
+    );
     let after = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
     assert!((before..after).contains(&entry.created.unwrap()), "{entry:?}");
     let mut pids = [std::process::id(), peer.pid()];
@@ -337,7 +365,10 @@ fn looking_at_it_shows_who_holds_how_much_since_when_and_who_waits() {
         let ours = owner.process.pid() == std::process::id();
         assert_eq!(owner.count, if ours { 2 } else { 1 });
         assert!((before..after).contains(&owner.since.unwrap()), "{owner:?}");
-        assert_eq!(owner.process.executable(), Some(&*std::env::current_exe().unwrap()));
+        assert_eq!(
+            owner.process.executable(),
+            Some(&*std::env::current_exe().unwrap())
+        );
     }
     let listed = Semaphores.list().unwrap();
     assert!(listed.iter().any(|listed| listed.address == entry.address));
@@ -364,7 +395,10 @@ fn looking_at_a_mutex_shows_its_owner_and_at_an_event_whether_it_is_set() {
     let entry = stat(&Mutexes, &name);
     assert_eq!(entry.detail("locked"), Some("yes"));
     assert_eq!(entry.owners.len(), 1);
-    assert_eq!((entry.owners[0].process.pid(), entry.owners[0].count), (peer.pid(), 1));
+    assert_eq!(
+        (entry.owners[0].process.pid(), entry.owners[0].count),
+        (peer.pid(), 1)
+    );
     peer.kill();
     let entry = stat(&Mutexes, &name);
     assert_eq!((entry.detail("locked"), entry.owners.len()), (Some("no"), 0));
@@ -373,7 +407,10 @@ fn looking_at_a_mutex_shows_its_owner_and_at_an_event_whether_it_is_set() {
     let event = Event::create_new(&name, Reset::Manual).unwrap();
     let seen = || {
         let entry = stat(&Events, &name);
-        (entry.detail("set").map(str::to_owned), entry.detail("reset").map(str::to_owned))
+        (
+            entry.detail("set").map(str::to_owned),
+            entry.detail("reset").map(str::to_owned),
+        )
     };
     assert_eq!(seen(), (Some("no".into()), Some("manual".into())));
     event.set().unwrap();

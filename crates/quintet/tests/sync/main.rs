@@ -12,6 +12,7 @@ mod lifetime;
 mod mutexes;
 mod permits;
 mod semaphores;
+mod storms;
 
 use all::takes_all_the_time;
 use any::waits_for_any;
@@ -19,14 +20,17 @@ use fairness::hot;
 use lifetime::{exits, opens_and_closes};
 use mutexes::counts;
 use player::{bystander, player};
+use storms::{opens_again, toils};
 
 quintet_testkit::peers!(
     bystander,
     counts,
     exits,
     hot,
+    opens_again,
     opens_and_closes,
     player,
     takes_all_the_time,
+    toils,
     waits_for_any,
 );

@@ -1,8 +1,6 @@
 //! Mutexes: one owner at a time, and who comes after one that died is told.
 
-use crate::help::{
-    LONG, SHORT, ask, assert_fails, assert_gone, end, order, wait_until_lock_wanted,
-};
+use crate::help::{LONG, SHORT, ask, assert_fails, assert_gone, end, order, wait_until_lock_wanted};
 use quintet::ErrorKind;
 use quintet::sync::Mutex;
 use quintet_testkit::{Peer, Role, Test, start};
@@ -30,7 +28,10 @@ fn there_is_one_mutex_of_a_name() {
     order(&mut peer, &format!("mutex-make {name}"), "opened");
     let at = Mutex::at(&format!("mutex://{name}").parse().unwrap()).unwrap();
     assert!(!at.create_or_open().unwrap().was_created());
-    assert_fails(Mutex::at(&format!("sem://{name}").parse().unwrap()), ErrorKind::InvalidAddress);
+    assert_fails(
+        Mutex::at(&format!("sem://{name}").parse().unwrap()),
+        ErrorKind::InvalidAddress,
+    );
     assert_fails(
         Mutex::at(&format!("mutex://{name}?max=1").parse().unwrap()),
         ErrorKind::InvalidAddress,
@@ -255,7 +256,7 @@ fn who_waits_is_told_when_a_thread_ends_without_unlocking() {
 #[test]
 fn a_panic_unlocks_it_in_an_orderly_way() {
     let t = start();
-    let mutex = Mutex::create_new(&t.name("panic")).unwrap();
+    let mutex = Mutex::create_new(t.name("panic")).unwrap();
     let panicked = thread::scope(|scope| {
         scope
             .spawn(|| {
@@ -312,7 +313,7 @@ fn at_the_end(act: impl FnOnce() + 'static) {
 #[test]
 fn two_threads_that_are_just_ending_do_not_have_it_together() {
     let t = start();
-    let mutex = Arc::new(Mutex::create_new(&t.name("ending")).unwrap());
+    let mutex = Arc::new(Mutex::create_new(t.name("ending")).unwrap());
     let (locked, first_locked) = mpsc::channel();
     let (go_on, told) = mpsc::channel::<()>();
     let first = thread::spawn({

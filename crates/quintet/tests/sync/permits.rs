@@ -293,7 +293,10 @@ fn two_handles_in_one_process_are_one_participant() {
     let first = semaphore(&name, 3, 3);
     let second = Semaphore::open_existing(&name).unwrap();
     let third = Semaphore::create_or_open(&name, 1, 1).unwrap();
-    let permits = [first.acquire().unwrap().into_owned(), second.acquire().unwrap().into_owned()];
+    let permits = [
+        first.acquire().unwrap().into_owned(),
+        second.acquire().unwrap().into_owned(),
+    ];
     if cfg!(target_os = "linux") {
         assert_eq!(owners(&name), [(std::process::id(), 2)]);
     }

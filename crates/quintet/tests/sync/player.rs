@@ -74,7 +74,9 @@ impl Player {
         let number = |n: usize| words[n].parse::<u32>().unwrap();
         match words[0] {
             "sem-new" | "sem-make" => {
-                let builder = Semaphore::builder(words[1])?.initial(number(2)).maximum(number(3));
+                let builder = Semaphore::builder(words[1])?
+                    .initial(number(2))
+                    .maximum(number(3));
                 let semaphore = if words[0] == "sem-new" {
                     builder.create_new()?
                 } else {
@@ -82,7 +84,11 @@ impl Player {
                 };
                 made(self.semaphore.insert(semaphore).was_created())
             }
-            "sem-open" => made(self.semaphore.insert(Semaphore::open_existing(words[1])?).was_created()),
+            "sem-open" => made(
+                self.semaphore
+                    .insert(Semaphore::open_existing(words[1])?)
+                    .was_created(),
+            ),
             "sem-at" => {
                 let semaphore = Semaphore::at(&words[1].parse()?)?.create_or_open()?;
                 made(self.semaphore.insert(semaphore).was_created())
@@ -94,7 +100,10 @@ impl Player {
             "count" => self.semaphore().count().map(|count| count.to_string()),
             "maximum" => Ok(self.semaphore().maximum().to_string()),
             "wait" => self.semaphore().wait_timeout(time(words)).and(ok),
-            "release" => self.semaphore().release(number(1)).map(|before| before.to_string()),
+            "release" => self
+                .semaphore()
+                .release(number(1))
+                .map(|before| before.to_string()),
             "acquire" => {
                 let permit = self.semaphore().acquire_timeout(time(words))?.into_owned();
                 let abandoned = permit.was_abandoned();
@@ -162,7 +171,11 @@ impl Player {
     fn all(&self, words: &[&str], number: &impl Fn(usize) -> u32) -> Result<String> {
         let mutex = Waitable::from(self.mutex.unwrap());
         let permit = Waitable::permit(self.semaphore());
-        let items = if words[2] == "forth" { [mutex, permit] } else { [permit, mutex] };
+        let items = if words[2] == "forth" {
+            [mutex, permit]
+        } else {
+            [permit, mutex]
+        };
         for _ in 0..number(1) {
             drop(wait_all(&items, LONG)?);
         }

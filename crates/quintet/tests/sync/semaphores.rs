@@ -47,9 +47,13 @@ fn counts_are_for_making_it_and_ignored_when_it_is_there() {
 #[test]
 fn all_permits_are_free_at_first_unless_told() {
     let t = start();
-    let plain = Semaphore::builder(&t.name("plain")).unwrap().create_new().unwrap();
+    let plain = Semaphore::builder(t.name("plain")).unwrap().create_new().unwrap();
     assert_eq!((plain.count().unwrap(), plain.maximum()), (1, 1));
-    let full = Semaphore::builder(&t.name("full")).unwrap().maximum(4).create_new().unwrap();
+    let full = Semaphore::builder(t.name("full"))
+        .unwrap()
+        .maximum(4)
+        .create_new()
+        .unwrap();
     assert_eq!(full.count().unwrap(), 4);
 }
 
@@ -58,9 +62,15 @@ fn counts_that_cannot_be_are_refused_and_leave_nothing() {
     let t = start();
     let name = t.name("counts");
     for (initial, maximum) in [(0, 0), (1, 0), (2, 1), (0, 1 << 31), (0, u32::MAX), (u32::MAX, 5)] {
-        let error = assert_fails(Semaphore::create_new(&name, initial, maximum), ErrorKind::InvalidAddress);
+        let error = assert_fails(
+            Semaphore::create_new(&name, initial, maximum),
+            ErrorKind::InvalidAddress,
+        );
         assert!(error.to_string().contains(&name), "{error}");
-        assert_fails(Semaphore::create_or_open(&name, initial, maximum), ErrorKind::InvalidAddress);
+        assert_fails(
+            Semaphore::create_or_open(&name, initial, maximum),
+            ErrorKind::InvalidAddress,
+        );
         assert_gone(&name);
     }
 }
@@ -186,7 +196,11 @@ fn an_address_says_how_it_is_to_be() {
     let t = start();
     let name = t.name("at");
     let mut peer = t.spawn("player", &[]);
-    order(&mut peer, &format!("sem-at sem://{name}?max=7&count=2"), "created");
+    order(
+        &mut peer,
+        &format!("sem-at sem://{name}?max=7&count=2"),
+        "created",
+    );
     let semaphore = Semaphore::open_existing(&name).unwrap();
     assert_eq!((semaphore.count().unwrap(), semaphore.maximum()), (2, 7));
     assert_eq!(semaphore.address().to_string(), format!("sem://{name}"));
@@ -203,7 +217,11 @@ fn an_address_says_how_it_is_to_be() {
         "pipe://NAME",
     ];
     for address in wrong {
-        order(&mut peer, &format!("sem-at {}", address.replace("NAME", &t.name("wrong"))), "InvalidAddress");
+        order(
+            &mut peer,
+            &format!("sem-at {}", address.replace("NAME", &t.name("wrong"))),
+            "InvalidAddress",
+        );
     }
     end(peer);
 }
@@ -219,7 +237,10 @@ fn a_name_in_the_session_is_the_name_and_the_longest_is_long_enough() {
     let longest = format!("{:x<200}", t.name("long"));
     let made = semaphore(&longest, 1, 1);
     assert!(made.try_wait().unwrap());
-    assert_fails(Semaphore::create_new(format!("{longest}x"), 1, 1), ErrorKind::TooLarge);
+    assert_fails(
+        Semaphore::create_new(format!("{longest}x"), 1, 1),
+        ErrorKind::TooLarge,
+    );
     for wrong in ["", ".x", "a/b", r"a\b", "a\0b"] {
         assert_fails(Semaphore::create_new(wrong, 1, 1), ErrorKind::InvalidName);
     }
@@ -288,7 +309,11 @@ fn several_processes_that_make_one_at_the_same_time_share_it() {
             "{answers:?}"
         );
         let others = if round % 2 == 0 { "opened" } else { "AlreadyExists" };
-        assert_eq!(answers.iter().filter(|answer| *answer == others).count(), 3, "{answers:?}");
+        assert_eq!(
+            answers.iter().filter(|answer| *answer == others).count(),
+            3,
+            "{answers:?}"
+        );
         let winner = answers.iter().position(|answer| answer == "created").unwrap();
         for peer in &mut peers {
             order(peer, &format!("sem-open {name}"), "opened");
@@ -299,7 +324,11 @@ fn several_processes_that_make_one_at_the_same_time_share_it() {
             peer.tell("acquire 0");
         }
         let answers: Vec<_> = peers.iter_mut().map(quintet_testkit::Peer::hear).collect();
-        assert_eq!(answers.iter().filter(|answer| *answer == "ok").count(), 1, "{answers:?}");
+        assert_eq!(
+            answers.iter().filter(|answer| *answer == "ok").count(),
+            1,
+            "{answers:?}"
+        );
         let owner = answers.iter().position(|answer| answer == "ok").unwrap();
         order(&mut peers[owner], "give", "ok");
         for peer in &mut peers {

@@ -10,7 +10,7 @@
 
 use crate::os::step::call;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -39,6 +39,11 @@ static LOCK: ForkLock = ForkLock {
     private: UnsafeCell::new(Vec::new()),
 };
 
+thread_local! {
+    /// The descriptor that the children of this thread may have, just now.
+    static LENT: Cell<RawFd> = const { Cell::new(-1) };
+}
+
 unsafe extern "C" fn lock() {
     // SAFETY: it is initialised and never destroyed or moved. The calls below never fork while they hold it, so this
     // thread does not hold it already.
@@ -53,10 +58,13 @@ unsafe extern "C" fn unlock() {
 unsafe extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     // SAFETY: `lock` ran before the fork, in the thread that is the only one of this process, so nobody changes the list,
-    // and it is whole. Closing is all that is done here: no memory is taken or given back.
+    // and it is whole. Closing is all that is done here: no memory is taken or given back. The thread-local has no
+    // destructor, so reading it is no more than that.
     unsafe {
         for fd in &*LOCK.private.get() {
-            libc::close(*fd);
+            if *fd != LENT.get() {
+                libc::close(*fd);
+            }
         }
         (*LOCK.private.get()).clear();
         unlock();
@@ -112,9 +120,19 @@ impl PrivateFd {
         self.generation == generation()
     }
 
-    /// A copy for a program that is being started: the same open file, closed on exec unless that is changed.
-    pub(super) fn for_child(&self) -> rustix::io::Result<OwnedFd> {
-        call(|| rustix::io::fcntl_dupfd_cloexec(self, 3))
+    /// A copy for a program that is being started: the same open file. No forked child has it but the one that `lend`
+    /// makes.
+    pub(super) fn for_child(&self) -> rustix::io::Result<PrivateFd> {
+        // Not 0, 1 or 2, which the child's own standard streams would replace.
+        PrivateFd::open(|| call(|| rustix::io::fcntl_dupfd_cloexec(self, 3)))
+    }
+
+    /// Lets the children that `start` forks, in this thread, have it.
+    pub(super) fn lend<T>(&self, start: impl FnOnce() -> T) -> T {
+        let before = LENT.replace(self.fd);
+        let done = start();
+        LENT.set(before);
+        done
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 mod runtime;
 pub(crate) mod segment;
+pub(crate) mod shm;
 mod spawn;
 mod sync;
 pub(crate) mod token;

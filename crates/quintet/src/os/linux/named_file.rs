@@ -117,6 +117,11 @@ pub(super) fn open<K: Kind>(kind: &K, path: &Path, opening: Opening) -> Result<(
                     return Ok((content, hold, true));
                 }
             }
+            // Somebody is removing it, with a lease.
+            Err(Errno::AGAIN) if tries < MOST_TRIES => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(1));
+            }
             Err(error) => return Err(cannot_open(path, error)),
         }
     }
@@ -266,6 +271,10 @@ impl Hold {
         Ok(token)
     }
 
+    pub(super) fn has_let_go(&self) -> bool {
+        self.let_go.load(Ordering::Relaxed)
+    }
+
     pub(super) fn let_go(&self) {
         // Once: a second time the object could be another's that has the same name.
         if !self.token.is_ours() || self.let_go.swap(true, Ordering::Relaxed) {
@@ -351,6 +360,10 @@ fn check_file(file: impl AsFd, path: &Path, access: Access) -> Result<Stat> {
     let stat = fstat(file)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(in_the_way(path, "it is not a file"));
+    }
+    // A second name, which another user may have given to a file of ours that he can write.
+    if stat.st_nlink > 1 {
+        return Err(in_the_way(path, "it is a file with several names"));
     }
     let owner = UserId::from_uid(stat.st_uid);
     if access != Access::Everyone && !owner.is_trusted() {

@@ -7,7 +7,7 @@ use super::no_descriptor;
 use super::process::{Identity, UserId};
 use super::token::Token;
 use crate::layout::{Header, Layout};
-use crate::os::types::{Access, ObjectOptions, Opening};
+use crate::os::types::{Access, MapMode, ObjectOptions, Opening};
 use crate::{Error, ErrorKind, Name, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, Stat};
@@ -139,6 +139,10 @@ impl Segment {
     pub(crate) fn release_name(&self) {
         self.hold.let_go();
     }
+
+    pub(super) fn is_released(&self) -> bool {
+        self.hold.has_let_go()
+    }
 }
 
 fn path(layout: &Layout, name: &Name) -> PathBuf {
@@ -149,7 +153,8 @@ fn path(layout: &Layout, name: &Name) -> PathBuf {
 fn map(token: &Token, len: usize) -> Result<Map> {
     let file = named_file::reopen(token)
         .map_err(|error| no_descriptor("cannot open the shared memory again", error))?;
-    Map::of(&file, len, true).map_err(|error| Error::os("cannot map the shared memory", error))
+    Map::with(&file, len, MapMode::ReadWrite)
+        .map_err(|error| Error::os("cannot map the shared memory", error))
 }
 
 fn header(map: &Map) -> &Header {
@@ -159,7 +164,7 @@ fn header(map: &Map) -> &Header {
     unsafe { map.start().cast::<Header>().as_ref() }
 }
 
-/// An object seen by somebody who does not hold it.
+/// An object as it was at one moment, seen by somebody who does not hold it.
 #[derive(Debug)]
 pub(crate) struct Look {
     map: Map,
@@ -193,9 +198,9 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     check_size(layout, &stat)?;
     let is_held =
         Token::is_object_held(&file).map_err(|error| Error::os("cannot ask who holds it", error))?;
-    // No lock is ever taken through this open, so that it is mapped does no harm.
-    let map = Map::of(&file, layout.size, false)
-        .map_err(|error| Error::os("cannot map the shared memory", error))?;
+    // Not mapped: it may be another user's, who could take the bytes away while we read.
+    let map = Map::copy_of(&file, layout.size)
+        .map_err(|error| Error::os("cannot read the shared memory", error))?;
     Ok(Look {
         map,
         file,

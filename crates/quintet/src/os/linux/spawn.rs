@@ -1,7 +1,8 @@
 //! Starting a child that inherits a descriptor.
 
+use super::fork::PrivateFd;
 use crate::{Error, Result};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::io::FdFlags;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -33,9 +34,10 @@ pub(super) fn inheriting(command: &mut Command, fds: &[BorrowedFd<'_>]) -> std::
     child
 }
 
-/// Starts the child with one descriptor, and closes that here.
-pub(super) fn with(command: &mut Command, fd: OwnedFd) -> Result<Child> {
-    inheriting(command, &[fd.as_fd()]).map_err(|error| {
+/// Starts the child with one descriptor that no other child has, and closes that here.
+pub(super) fn with(command: &mut Command, fd: PrivateFd) -> Result<Child> {
+    let started = fd.lend(|| inheriting(command, &[fd.as_fd()]));
+    started.map_err(|error| {
         let program = command.get_program().to_string_lossy().into_owned();
         Error::os("cannot start it", error).about(program)
     })

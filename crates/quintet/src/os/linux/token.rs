@@ -118,7 +118,7 @@ impl Token {
     }
 
     /// For a child that is to be this participant too.
-    pub(super) fn for_child(&self) -> Result<OwnedFd> {
+    pub(super) fn for_child(&self) -> Result<PrivateFd> {
         self.0
             .for_child()
             .map_err(|error| super::no_descriptor("cannot copy the proof of life for the child", error))

@@ -135,12 +135,15 @@ pub(super) struct Watch {
     watched: Watched,
     /// The word when the helper was last told.
     told_at: Option<u32>,
+    /// A helper for this wait alone.
+    _own: Option<Bell>,
 }
 
 impl Watch {
     /// These descriptors, whose owner keeps them open as long as this lives.
     pub(super) fn new(fds: &[(BorrowedFd<'_>, PollFlags)]) -> Result<Self> {
-        let shared = BELL.with_borrow_mut(|bell| -> Result<_> {
+        let threads = BELL.try_with(|bell| -> Result<_> {
+            let mut bell = bell.borrow_mut();
             if let Some(bell) = bell.as_ref().filter(|bell| bell.generation == fork::generation()) {
                 return Ok(bell.shared.clone());
             }
@@ -148,11 +151,20 @@ impl Watch {
             let shared = new.shared.clone();
             *bell = Some(new);
             Ok(shared)
-        })?;
+        });
+        let (shared, own) = match threads {
+            Ok(shared) => (shared?, None),
+            // The thread is just ending, and its helper has ended.
+            Err(_) => {
+                let own = Bell::new()?;
+                (own.shared.clone(), Some(own))
+            }
+        };
         Ok(Watch {
             shared,
             watched: fds.iter().map(|(fd, events)| (fd.as_raw_fd(), *events)).collect(),
             told_at: None,
+            _own: own,
         })
     }
 

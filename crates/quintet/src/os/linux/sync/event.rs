@@ -47,7 +47,8 @@ impl Event {
         let manual = opened.header().parameter() != 0;
         let id = opened.id();
         let event = OPEN.get_or_make(
-            |open| open.member.id() == id,
+            id,
+            |open| !open.member.is_released(),
             || {
                 Ok(Event {
                     // A dead participant leaves nothing but its sleepers.

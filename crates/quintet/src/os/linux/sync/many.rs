@@ -141,6 +141,19 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// This thread was woken, perhaps for this one, and has not taken it. If it is there, somebody else may want it.
+    fn pass_on(&self) {
+        let is_there = match self {
+            Part::One(_, semaphore) | Part::Permit(_, semaphore) => semaphore.is_there(),
+            Part::Lock(_, mutex) => mutex.is_there(),
+            Part::Signal(_, event) => event.is_set().unwrap_or(false),
+            Part::File(..) => false,
+        };
+        if let Some(member) = self.member().filter(|member| is_there && member.others_sleep()) {
+            member.wake(1, ANYONE);
+        }
+    }
+
     /// This thread sleeps on something else for now.
     fn forgo(&self) {
         if let Part::Lock(waiting, _) = self {
@@ -198,14 +211,32 @@ pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>
             )
         })?;
     taken.sort_by_key(|(index, _)| *index);
-    let raw = sources
-        .iter()
-        .zip(taken)
-        .map(|(source, (_, got))| match (source, got) {
-            (Source::Wait(semaphore), Got::Permit(lot)) => semaphore.forget(lot).map(|()| Got::Nothing),
-            (_, got) => Ok(got),
-        });
-    raw.collect()
+    let mut got = Vec::with_capacity(taken.len());
+    let mut taken = taken.into_iter();
+    while let Some((index, one)) = taken.next() {
+        match (&sources[index], one) {
+            (Source::Wait(semaphore), Got::Permit(lot)) => {
+                if let Err(error) = semaphore.forget(lot) {
+                    // What is left goes back; what became a raw wait before cannot.
+                    let before = (0..).zip(got).filter(|(_, got)| !matches!(got, Got::Nothing));
+                    undo_all(&parts, before.chain(taken).collect())?;
+                    return Err(error);
+                }
+                got.push(Got::Nothing);
+            }
+            (_, one) => got.push(one),
+        }
+    }
+    Ok(got)
+}
+
+/// Gives all of them back, also if one cannot be.
+fn undo_all(parts: &[Part<'_>], taken: Taken) -> Result<()> {
+    let mut done = Ok(());
+    for (index, got) in taken.into_iter().rev() {
+        done = done.and(parts[index].undo(got));
+    }
+    done
 }
 
 type Taken = Vec<(usize, Got)>;
@@ -226,10 +257,7 @@ fn take_all(
             Ok(None) => Ok(Err(Some(*index))),
             Err(error) => Err(error),
         };
-        for (index, got) in taken.into_iter().rev() {
-            parts[index].undo(got)?;
-        }
-        return missing;
+        return undo_all(parts, taken).and(missing);
     }
     Ok(Ok(taken))
 }
@@ -238,6 +266,8 @@ fn take_all(
 struct Sleepers<'p, 'a> {
     parts: &'p [Part<'a>],
     watch: RefCell<Option<Watch>>,
+    /// What it slept on before the last look.
+    slept_on: RefCell<Vec<usize>>,
 }
 
 impl<'p, 'a> Sleepers<'p, 'a> {
@@ -245,6 +275,7 @@ impl<'p, 'a> Sleepers<'p, 'a> {
         Sleepers {
             parts,
             watch: RefCell::new(None),
+            slept_on: RefCell::default(),
         }
     }
 
@@ -259,7 +290,12 @@ impl<'p, 'a> Sleepers<'p, 'a> {
         let missing = Cell::new(None);
         let slept = Cell::new(false);
         let look = || {
-            Ok(match look(slept.get())? {
+            let looked = look(slept.get());
+            // What was taken is not there any more; if it is, then another one.
+            for index in self.slept_on.take() {
+                self.parts[index].pass_on();
+            }
+            Ok(match looked? {
                 Ok(found) => Some(found),
                 Err(which) => {
                     missing.set(which);
@@ -285,11 +321,13 @@ impl<'p, 'a> Sleepers<'p, 'a> {
                 self.parts.iter().try_for_each(|part| part.sweep(false))?;
             }
             let one = missing.get().map(|which| [which]);
-            self.sleep(one.as_ref().map_or(on, |one| &one[..]), slice)
+            let on = one.as_ref().map_or(on, |one| &one[..]);
+            self.slept_on.replace(on.to_vec());
+            self.sleep(on, slice, deadline)
         })
     }
 
-    fn sleep(&self, on: &[usize], slice: Duration) -> Result<()> {
+    fn sleep(&self, on: &[usize], slice: Duration, deadline: Deadline) -> Result<()> {
         let parts = || on.iter().map(|index| &self.parts[*index]);
         let others = self
             .parts
@@ -332,7 +370,7 @@ impl<'p, 'a> Sleepers<'p, 'a> {
             }
         };
         if woken == Woken::Late {
-            parts().try_for_each(|part| part.sweep(false))?;
+            parts().try_for_each(|part| part.sweep(deadline.has_passed()))?;
         }
         Ok(())
     }

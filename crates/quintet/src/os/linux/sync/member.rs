@@ -33,7 +33,7 @@ pub(super) struct Room {
     pub(super) word: AtomicU64,
     /// When somebody last looked for the dead, in milliseconds of the monotonic clock.
     swept: AtomicU64,
-    _line: [u64; 6],
+    _line: [AtomicU64; 6],
     pub(super) slots: [Slot; SLOTS],
 }
 
@@ -61,7 +61,7 @@ fn room_at(start: NonNull<u8>) -> NonNull<Room> {
 /// The memory of an object, seen from outside.
 pub(super) fn room_of(look: &Look) -> &Room {
     // SAFETY: a look maps the whole of the layout, which is that of a room, as long as it is borrowed. A room is made of
-    // atomics (and numbers that nobody reads), for which any bytes will do and which others may change.
+    // atomics, for which any bytes will do and which others may change.
     unsafe { room_at(look.start()).as_ref() }
 }
 
@@ -104,6 +104,11 @@ impl Member {
 
     pub(super) fn release_name(&self) {
         self.segment.release_name();
+    }
+
+    /// Whether its name has been released.
+    pub(super) fn is_released(&self) -> bool {
+        self.segment.is_released()
     }
 
     /// Whether this process opened it, and not one that it was forked from.
@@ -224,7 +229,7 @@ impl Member {
                 };
                 drop(sleeper);
                 if rung {
-                    waiting.sweep(deaths.is_some())?;
+                    waiting.sweep(deaths.is_some() || deadline.has_passed())?;
                     let holders = waiting.holders();
                     if !deaths.as_ref().is_some_and(|deaths| deaths.is_of(&holders)) {
                         deaths = Deaths::watch(holders);
@@ -311,7 +316,7 @@ impl Opened {
 #[inline]
 fn room(segment: &Segment) -> &Room {
     // SAFETY: the segment maps the whole of its layout, which is that of a room, as long as it is borrowed. A room is made
-    // of atomics (and numbers that nobody reads), for which any bytes will do and which others may change.
+    // of atomics , for which any bytes will do and which others may change.
     unsafe { room_at(segment.start()).as_ref() }
 }
 
@@ -378,7 +383,7 @@ fn monotonic_ms() -> u64 {
 pub(super) struct Registry<T>(PerProcess<List<T>>);
 
 #[derive(Debug)]
-struct List<T>(Mutex<Vec<Weak<T>>>);
+struct List<T>(Mutex<Vec<(Id, Weak<T>)>>);
 
 impl<T> Default for List<T> {
     fn default() -> Self {
@@ -391,29 +396,38 @@ impl<T: 'static> Registry<T> {
         Registry(PerProcess::new())
     }
 
-    fn list(&self) -> MutexGuard<'static, Vec<Weak<T>>> {
+    fn list(&self) -> MutexGuard<'static, Vec<(Id, Weak<T>)>> {
         // The list is whole after every step, so a panic elsewhere while it was locked does not matter.
         self.0.get().0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one that `is_it` says it is, or a new one.
+    /// The one of that file, if it is good (`is_good`), or a new one.
     pub(super) fn get_or_make(
         &self,
-        is_it: impl Fn(&T) -> bool,
+        id: Id,
+        is_good: impl Fn(&T) -> bool,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<Arc<T>> {
         let mut list = self.list();
-        list.retain(|open| open.strong_count() > 0);
-        if let Some(open) = list.iter().filter_map(Weak::upgrade).find(|open| is_it(open)) {
+        list.retain(|(_, open)| open.strong_count() > 0);
+        // No other one is kept alive, not even for this moment: its last user may be closing it.
+        let that = list.iter().filter(|(of, _)| *of == id);
+        if let Some(open) = that
+            .filter_map(|(_, open)| open.upgrade())
+            .find(|open| is_good(open))
+        {
             return Ok(open);
         }
         let made = Arc::new(make()?);
-        list.push(Arc::downgrade(&made));
+        list.push((id, Arc::downgrade(&made)));
         Ok(made)
     }
 
     /// All that are open now.
     pub(super) fn all(&self) -> Vec<Arc<T>> {
-        self.list().iter().filter_map(Weak::upgrade).collect()
+        self.list()
+            .iter()
+            .filter_map(|(_, open)| open.upgrade())
+            .collect()
     }
 }

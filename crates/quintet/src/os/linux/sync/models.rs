@@ -189,6 +189,62 @@ fn threads_of_one_participant_share_its_place() {
 }
 
 #[test]
+fn raw_operations_in_between_hide_no_change() {
+    check(|| {
+        let room = Room::new(2, 2, 1);
+        // The last operation on the state is a raw one, and the next brings its count back.
+        room.permits().try_wait(false).unwrap();
+        let other = room.clone();
+        let thread = thread::spawn(move || {
+            let taken = other.acquire(0).is_some();
+            if taken {
+                other.permits().release(1).unwrap();
+            }
+            taken
+        });
+        let first = room.acquire(0).is_some();
+        let second = thread.join().unwrap();
+        assert_eq!(room.permits().seen_held(0), u32::from(first) + u32::from(second));
+    });
+}
+
+#[test]
+fn recovery_among_raw_operations_is_once() {
+    // Without the mark of the dead, which would tell the states apart.
+    let recover = |room: &Room| room.permits().recover(0, false, || Ok(true)).unwrap().is_some();
+    check(move || {
+        let room = Room::new(2, 2, 1);
+        assert!(room.acquire(0).is_some());
+        room.permits().try_wait(false).unwrap();
+        room.permits().release(1).unwrap();
+        let other = room.clone();
+        let thread = thread::spawn(move || {
+            let recovered = recover(&other);
+            other.permits().try_wait(false).unwrap();
+            recovered
+        });
+        let recovered = recover(&room);
+        assert!(recovered != thread.join().unwrap());
+        assert_eq!((room.permits().count().unwrap(), room.held()), (1, 0));
+    });
+}
+
+#[test]
+fn who_is_late_to_finish_a_hand_over_takes_no_part_in_the_next() {
+    check(|| {
+        let room = Room::new(3, 3, 3);
+        assert!(room.acquire(0).is_some() && room.acquire(0).is_some());
+        let other = room.clone();
+        let late = thread::spawn(move || other.permits().try_wait(false).unwrap());
+        room.permits().hand_over(0, 1).unwrap();
+        room.permits().hand_over(0, 2).unwrap();
+        late.join().unwrap();
+        let held: Vec<u32> = (0..3).map(|slot| room.permits().seen_held(slot)).collect();
+        assert_eq!(held, [0, 1, 1]);
+    });
+}
+
+#[test]
 fn what_a_participant_held_that_stopped_anywhere_comes_back_once() {
     check_with_stops(|steps| {
         let room = Room::new(1, 1, 2);

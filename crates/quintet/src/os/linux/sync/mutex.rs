@@ -50,6 +50,9 @@ struct AtEnd(u64);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
+        if OWNED.get() == 0 {
+            return;
+        }
         for mutex in OPEN.all() {
             if mutex.owner.load(Ordering::Relaxed) == self.0 {
                 // Corrupt memory is the next one's to complain of.
@@ -62,6 +65,8 @@ impl Drop for AtEnd {
 thread_local! {
     /// The number of the thread, which is no other thread's, ever; 0: it has none yet.
     static NUMBER: Cell<u64> = const { Cell::new(0) };
+    /// How many mutexes it has.
+    static OWNED: Cell<u32> = const { Cell::new(0) };
     static AT_END: Cell<Option<AtEnd>> = const { Cell::new(None) };
 }
 
@@ -94,7 +99,8 @@ impl Mutex {
         let (opened, made) = Member::open(&spec, opening, 0)?;
         let id = opened.id();
         let mutex = OPEN.get_or_make(
-            |open| open.member.id() == id,
+            id,
+            |open| !open.member.is_released(),
             || {
                 Ok(Mutex {
                     member: opened.join(recover_slot)?,
@@ -128,11 +134,26 @@ impl Mutex {
     #[inline]
     pub(crate) fn lock(&self, deadline: Deadline) -> Result<bool> {
         if self.member.is_ours() && self.word().lock_alone(self.member.slot()) {
-            self.owner.store(this_thread(), Ordering::Relaxed);
-            self.depth.store(1, Ordering::Relaxed);
+            self.begin(this_thread());
             return Ok(false);
         }
         self.lock_among_others(deadline)
+    }
+
+    /// This thread has it now.
+    #[inline]
+    fn begin(&self, thread: u64) {
+        self.owner.store(thread, Ordering::Relaxed);
+        self.depth.store(1, Ordering::Relaxed);
+        OWNED.set(OWNED.get().wrapping_add(1));
+    }
+
+    /// This thread is about to have it no longer. Before the word says so: after that these are the next owner's.
+    #[inline]
+    fn end(&self) {
+        self.depth.store(0, Ordering::Relaxed);
+        self.owner.store(0, Ordering::Relaxed);
+        OWNED.set(OWNED.get().wrapping_sub(1));
     }
 
     #[cold]
@@ -149,9 +170,7 @@ impl Mutex {
         let once =
             self.depth.load(Ordering::Relaxed) == 1 && self.owner.load(Ordering::Relaxed) == this_thread();
         if once && self.member.is_ours() && !self.has_second.load(Ordering::Relaxed) {
-            // Before the swap: after it they are the next owner's.
-            self.depth.store(0, Ordering::Relaxed);
-            self.owner.store(0, Ordering::Relaxed);
+            self.end();
             if self.word().unlock_alone(self.member.slot()) {
                 return Ok(());
             }
@@ -182,8 +201,7 @@ impl Mutex {
     }
 
     fn unlock_all(&self, abandon: bool) -> Result<()> {
-        self.depth.store(0, Ordering::Relaxed);
-        self.owner.store(0, Ordering::Relaxed);
+        self.end();
         if let Some(second) = self.take_second() {
             // If the child still lives, it is the owner now, and whoever waits finds out when it is not.
             if !second.has_child()? {
@@ -207,6 +225,7 @@ impl Mutex {
     }
 
     pub(crate) fn is_locked(&self) -> Result<bool> {
+        self.member.check_ours()?;
         match self.word().look().owner() {
             Some(owner) => Ok(owner == self.member.slot() || !self.member.is_gone(owner)?),
             None => Ok(false),
@@ -279,8 +298,7 @@ impl Mutex {
         match self.word().try_lock(self.member.slot(), is_heir, others_sleep)? {
             Attempt::NotNow(_) => Ok(None),
             Attempt::Locked { abandoned } => {
-                self.owner.store(thread, Ordering::Relaxed);
-                self.depth.store(1, Ordering::Relaxed);
+                self.begin(thread);
                 Ok(Some(abandoned))
             }
         }
@@ -288,6 +306,11 @@ impl Mutex {
 
     pub(super) fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// Whether it is to be had.
+    pub(super) fn is_there(&self) -> bool {
+        self.word().look().owner().is_none()
     }
 
     /// Takes back a lock as if it had not been: whether the mutex was abandoned is the next one's to know again.
@@ -345,8 +368,8 @@ impl Waiting for ForLock<'_> {
             self.is_heir.set(true);
         }
         let word = self.mutex.word().look();
-        if word.heir() != Some(slot) {
-            // Somebody thought that we would not come.
+        if word.heir() != Some(slot) || self.mutex.heir.load(Ordering::Relaxed) != this_thread() {
+            // Somebody thought that we would not come; and perhaps another thread of ours is the heir now.
             self.is_heir.set(false);
         }
         if word.owner().is_none() && !self.is_for_another(word) {

@@ -226,8 +226,17 @@ impl Ownership<'_> {
 
     /// Makes a participant the heir, if there is none and somebody has the mutex. Whether it is now.
     pub(super) fn become_heir(&self, slot: usize) -> bool {
-        let word = self.look();
-        word.owner().is_some() && word.heir().is_none() && self.swap(word, word.with_heir(Some(slot)))
+        // Among hot lockers the word changes all the time; this is not to be left to luck.
+        for _ in 0..100 {
+            let word = self.look();
+            if word.owner().is_none() || word.heir().is_some() {
+                return false;
+            }
+            if self.swap(word, word.with_heir(Some(slot))) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Passes over an heir, as seen in `word`: it does not come, or does not want to any more.

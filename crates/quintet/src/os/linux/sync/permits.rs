@@ -7,10 +7,10 @@
 //! |---|---|
 //! | 0–30 | count: free permits |
 //! | 31 | somebody sleeps; only with a count of 0 |
-//! | 32–41 | pending: which participant |
-//! | 42–44 | pending: what happens to its permits. 0 nothing, 1 one more, 2 one less, 3 none left, 4 one goes to another |
+//! | 32–41 | whose permits the last change is about |
+//! | 42–44 | pending: what happens to them. 0 nothing, 1 one more, 2 one less, 3 none left, 4 one goes to another |
 //! | 45 | permits of a dead holder have come back and nobody has acquired since |
-//! | 46–63 | pending: the low bits of that participant's number of changes before it |
+//! | 46–63 | the low bits of that participant's number of changes before it |
 //!
 //! Each participant's *holding*, 64 bits: 0–15 how many permits it holds, 16–63 how often that changed.
 //!
@@ -35,6 +35,9 @@
 //! becomes empty. It reads the state, then the holding, then makes sure that the participant is dead, then swaps the state.
 //! If the place has a new participant since, that one has recovered it before anything else, so the state has changed
 //! and the swap fails. Any number of survivors may try; one succeeds, once.
+//!
+//! A raw wait or release leaves in the state whose the last change was, and its number, so that the state is never again
+//! what it was before a change of anybody's permits.
 //!
 //! A swap of the state can mistake a state for another one that looks the same. For that its owner must stop between
 //! reading and swapping while exactly a multiple of 2^18 changes of the same participant go by, and that participant
@@ -71,6 +74,9 @@ const SLOT_MASK: u64 = 0x3ff;
 const CHANGE_SHIFT: u32 = 42;
 const TAG_SHIFT: u32 = 46;
 const TAG_MASK: u64 = 0x3_ffff;
+const CHANGE: u64 = 7 << CHANGE_SHIFT;
+/// Whose the last change was, and its number.
+const LAST: u64 = SLOT_MASK << SLOT_SHIFT | TAG_MASK << TAG_SHIFT;
 
 /// What is to happen to a holding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +118,7 @@ impl State {
 
     /// This state with nothing pending and no waiters.
     fn settled(self, count: u32) -> State {
-        State(u64::from(count) | self.0 & ORPHAN)
+        State(u64::from(count) | self.0 & (ORPHAN | LAST))
     }
 
     #[inline]
@@ -124,7 +130,7 @@ impl State {
             Change::OneToAnother => 4,
         };
         State(
-            self.0
+            self.0 & !(LAST | CHANGE)
                 | change << CHANGE_SHIFT
                 | (slot as u64 & SLOT_MASK) << SLOT_SHIFT
                 | holding.tag() << TAG_SHIFT,
@@ -217,7 +223,8 @@ pub(super) struct Permits<'a> {
 impl Permits<'_> {
     /// The state of a semaphore that has just been made.
     pub(super) fn initial(count: u32) -> u64 {
-        count.into()
+        // As after a change of participant 0 before its first.
+        u64::from(count) | TAG_MASK << TAG_SHIFT
     }
 
     /// The value of the state's low half while nothing is to be had and somebody sleeps.
@@ -362,6 +369,11 @@ impl Permits<'_> {
         State(self.state.load(Ordering::Acquire)).count()
     }
 
+    /// Makes sure that nothing is pending.
+    pub(super) fn settle(&self) -> Result<()> {
+        self.finish(State(self.state.load(Ordering::Acquire)))
+    }
+
     /// A number that each change of what a participant holds changes.
     pub(super) fn holding_number(&self, slot: usize) -> u64 {
         self.holding(slot).0
@@ -390,19 +402,19 @@ impl Permits<'_> {
     #[inline]
     pub(super) fn wait_alone(&self) -> bool {
         let state = self.state.load(Ordering::Acquire);
-        let fields = state >> SLOT_SHIFT & !(ORPHAN >> SLOT_SHIFT);
         let count = state as u32;
         // A count with waiters is beyond every maximum.
-        fields == 0 && count.wrapping_sub(1) < self.maximum && self.swap(State(state), State(state - 1))
+        state & CHANGE == 0
+            && count.wrapping_sub(1) < self.maximum
+            && self.swap(State(state), State(state - 1))
     }
 
     #[inline]
     pub(super) fn release_alone(&self, permits: u32) -> Option<u32> {
         let state = self.state.load(Ordering::Acquire);
-        let fields = state >> SLOT_SHIFT & !(ORPHAN >> SLOT_SHIFT);
         let count = state as u32;
         // The sum of two that are below 2^31 fits.
-        let fits = fields == 0 && (count | permits) <= MOST && count + permits <= self.maximum;
+        let fits = state & CHANGE == 0 && (count | permits) <= MOST && count + permits <= self.maximum;
         (fits && self.swap(State(state), State(state + u64::from(permits)))).then_some(count)
     }
 
@@ -517,7 +529,7 @@ impl Permits<'_> {
             if holding.tag() != tag || !self.is_still(state) {
                 return Ok(());
             }
-            if change == Change::OneToAnother && !self.receive(holder, state)? {
+            if change == Change::OneToAnother && !self.receive(holder, state, tag)? {
                 continue;
             }
             if swap_held(holder, holding, holding.after(change)) {
@@ -536,8 +548,12 @@ impl Permits<'_> {
 
     /// Gives the one permit to whom it is handed over. He holds none while that is pending, so holding one means that it
     /// has happened. Whether it has.
-    fn receive(&self, from: &Slot, state: State) -> Result<bool> {
+    fn receive(&self, from: &Slot, state: State, tag: u64) -> Result<bool> {
         let to = usize::try_from(from.aux.load(Ordering::Acquire)).unwrap_or(usize::MAX);
+        // It is another's to receive only after this change has been made.
+        if Holding(from.held.load(Ordering::Acquire)).tag() != tag {
+            return Ok(false);
+        }
         let Some(to) = self.slots.get(to).filter(|to| !std::ptr::eq(*to, from)) else {
             return Err(corrupt("a permit is handed to a participant that cannot be"));
         };

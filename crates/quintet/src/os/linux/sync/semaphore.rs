@@ -67,7 +67,8 @@ impl Semaphore {
             .ok_or_else(|| Error::new(ErrorKind::Corrupt, "its header gives an impossible maximum"))?;
         let id = opened.id();
         let semaphore = OPEN.get_or_make(
-            |open| open.member.id() == id,
+            id,
+            |open| !open.member.is_released(),
             || {
                 Ok(Semaphore {
                     member: opened.join(|room, slot| recover_slot(room, maximum, slot))?,
@@ -85,6 +86,10 @@ impl Semaphore {
     }
 
     pub(crate) fn count(&self) -> Result<u32> {
+        if self.member.is_ours() {
+            // What the dead held is free.
+            self.sweep(false)?;
+        }
         self.permits().count()
     }
 
@@ -198,7 +203,13 @@ impl Semaphore {
             .second
             .as_ref()
             .map_or(self.member.slot(), |second| second.slot);
-        self.permits().forget(slot)
+        self.permits().forget(slot)?;
+        if let Some(second) = &lot.second
+            && !second.has_child()?
+        {
+            participants::leave(&self.member.room().slots[second.slot]);
+        }
+        Ok(())
     }
 
     /// Starts a child that holds the permit too.
@@ -219,7 +230,10 @@ impl Semaphore {
         let _handing = self.handing.lock().unwrap_or_else(PoisonError::into_inner);
         let (from, to) = (self.member.slot(), second.slot);
         let before = self.permits().holding_number(from);
-        self.permits().hand_over(from, to)?;
+        if let Err(error) = self.permits().hand_over(from, to) {
+            participants::leave(&self.member.room().slots[to]);
+            return Err(error);
+        }
         let slots = &self.member.room().slots;
         slots[to].stamp_as(&slots[from], before, self.permits().holding_number(to));
         Ok(second)
@@ -238,6 +252,8 @@ impl Semaphore {
         if !self.member.is_sweep_due() && !now {
             return Ok(());
         }
+        // One that died in the middle holds what is pending.
+        self.permits().settle()?;
         for (slot, holding) in self.member.slots().iter().enumerate() {
             if holds_some(holding) {
                 self.recover(slot)?;
@@ -319,6 +335,11 @@ impl Waiting for ForPermit<'_> {
 impl Semaphore {
     pub(super) fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// Whether there is one to be had.
+    pub(super) fn is_there(&self) -> bool {
+        self.permits().seen_count() > 0
     }
 }
 

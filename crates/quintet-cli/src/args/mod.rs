@@ -1,5 +1,12 @@
 //! The command line.
 
+mod objects;
+
+pub(crate) use objects::{
+    Abandoned, AccessArgs, CreateArgs, EventArgs, HoldArgs, MakeArgs, ReleaseArgs, ResetArgs, RunArgs,
+    SetArgs, WaitArgs,
+};
+
 use crate::record::Format;
 use crate::text::Encoding;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -20,6 +27,9 @@ use std::time::Duration;
 Addresses:
   pipe://NAME    a named pipe: bytes or whole messages between a server and its clients
   fifo:///PATH   a FIFO file, on Linux: bytes in one direction, for programs that open files
+  sem://NAME     a semaphore: so many permits, to be taken and given back
+  mutex://NAME   a mutex: one owner at a time
+  event://NAME   an event: set or not, for others to wait for
 
 Examples:
   # Receive in one terminal, send from another
@@ -27,10 +37,15 @@ Examples:
   quintet send pipe://TestPipe hello
   # Receive what a script writes with: echo hello > /tmp/fifo
   quintet recv fifo:///tmp/fifo
+  # Run a command while nobody else does, or at most 3 at a time
+  quintet run mutex://backup -- make backup
+  quintet run sem://jobs --max 3 -- make job
   # See what is there
   quintet ls
 
-Exit codes: 0 done; 1 failed; 2 usage; 124 the --timeout passed; 130 interrupted."
+Exit codes: 0 done; 1 failed; 2 usage; 124 the --timeout passed; 130 interrupted. A command that is run gives its \
+own; then 125 is a failure of quintet's, 126 and 127 that the command cannot be started or is not there, 128+N that \
+signal N ended it."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -41,6 +56,13 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Send(SendArgs),
     Recv(RecvArgs),
+    Run(RunArgs),
+    Create(CreateArgs),
+    Hold(HoldArgs),
+    Wait(WaitArgs),
+    Release(ReleaseArgs),
+    Set(SetArgs),
+    Reset(ResetArgs),
     Ls(LsArgs),
     Stat(StatArgs),
     Rm(RmArgs),
@@ -233,11 +255,12 @@ pub(crate) struct RecvArgs {
 /// List what is there
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-State: live, held by a Quintet process; foreign, by another program; stale, left by one that died (the next \
-server replaces it, `quintet rm` removes it).
+State: live, held by a Quintet process, or made to stay; foreign, held by another program; stale, left by one that \
+died (the next open replaces it, `quintet rm` removes it).
 
 Examples:
   quintet ls
+  quintet ls sem
   quintet ls pipe --json")]
 pub(crate) struct LsArgs {
     /// Only this kind
@@ -251,37 +274,54 @@ pub(crate) struct LsArgs {
 
 /// Show all that is known of one object
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  quintet stat pipe://TestPipe\n  quintet stat --json pipe://TestPipe")]
+#[command(after_help = "\
+Of a semaphore or a mutex: who has taken it, since when, and how many wait.
+
+Examples:
+  quintet stat pipe://TestPipe
+  quintet stat --json pipe://TestPipe
+  # Who has the lock?
+  quintet stat mutex://backup")]
 pub(crate) struct StatArgs {
     /// A JSON object
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: pipe://NAME
+    /// Which: pipe://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
-/// Remove what a process that died left behind
+/// Remove what `create` made, or what a process that died left behind
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What a living process holds is not removed (exit code 1): end the process, and it goes with it.
 
 Examples:
-  quintet rm pipe://TestPipe")]
+  quintet rm pipe://TestPipe
+  quintet rm sem://jobs")]
 pub(crate) struct RmArgs {
-    /// Which: pipe://NAME
+    /// Which: pipe://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
-/// See it work: two processes, pipes between them, every message verified
+/// See it work: two processes, pipes and a semaphore between them, every message verified
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  quintet demo\n  quintet demo --messages 100000")]
+#[command(after_help = "\
+Examples:
+  quintet demo
+  quintet demo --messages 100000
+  # Kill the other process in the middle, and see the line go on
+  quintet demo --kill")]
 pub(crate) struct DemoArgs {
     /// How many small messages to exchange
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
     pub(crate) messages: u64,
+
+    /// Kill the other process while it has permits and a frame in its hands, and go on with a new one
+    #[arg(long)]
+    pub(crate) kill: bool,
 }
 
 /// Parses one of the words of a library's type, in a way that completions and messages can name them all.

@@ -1,0 +1,40 @@
+//! Which verbs a scheme has.
+
+use crate::failure::Failure;
+use quintet::{Address, Scheme, named};
+
+fn of(scheme: Scheme) -> &'static [&'static str] {
+    match scheme {
+        Scheme::Pipe => &["send", "recv", "stat", "rm", "ls"],
+        Scheme::Fifo => &["send", "recv"],
+        Scheme::Sem => &["run", "create", "hold", "wait", "release", "stat", "rm", "ls"],
+        Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
+        Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
+        _ => &["stat", "rm", "ls"],
+    }
+}
+
+/// Refuses an address that this verb does nothing with.
+pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
+    let scheme = address.scheme();
+    if scheme != Scheme::Fifo {
+        // Says which schemes there are.
+        named::kind(scheme)?;
+    }
+    if of(scheme).contains(&verb) {
+        return Ok(());
+    }
+    let why = match (verb, scheme) {
+        ("wait", Scheme::Mutex) => {
+            " (what a shell command has locked is unlocked when it ends: to hold it, give `run` the command that needs it)"
+        }
+        ("release", Scheme::Mutex) => " (only who has locked it can unlock it: `run` does both)",
+        ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
+        _ => "",
+    };
+    Err(Failure::Usage(format!(
+        "{}: there is no {verb} for {scheme}://, which has {}{why}",
+        address.clone().without_options(),
+        of(scheme).join(", ")
+    )))
+}
