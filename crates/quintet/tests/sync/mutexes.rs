@@ -1,4 +1,8 @@
 //! Mutexes: one owner at a time, and who comes after one that died is told.
+#![allow(
+    clippy::missing_const_for_thread_local,
+    reason = "it is const, which clippy does not see for windows-gnu"
+)]
 
 use crate::help::{LONG, SHORT, ask, assert_fails, assert_gone, end, order, wait_until_lock_wanted};
 use quintet::ErrorKind;

@@ -303,7 +303,9 @@ pub(crate) fn forks_and_dies(p: &mut Role) {
             libc::close(1);
             libc::close(2);
         }
-        while std::io::stdin().read(&mut [0]).unwrap_or(0) > 0 {}
+        // By the number, as the thread that reads the role's stdin may hold the library's lock on it.
+        // SAFETY: one byte may be written there, and the descriptor stays open in this process.
+        while unsafe { libc::read(0, [0_u8].as_mut_ptr().cast(), 1) } > 0 {}
     });
     p.say("forked");
     p.listen();
