@@ -31,7 +31,7 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 #[cfg(windows)]
-pub(crate) use windows::{anonymous, pipe, process, segment, token};
+pub(crate) use windows::{anonymous, pipe, process, segment, shm, token};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

@@ -10,7 +10,8 @@ use std::sync::Arc;
 ///
 /// As on Windows, a thread that has it may lock it again, and unlocks it as often; and when its owner ends without
 /// unlocking, the process or just the thread, the next one gets it and is told ([`MutexGuard::was_abandoned`]).
-/// No waiter starves: on Linux one that has waited for a millisecond is next; on Windows the kernel queues them.
+/// No waiter starves: on Linux one that has waited for a millisecond is next as soon as it wakes up, which is at the next
+/// unlocking or within 50 ms; on Windows the kernel queues them.
 ///
 /// ```
 /// use quintet::sync::Mutex;

@@ -200,7 +200,8 @@ impl Semaphore {
         unless_late(self.acquire_timeout(Deadline::now()))
     }
 
-    /// How many permits are free now. By the time you read it, it may be another number.
+    /// How many permits are free now, those included that processes held which have died. By the time you read it, it may be
+    /// another number.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if some process has written into the semaphore's memory.

@@ -1,6 +1,6 @@
 //! What only the native interface tells of kernel objects: their state, without waiting for them.
 //!
-//! `NtQuerySemaphore`, `NtQueryMutant`, `NtQueryEvent` and `NtResumeProcess` are exported by every `ntdll.dll` there has
+//! `NtQuerySemaphore`, `NtQueryMutant`, `NtQueryEvent`, `NtQuerySection` and `NtResumeProcess` are exported by every `ntdll.dll` there has
 //! been since Windows NT 4 (the last since XP), though the documentation of Win32 does not have them. What they take and
 //! return is as System Informer's headers (phnt, `ntexapi.h` and `ntpsapi.h`) have it.
 
@@ -9,6 +9,7 @@ use std::ffi::c_void;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
 use std::ptr;
 use windows_sys::Win32::Foundation::{HANDLE, NTSTATUS, RtlNtStatusToDosError};
+use windows_sys::Win32::System::Memory::{SEC_FILE, SEC_IMAGE};
 
 #[cfg_attr(
     target_arch = "x86",
@@ -19,6 +20,7 @@ unsafe extern "system" {
     fn NtQuerySemaphore(handle: HANDLE, class: i32, to: *mut c_void, size: u32, len: *mut u32) -> NTSTATUS;
     fn NtQueryMutant(handle: HANDLE, class: i32, to: *mut c_void, size: u32, len: *mut u32) -> NTSTATUS;
     fn NtQueryEvent(handle: HANDLE, class: i32, to: *mut c_void, size: u32, len: *mut u32) -> NTSTATUS;
+    fn NtQuerySection(handle: HANDLE, class: i32, to: *mut c_void, size: usize, len: *mut usize) -> NTSTATUS;
     fn NtResumeProcess(process: HANDLE) -> NTSTATUS;
 }
 
@@ -84,6 +86,27 @@ impl EventState {
     }
 }
 
+/// `SECTION_BASIC_INFORMATION`
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SectionState {
+    base: usize,
+    attributes: u32,
+    size: i64,
+}
+
+impl SectionState {
+    /// In bytes; of one without a file in whole pages.
+    pub(super) fn size(self) -> u64 {
+        self.size.unsigned_abs()
+    }
+
+    /// Whether its bytes are those of a file.
+    pub(super) fn is_of_file(self) -> bool {
+        self.attributes & (SEC_FILE | SEC_IMAGE) != 0
+    }
+}
+
 /// `MUTANT_OWNER_INFORMATION`: a `CLIENT_ID`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,6 +137,25 @@ pub(super) fn mutex(mutex: BorrowedHandle<'_>) -> Result<MutexState, Code> {
 pub(super) fn event(event: BorrowedHandle<'_>) -> Result<EventState, Code> {
     // SAFETY: this is what the function returns for that class.
     unsafe { query(NtQueryEvent, event, BASIC) }
+}
+
+/// Fails for what is no section, and for a number that is no handle at all.
+pub(super) fn section(section: HANDLE) -> Result<SectionState, Code> {
+    let mut answer = SectionState::default();
+    call::code(|| {
+        // SAFETY: whatever the number is of, the function only asks for it and, if it is a section, writes at most the size
+        // that it is told, to `answer`, which has that size and takes any bytes. It says how much where we say null.
+        code_of(unsafe {
+            NtQuerySection(
+                section,
+                BASIC,
+                ptr::from_mut(&mut answer).cast(),
+                size_of::<SectionState>(),
+                ptr::null_mut(),
+            )
+        })
+    })?;
+    Ok(answer)
 }
 
 /// The process that owns a mutex; `None` where the system does not tell (Wine 8), or there is none.

@@ -127,6 +127,15 @@ pub(super) fn not_persistent() -> Error {
     .hint("keep it alive: quintet hold")
 }
 
+/// The error of who may not make what every session sees.
+pub(super) fn not_for_all_sessions() -> Error {
+    Error::new(
+        ErrorKind::PermissionDenied,
+        r"only services and administrators may make shared memory for all sessions (Global\)",
+    )
+    .hint(r"use a name without Global\, or let a service create it")
+}
+
 /// What `remove` says of an object that is there.
 pub(super) fn not_removable() -> Error {
     Error::new(ErrorKind::Unsupported, "it goes by itself with its last holder")

@@ -1,22 +1,24 @@
-//! Memory that processes share: a section without a file, mapped.
+//! Memory that processes share: a section, mapped.
 
-use super::call;
+use super::call::{self, Code};
 use super::error;
+use crate::os::types::MapMode;
 use crate::{Error, ErrorKind, Result};
-use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::NonNull;
 use windows_sys::Win32::System::Memory::{
-    FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT, MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS,
-    MapViewOfFile, UnmapViewOfFile, VirtualQuery,
+    FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT, MEM_MAPPED, MEMORY_BASIC_INFORMATION,
+    MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, UnmapViewOfFile, VirtualQuery,
 };
 
 /// A section, mapped. Others may change its bytes at any time, so they are only ever touched as atomics or copied.
 #[derive(Debug)]
 pub(super) struct View {
     start: NonNull<u8>,
+    len: usize,
 }
 
-// SAFETY: it is an address, and the memory stays mapped, whoever uses it, until it is dropped.
+// SAFETY: it is an address and a length, and the memory stays mapped, whoever uses it, until it is dropped.
 unsafe impl Send for View {}
 // SAFETY: as above; what is read and written through it is up to who does so, who must use atomics.
 unsafe impl Sync for View {}
@@ -24,36 +26,14 @@ unsafe impl Sync for View {}
 impl View {
     /// Maps a section of at least `len` bytes, all of which are there.
     pub(super) fn of(section: &OwnedHandle, len: usize, writable: bool) -> Result<Self> {
-        let access = if writable {
-            FILE_MAP_READ | FILE_MAP_WRITE
+        let mode = if writable {
+            MapMode::ReadWrite
         } else {
-            FILE_MAP_READ
+            MapMode::ReadOnly
         };
-        let mut view = MEMORY_MAPPED_VIEW_ADDRESS::default();
-        call::done(|| {
-            // SAFETY: the section is open; the system chooses the place. All of it is mapped, however long it is.
-            view = unsafe { MapViewOfFile(section.as_raw_handle(), access, 0, 0, 0) };
-            (!view.Value.is_null()).into()
-        })
-        .map_err(|code| error::of("cannot map the shared memory", code))?;
-        let Some(start) = NonNull::new(view.Value.cast()) else {
-            return Err(Error::new(ErrorKind::Os, "cannot map the shared memory"));
-        };
-        // From here on, whatever fails, it is unmapped.
-        let view = View { start };
-        let mut info = MEMORY_BASIC_INFORMATION::default();
-        call::done(|| {
-            // SAFETY: it is only asked about the address; at most the size that is told is written to `info`.
-            let len = unsafe { VirtualQuery(start.as_ptr().cast(), &mut info, size_of_val(&info)) };
-            (len != 0).into()
-        })
-        .map_err(|code| error::of("cannot look at the shared memory", code))?;
-        // Pages that are only reserved could not be touched.
-        let there = if info.State == MEM_COMMIT {
-            info.RegionSize
-        } else {
-            0
-        };
+        let view = View::whole(section.as_handle(), mode)
+            .map_err(|code| error::of("cannot map the shared memory", code))?;
+        let there = view.len;
         if there < len {
             return Err(Error::new(
                 ErrorKind::Corrupt,
@@ -63,9 +43,46 @@ impl View {
         Ok(view)
     }
 
+    /// Maps all of a section, however long it is. Its length is that of the bytes from its beginning that are there: the
+    /// system rounds up to pages, and pages that are only reserved could not be touched.
+    pub(super) fn whole(section: BorrowedHandle<'_>, mode: MapMode) -> std::result::Result<Self, Code> {
+        let access = match mode {
+            MapMode::ReadWrite => FILE_MAP_READ | FILE_MAP_WRITE,
+            MapMode::ReadOnly => FILE_MAP_READ,
+            MapMode::CopyOnWrite => FILE_MAP_COPY,
+        };
+        let mut start = None;
+        call::done(|| {
+            // SAFETY: the section is open because it is borrowed; the system chooses the place, so nothing that was mapped
+            // before is replaced.
+            let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, 0, 0, 0) };
+            start = NonNull::new(view.Value.cast());
+            start.is_some().into()
+        })?;
+        let start = start.ok_or_else(error::last_code)?;
+        // From here on, whatever fails, it is unmapped.
+        let mut view = View { start, len: 0 };
+        let mut info = MEMORY_BASIC_INFORMATION::default();
+        call::done(|| {
+            // SAFETY: it is only asked about the address; at most the size that is told is written to `info`.
+            let len = unsafe { VirtualQuery(start.as_ptr().cast(), &mut info, size_of_val(&info)) };
+            (len != 0).into()
+        })?;
+        // Nor is a program's image, parts of which have rights of their own, what anybody means here.
+        if info.State == MEM_COMMIT && info.Type == MEM_MAPPED {
+            view.len = info.RegionSize;
+        }
+        Ok(view)
+    }
+
     /// Where it begins, at a page.
     pub(super) fn start(&self) -> NonNull<u8> {
         self.start
+    }
+
+    /// How many bytes there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 }
 
@@ -74,7 +91,7 @@ impl Drop for View {
         let view = MEMORY_MAPPED_VIEW_ADDRESS {
             Value: self.start.as_ptr().cast(),
         };
-        // SAFETY: `of` mapped it, it is unmapped only here, and whoever borrows from it borrows `self`.
+        // SAFETY: `whole` mapped it, it is unmapped only here, and whoever borrows from it borrows `self`.
         unsafe { UnmapViewOfFile(view) };
     }
 }

@@ -24,7 +24,7 @@ use super::token::{self, Token};
 use super::{error, wide};
 use crate::layout::{Header, Layout};
 use crate::os::types::{Access, ObjectOptions, Opening};
-use crate::{Error, ErrorKind, Name, Result, Scope};
+use crate::{Name, Result, Scope};
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -181,11 +181,9 @@ fn create_section(beside: &str, spec: &Spec<'_>) -> Result<OwnedHandle> {
         // Who made it since we asked does not know of the guard.
         Ok(_) if was_there => Err(object::in_the_way(beside)),
         Ok(section) => Ok(section),
-        Err(ERROR_ACCESS_DENIED) if spec.name.scope() == Some(Scope::Global) => Err(Error::new(
-            ErrorKind::PermissionDenied,
-            r"only services and administrators may make shared memory for all sessions (Global\)",
-        )
-        .hint(r"use a name without Global\, or let a service create it")),
+        Err(ERROR_ACCESS_DENIED) if spec.name.scope() == Some(Scope::Global) => {
+            Err(object::not_for_all_sessions())
+        }
         Err(ERROR_ACCESS_DENIED | ERROR_INVALID_HANDLE) => Err(object::in_the_way(beside)),
         Err(code) => Err(error::of("cannot make its shared memory", code)),
     }

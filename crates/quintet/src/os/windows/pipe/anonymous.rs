@@ -12,7 +12,7 @@ use crate::os::pipe_types::{Chunk, Direction, PipeMode};
 use crate::os::windows::call::{self, Code};
 use crate::os::windows::peer::Peer;
 use crate::os::windows::security::Descriptor;
-use crate::os::windows::{blocking, error, wide};
+use crate::os::windows::{blocking, error, inherit, wide};
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -21,10 +21,8 @@ use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::process::{Child, Command, Stdio};
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_BAD_PIPE, ERROR_BROKEN_PIPE, ERROR_PIPE_NOT_CONNECTED, HANDLE_FLAG_INHERIT,
-    SetHandleInformation,
+    ERROR_ACCESS_DENIED, ERROR_BAD_PIPE, ERROR_BROKEN_PIPE, ERROR_PIPE_NOT_CONNECTED,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     CreateFileW, FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_GENERIC_READ, FILE_GENERIC_WRITE,
@@ -156,7 +154,7 @@ impl End {
             )));
         }
         // Not for this process's own children.
-        set_inheritable(pipe, false)
+        inherit::set_inheritable(pipe, false)
             .map_err(|code| error::of("cannot keep the handle from children", code))?;
         // SAFETY: it is open and, by this function's contract, nobody else's.
         End::new(unsafe { OwnedHandle::from_raw_handle(handle) }, direction, true)
@@ -210,16 +208,8 @@ impl From<ChildEnd> for Stdio {
 
 /// Starts a child that inherits these ends under their numbers, and closes them here.
 pub(crate) fn spawn(command: &mut Command, ends: Vec<ChildEnd>) -> io::Result<Child> {
-    // A handle is inheritable or not for all children alike; so one such child at a time.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    for end in &ends {
-        set_inheritable(end.0.as_handle(), true)
-            .map_err(|code| io::Error::from_raw_os_error(code.cast_signed()))?;
-    }
-    let child = command.spawn();
-    drop(ends);
-    child
+    let handles: Vec<_> = ends.iter().map(|end| end.0.as_handle()).collect();
+    inherit::spawn(command, &handles)
 }
 
 /// Looks for something to read, which only a reading end allows.
@@ -227,12 +217,6 @@ fn look(pipe: BorrowedHandle<'_>) -> std::result::Result<(), Code> {
     let null = ptr::null_mut();
     // SAFETY: the pipe is open because it is borrowed; nothing is put where we say null.
     call::done(|| unsafe { PeekNamedPipe(pipe.as_raw_handle(), ptr::null_mut(), 0, null, null, null) })
-}
-
-fn set_inheritable(handle: BorrowedHandle<'_>, inheritable: bool) -> std::result::Result<(), Code> {
-    let flags = if inheritable { HANDLE_FLAG_INHERIT } else { 0 };
-    // SAFETY: the handle is open because it is borrowed.
-    call::done(|| unsafe { SetHandleInformation(handle.as_raw_handle(), HANDLE_FLAG_INHERIT, flags) })
 }
 
 impl AsHandle for crate::pipe::PipeReader {

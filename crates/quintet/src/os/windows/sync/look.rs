@@ -12,7 +12,7 @@ use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, HANDLE};
 
 /// All objects of a kind in this session, and those for all sessions, by name. The ones that Quintet does not hold are not
 /// touched: a program that looks whether it is the first of its kind by making an object must not find our handle.
-pub(super) fn list(kind: &str, scheme: Scheme, stat: impl Fn(&Name) -> Result<Found>) -> Vec<Found> {
+pub(in crate::os::windows) fn list(kind: &str, scheme: Scheme, stat: impl Fn(&Name) -> Result<Found>) -> Vec<Found> {
     let mut names: Vec<Name> = [Scope::Local, Scope::Global]
         .into_iter()
         .flat_map(|scope| {
@@ -42,7 +42,7 @@ pub(super) fn list(kind: &str, scheme: Scheme, stat: impl Fn(&Name) -> Result<Fo
 ///
 /// # Safety
 /// The handle that `open` returns is new and nobody else's.
-pub(super) unsafe fn at<T>(
+pub(in crate::os::windows) unsafe fn at<T>(
     scheme: Scheme,
     name: &Name,
     open: impl FnMut() -> HANDLE,
@@ -61,7 +61,7 @@ pub(super) unsafe fn at<T>(
 }
 
 /// What is known of an object that is there.
-pub(super) fn found(name: &Name) -> Found {
+pub(in crate::os::windows) fn found(name: &Name) -> Found {
     Found {
         name: name.to_string(),
         liveness: Liveness::Foreign,
@@ -75,14 +75,14 @@ pub(super) fn found(name: &Name) -> Found {
 }
 
 /// Quintet holds it.
-pub(super) fn mark_live(found: &mut Found) {
+pub(in crate::os::windows) fn mark_live(found: &mut Found) {
     found.liveness = Liveness::Live;
     found.evidence =
         "a process has it open, by an event beside it that the kernel removes with the process".into();
 }
 
 /// As `mark_live`, if that is so.
-pub(super) fn see_mark(found: &mut Found, scheme: Scheme, name: &Name) -> Result<()> {
+pub(in crate::os::windows) fn see_mark(found: &mut Found, scheme: Scheme, name: &Name) -> Result<()> {
     if object::is_event_there(&object::mark(&object::beside(scheme, name)))? {
         mark_live(found);
     }
@@ -90,6 +90,6 @@ pub(super) fn see_mark(found: &mut Found, scheme: Scheme, name: &Name) -> Result
 }
 
 /// The error of a question that the system did not answer.
-pub(super) fn no_answer(code: u32) -> Error {
+pub(in crate::os::windows) fn no_answer(code: u32) -> Error {
     error::of("cannot ask for its state", code)
 }

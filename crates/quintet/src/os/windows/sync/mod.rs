@@ -5,7 +5,7 @@
 //! (`semaphore.rs`). Mutexes and events need nothing of the kind.
 
 pub(crate) mod event;
-mod look;
+pub(super) mod look;
 pub(crate) mod many;
 pub(crate) mod mutex;
 mod permits;
