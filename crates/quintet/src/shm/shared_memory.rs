@@ -153,7 +153,9 @@ impl SharedMemory {
     /// no process can make it shorter.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] for a size of 0; [`ErrorKind::Full`] without memory or a free descriptor.
+    /// [`ErrorKind::Unsupported`] for a size of 0; [`ErrorKind::TooLarge`] for one beyond all addresses; [`ErrorKind::Full`]
+    /// for more memory than the machine has, or without a free descriptor. (What other processes need of it is not
+    /// known: on Linux the kernel ends a process when there is none left.)
     pub fn anonymous(size: u64) -> Result<Self> {
         check_size(size)?;
         Memory::anonymous(size).map(SharedMemory::unnamed)
@@ -427,6 +429,12 @@ fn check_size(size: u64) -> Result<()> {
     if size == 0 {
         return Err(Error::new(ErrorKind::Unsupported, "memory of no size at all")
             .hint("give it a size of at least 1"));
+    }
+    if isize::try_from(size).is_err() {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!("{size} bytes are more than can be mapped"),
+        ));
     }
     Ok(())
 }

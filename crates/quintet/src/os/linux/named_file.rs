@@ -249,7 +249,7 @@ impl Hold {
 
     /// For who is alone: whether it was removed, which it is not from under a foreigner.
     fn remove_name(&self) -> rustix::io::Result<bool> {
-        if self.foreigners && !self.token.try_lease()? {
+        if self.foreigners && !self.lease()? {
             return Ok(false);
         }
         let removed = match call(|| rustix::fs::unlink(&self.path)) {
@@ -260,6 +260,18 @@ impl Hold {
             self.token.end_lease();
         }
         removed
+    }
+
+    /// Takes the lease, if no foreigner has the file. Quintet's own looks open it too, for an instant, which is waited for.
+    fn lease(&self) -> rustix::io::Result<bool> {
+        const TRIES: u32 = 10;
+        for _ in 1..TRIES {
+            if self.token.try_lease()? {
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.token.try_lease()
     }
 
     /// Another token on the same file, which holds it for itself.

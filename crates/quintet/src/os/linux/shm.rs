@@ -172,6 +172,16 @@ impl Memory {
 
     /// Makes memory without a name, of a fixed size.
     pub(crate) fn anonymous(size: u64) -> Result<Self> {
+        // Nothing limits this kind of memory but what there is, and the kernel ends somebody when that is gone.
+        let machine = rustix::system::sysinfo();
+        let unit = u64::from(machine.mem_unit);
+        let most = (machine.totalram + machine.totalswap).saturating_mul(unit);
+        if size > most {
+            return Err(Error::new(
+                ErrorKind::Full,
+                format!("there is no memory for {size} bytes: the machine has {most}"),
+            ));
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = call(|| rustix::fs::memfd_create("quintet", flags))
             .map_err(|error| no_descriptor("cannot make shared memory", error))?;

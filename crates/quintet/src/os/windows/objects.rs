@@ -28,14 +28,16 @@ pub(super) struct Listed {
 ///
 /// Win32 has no function for it, so these are system calls.
 pub(super) fn list(scope: Scope) -> Vec<Listed> {
+    let shared = || open(r"\BaseNamedObjects");
+    let session = session();
+    let own = open(&format!(r"\Sessions\{session}\BaseNamedObjects"));
+    // The session of the services has no folder of its own: there both mean the one for all, and are listed once.
+    let is_one = session == 0 && own.is_none();
     let folder = match scope {
-        Scope::Local => {
-            let mut session = 0;
-            // SAFETY: the number is put where we say.
-            unsafe { ProcessIdToSessionId(std::process::id(), &mut session) };
-            open(&format!(r"\Sessions\{session}\BaseNamedObjects"))
-        }
-        Scope::Global => open(r"\BaseNamedObjects"),
+        Scope::Local if is_one => shared(),
+        Scope::Local => own,
+        Scope::Global if is_one => None,
+        Scope::Global => shared(),
     };
     let Some(folder) = folder else {
         return Vec::new();
@@ -68,6 +70,14 @@ pub(super) fn list(scope: Scope) -> Vec<Listed> {
             listed.push(Listed { name, kind });
         }
     }
+}
+
+/// The session of this process.
+fn session() -> u32 {
+    let mut session = 0;
+    // SAFETY: the number is put where we say. If the system does not tell, it stays that of the services.
+    unsafe { ProcessIdToSessionId(std::process::id(), &mut session) };
+    session
 }
 
 /// `None` for what is not Unicode.

@@ -57,7 +57,19 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// What was got, once the system has said that it was.
+    /// Gives back what the system has said that this thread got; what was `got` of it, if it has come to that. What it was
+    /// that somebody else's handle was of is not known, so nothing of that is given back.
+    fn undo(&self, got: Option<Got>) -> Result<()> {
+        match (self, got) {
+            (Source::Acquire(semaphore), Some(Got::Permit(lot))) => semaphore.give_back(lot),
+            (Source::Wait(semaphore) | Source::Acquire(semaphore), _) => semaphore.release(1).map(drop),
+            (Source::Lock(mutex), _) => mutex.unlock(),
+            (Source::Event(event), _) if !event.is_manual() => event.set(),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was got, once the system has said that it was. If this fails, it is given back.
     fn got(&self, abandoned: bool) -> Result<Got> {
         Ok(match self {
             Source::Acquire(semaphore) => Got::Permit(semaphore.taken()?),
@@ -85,6 +97,8 @@ pub(crate) fn any(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, 
 /// Waits for all of them at once, and takes nothing before that. Others may see and take each of them until then.
 ///
 /// When one of several mutexes is abandoned, the system does not say which: then all of them are said to be.
+///
+/// If what was taken cannot be noted as ours, everything is given back. (That a mutex was abandoned is not said again then.)
 pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>> {
     let Some(woken) = until(sources, true, deadline)? else {
         return Err(Error::new(
@@ -93,7 +107,28 @@ pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>
         ));
     };
     let abandoned = matches!(woken, Woken::ByAbandoned(_));
-    sources.iter().map(|source| source.got(abandoned)).collect()
+    let mut all = Vec::with_capacity(sources.len());
+    for source in sources {
+        match source.got(abandoned) {
+            Ok(got) => all.push(got),
+            Err(error) => {
+                give_back(sources, all);
+                return Err(error);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Gives back what was got, and what comes behind the one that was not, which has been given back.
+fn give_back(sources: &[Source<'_>], got: Vec<Got>) {
+    let failed = got.len();
+    let mut got = got.into_iter();
+    for (place, source) in sources.iter().enumerate().filter(|(place, _)| *place != failed) {
+        let got = if place < failed { got.next() } else { None };
+        // One that cannot be given back must not keep the others.
+        let _ = source.undo(got);
+    }
 }
 
 fn until(sources: &[Source<'_>], all: bool, deadline: Deadline) -> Result<Option<Woken>> {

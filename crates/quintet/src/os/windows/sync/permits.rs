@@ -7,6 +7,11 @@
 use crate::os::atomic::Ordering;
 use crate::os::step::step;
 use crate::participants::Slot;
+use crate::{Error, ErrorKind, Result};
+
+/// How often a word may be another's before we give up. Honest participants can be in each other's way, but one of them
+/// always succeeds.
+const PATIENCE: u32 = 1 << 22;
 
 /// A word as it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,37 +56,44 @@ pub(super) struct Changed {
 }
 
 /// Changes the count from whatever it is, unless `change` says that it cannot be.
-fn change(slot: &Slot, change: impl Fn(u32) -> Option<u32>) -> Option<Changed> {
-    step();
-    let then = |held: Held| change(held.count()).map(|count| held.then(count));
-    let before = slot
-        .held
-        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            then(Held(word)).map(|next| next.0)
-        })
-        .ok()
-        .map(Held)?;
-    then(before).map(|after| Changed { before, after })
+fn change(slot: &Slot, change: impl Fn(u32) -> Option<u32>) -> Result<Changed> {
+    for _ in 0..PATIENCE {
+        let before = Held::of(slot);
+        let count = change(before.count()).ok_or_else(missing)?;
+        if let Some(after) = before.replace(slot, count) {
+            return Ok(Changed { before, after });
+        }
+    }
+    Err(restless())
 }
 
 /// One more; not if there are as many as a word can tell.
-pub(super) fn add(slot: &Slot) -> Option<Changed> {
+pub(super) fn add(slot: &Slot) -> Result<Changed> {
     change(slot, |count| count.checked_add(1))
 }
 
 /// One less; not if there is none.
-pub(super) fn part_with_one(slot: &Slot) -> Option<Changed> {
+pub(super) fn part_with_one(slot: &Slot) -> Result<Changed> {
     change(slot, |count| count.checked_sub(1))
 }
 
 /// Takes all there are, for a new participant: no word that was seen before is there any more.
-pub(super) fn take_all(slot: &Slot) -> u32 {
-    loop {
-        let held = Held::of(slot);
-        if held.replace(slot, 0).is_some() {
-            return held.count();
-        }
-    }
+pub(super) fn take_all(slot: &Slot) -> Result<u32> {
+    change(slot, |_| Some(0)).map(|changed| changed.before.count())
+}
+
+#[cold]
+fn missing() -> Error {
+    corrupt("the record of who holds its permits does not have this one")
+}
+
+#[cold]
+fn restless() -> Error {
+    corrupt("the record of who holds its permits changes all the time and lets nobody through")
+}
+
+fn corrupt(what: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, what)
 }
 
 #[cfg(test)]
@@ -91,7 +103,7 @@ mod tests {
     #[test]
     fn they_are_counted_and_never_fewer_than_none() {
         let slot = Slot::new();
-        assert!(part_with_one(&slot).is_none());
+        assert!(part_with_one(&slot).is_err());
         add(&slot).unwrap();
         let second = add(&slot).unwrap();
         assert_eq!((second.before.count(), second.after.count()), (1, 2));
@@ -99,7 +111,18 @@ mod tests {
         part_with_one(&slot).unwrap();
         assert_eq!(Held::of(&slot).count(), 1);
         slot.held.store(u64::from(u32::MAX), Ordering::Relaxed);
-        assert!(add(&slot).is_none());
+        assert_eq!(add(&slot).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_word_that_never_rests_is_an_error() {
+        let slot = Slot::new();
+        // Another writer at every try.
+        let never = change(&slot, |count| {
+            slot.held.fetch_add(1, Ordering::Relaxed);
+            Some(count)
+        });
+        assert_eq!(never.unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
     #[test]
@@ -108,14 +131,14 @@ mod tests {
         add(&slot).unwrap();
         let seen = Held::of(&slot);
         // Another participant, who has as many.
-        assert_eq!(take_all(&slot), 1);
+        assert_eq!(take_all(&slot).unwrap(), 1);
         add(&slot).unwrap();
         assert_eq!(Held::of(&slot).count(), seen.count());
         assert_eq!(seen.replace(&slot, 0), None);
         // And one who has none: the number of the change alone tells.
         let seen = Held::of(&slot);
         part_with_one(&slot).unwrap();
-        assert_eq!(take_all(&slot), 0);
+        assert_eq!(take_all(&slot).unwrap(), 0);
         assert_eq!(seen.replace(&slot, 7), None);
         assert_eq!(Held::of(&slot).count(), 0);
     }

@@ -132,7 +132,7 @@ impl Semaphore {
                 continue;
             }
             if made {
-                semaphore.clear();
+                semaphore.clear()?;
             }
             semaphore.place = semaphore.join(semaphore.segment.token())?;
             return Ok((Arc::new(semaphore), made));
@@ -227,7 +227,10 @@ impl Semaphore {
     /// What has been taken from the kernel becomes a permit of ours.
     pub(super) fn taken(&self) -> Result<Lot> {
         let slot = self.slot(self.place);
-        let added = permits::add(slot).ok_or_else(corrupt)?;
+        let added = permits::add(slot).inspect_err(|_| {
+            // It is nobody's then, so somebody else may have it. If this fails, it is lost.
+            let _ = self.release_kernel(1);
+        })?;
         slot.stamp(added.after.number());
         let returned = &self.room().returned;
         // Mostly nobody died, and reading it is cheap.
@@ -256,7 +259,7 @@ impl Semaphore {
 
     fn give_back_of(&self, place: usize) -> Result<()> {
         let slot = self.slot(place);
-        let Changed { before, after } = permits::part_with_one(slot).ok_or_else(corrupt)?;
+        let Changed { before, after } = permits::part_with_one(slot)?;
         if after.count() > 0 {
             slot.stamp_as(slot, before.number(), after.number());
         }
@@ -265,7 +268,7 @@ impl Semaphore {
             Ok(_) | Err(ERROR_TOO_MANY_POSTS) => Ok(()),
             Err(code) => {
                 // So it comes back when this process ends.
-                permits::add(slot);
+                let _ = permits::add(slot);
                 Err(error::of("cannot give the permit back", code))
             }
         }
@@ -273,7 +276,7 @@ impl Semaphore {
 
     pub(crate) fn forget(&self, lot: Lot) -> Result<()> {
         let place = lot.second.as_ref().map_or(self.place, |second| second.place);
-        permits::part_with_one(self.slot(place)).ok_or_else(corrupt)?;
+        permits::part_with_one(self.slot(place))?;
         if lot.second.is_some() {
             participants::leave(self.slot(place));
         }
@@ -306,11 +309,8 @@ impl Semaphore {
         let token = self.segment.new_token()?;
         let place = self.join(&token)?;
         let (from, to) = (self.slot(self.place), self.slot(place));
-        let moved = permits::part_with_one(from).and_then(|less| Some((less, permits::add(to)?)));
-        let Some((less, more)) = moved else {
-            participants::leave(to);
-            return Err(corrupt());
-        };
+        let moved = permits::part_with_one(from).and_then(|less| Ok((less, permits::add(to)?)));
+        let (less, more) = moved.inspect_err(|_| participants::leave(to))?;
         to.stamp_as(from, less.before.number(), more.after.number());
         Ok(Second {
             token,
@@ -324,7 +324,7 @@ impl Semaphore {
         participants::join(self.segment.header(), &self.room().slots, token, |place| {
             let slot = self.slot(place);
             let died = slot.aux.load(Ordering::Acquire) != GIVEN_BACK;
-            let held = permits::take_all(slot);
+            let held = permits::take_all(slot)?;
             slot.aux.store(0, Ordering::Relaxed);
             slot.waiting.store(0, Ordering::Relaxed);
             // If this fails they are lost: there is no slot that they could be left in.
@@ -333,11 +333,12 @@ impl Semaphore {
     }
 
     /// For who has made the semaphore: nobody can hold permits of it yet, whatever the section says.
-    fn clear(&self) {
+    fn clear(&self) -> Result<()> {
         for slot in &self.room().slots {
-            permits::take_all(slot);
+            permits::take_all(slot)?;
         }
         self.room().returned.store(0, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Gives back what participants held that are dead.
@@ -489,14 +490,6 @@ fn state(kernel: BorrowedHandle<'_>) -> Result<(u32, u32)> {
     let state = nt::semaphore(kernel).map_err(|code| error::of("cannot ask for its count", code))?;
     let number = |number: i32| u32::try_from(number).unwrap_or(0);
     Ok((number(state.count), number(state.maximum)))
-}
-
-#[cold]
-fn corrupt() -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "the record of who holds its permits does not have this one",
-    )
 }
 
 pub(crate) fn list() -> Result<Vec<Found>> {
