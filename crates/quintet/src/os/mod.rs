@@ -10,6 +10,8 @@
 //! - [`segment`]: `Segment` (`open`, `header`, `start`, `token`, `new_token`, `release_name`), `look`; [`token`]: `Token` (`take`,
 //!   `is_taken`)
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
+//! - [`shm`]: `Memory` (`open`, `of_file`, `anonymous`, `inherited`, `for_child`, `start`, `len`, `mode`, `has_the_name`,
+//!   `flush`, `release_name`), `ForChild` (`Display`), `spawn`, `list`, `stat`, `remove`
 //! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
 
 pub(crate) mod atomic;

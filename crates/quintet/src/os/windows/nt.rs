@@ -96,9 +96,16 @@ pub(super) struct SectionState {
 }
 
 impl SectionState {
-    /// In bytes; of one without a file in whole pages.
+    /// How many bytes there are to map: of a file as many as it has, else whole pages.
     pub(super) fn size(self) -> u64 {
-        self.size.unsigned_abs()
+        // On all processors that Windows runs on.
+        const PAGE: u64 = 4096;
+        let size = self.size.unsigned_abs();
+        if self.is_of_file() {
+            size
+        } else {
+            size.next_multiple_of(PAGE)
+        }
     }
 
     /// Whether its bytes are those of a file.

@@ -138,7 +138,8 @@ impl Memory {
 
     /// Makes memory without a name. Of a fixed size, as sections without a file are.
     pub(crate) fn anonymous(size: u64) -> Result<Self> {
-        let (section, _) = create(None, size, Access::CurrentUser)?.map_err(|code| cannot_make(code, size))?;
+        let (section, _) =
+            create(None, size, Access::CurrentUser)?.map_err(|code| cannot_make(code, size))?;
         let mode = MapMode::ReadWrite;
         let view = map(section.as_handle(), mode)?;
         Ok(Memory {
@@ -301,7 +302,9 @@ fn section_of(
         Ok((section, true)) => Ok((section, true)),
         // Another program, which knows nothing of the guard, was faster.
         Ok((section, false)) => there(section),
-        Err(ERROR_ACCESS_DENIED) if name.scope() == Some(Scope::Global) => Err(object::not_for_all_sessions()),
+        Err(ERROR_ACCESS_DENIED) if name.scope() == Some(Scope::Global) => {
+            Err(object::not_for_all_sessions())
+        }
         Err(code) if is_full(code) => Err(cannot_make(code, size)),
         Err(code) => Err(object::cannot_open(code)),
     }
@@ -322,8 +325,8 @@ fn create(
     size: u64,
     access: Access,
 ) -> Result<std::result::Result<(OwnedHandle, bool), Code>> {
-    // Beyond this no address is.
-    if isize::try_from(size).is_err() {
+    // Beyond this no address is, and the system rounds up to pages, of whatever size.
+    if size > isize::MAX as u64 - u64::from(u16::MAX) {
         return Err(too_large(size));
     }
     let descriptor = Descriptor::of_section(access)?;
@@ -443,7 +446,10 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
     }?;
     let mut found = look::found(name);
     found.size = Some(size);
-    found.details = owner.map(|owner| ("user", owner.to_string())).into_iter().collect();
+    found.details = owner
+        .map(|owner| ("user", owner.to_string()))
+        .into_iter()
+        .collect();
     look::see_mark(&mut found, Scheme::Shm, name)?;
     Ok(found)
 }

@@ -96,7 +96,7 @@ impl Event {
         self.member.check_ours()?;
         self.member
             .block(&self.spin, deadline, &ForSignal::new(self))?
-            .ok_or_else(|| Error::new(ErrorKind::TimedOut, "it was not set before the deadline"))
+            .ok_or_else(|| Error::new(ErrorKind::TimedOut, "it was not set in time"))
     }
 
     pub(super) fn member(&self) -> &Member {

@@ -533,6 +533,46 @@ fn a_mutex_whose_owner_stopped_anywhere_is_freed_once_and_reported_once() {
 }
 
 #[test]
+fn an_heir_is_woken_and_gets_the_mutex() {
+    check(|| {
+        let guarded = Guarded::new();
+        assert!(guarded.ownership().lock_alone(0));
+        let other = guarded.clone();
+        let heir = thread::spawn(move || {
+            let mut is_heir = false;
+            loop {
+                let attempt = other.ownership().try_lock(1, is_heir, true).unwrap();
+                if let Attempt::Locked { .. } = attempt {
+                    break;
+                }
+                is_heir |= other.ownership().become_heir(1);
+                let word = other.ownership().look();
+                let for_us = word.heir().is_none_or(|heir| heir == 1);
+                if word.owner().is_none() && for_us {
+                    continue;
+                }
+                if let Some(asleep) = other.ownership().announce_sleeper(word) {
+                    other
+                        .bed
+                        .sleep(|| other.word.load(Ordering::Acquire) as u32 == asleep);
+                }
+            }
+            other.stay();
+            other.unlock(1);
+        });
+        guarded.unlock(0);
+        // Somebody who comes by.
+        if guarded.ownership().lock_alone(2) {
+            guarded.stay();
+            guarded.unlock(2);
+        }
+        heir.join().unwrap();
+        let word = guarded.ownership().look();
+        assert_eq!((word.owner(), word.heir()), (None, None));
+    });
+}
+
+#[test]
 fn an_automatic_event_lets_one_through() {
     check(|| {
         let word = Arc::new(AtomicU64::new(Signal::initial(false)));

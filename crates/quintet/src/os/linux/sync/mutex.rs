@@ -161,7 +161,7 @@ impl Mutex {
         self.member.check_ours()?;
         self.member
             .block(&self.spin, deadline, &ForLock::new(self))?
-            .ok_or_else(|| Error::new(ErrorKind::TimedOut, "it was not unlocked before the deadline"))
+            .ok_or_else(|| Error::new(ErrorKind::TimedOut, "it was not unlocked in time"))
     }
 
     /// Takes back one lock of this thread.

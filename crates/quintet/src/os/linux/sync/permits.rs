@@ -619,7 +619,7 @@ fn too_many() -> Error {
 fn beyond(previous: u32, permits: u32, maximum: u32) -> Error {
     Error::new(
         ErrorKind::Full,
-        format!("{previous} and {permits} are more than its maximum of {maximum}"),
+        format!("{previous} are free, and {permits} more would pass its maximum of {maximum}"),
     )
 }
 

@@ -376,7 +376,7 @@ fn recover_slot(room: &Room, maximum: u32, slot: usize) -> Result<()> {
 
 #[cold]
 fn no_permit() -> Error {
-    Error::new(ErrorKind::TimedOut, "no permit came free before the deadline")
+    Error::new(ErrorKind::TimedOut, "no permit came free in time")
 }
 
 pub(crate) fn list() -> Result<Vec<Found>> {

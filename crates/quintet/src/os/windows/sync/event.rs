@@ -85,7 +85,7 @@ impl Event {
             Some(_) => Ok(()),
             None => Err(Error::new(
                 ErrorKind::TimedOut,
-                "it was not set before the deadline",
+                "it was not set in time",
             )),
         }
     }

@@ -12,7 +12,11 @@ use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, HANDLE};
 
 /// All objects of a kind in this session, and those for all sessions, by name. The ones that Quintet does not hold are not
 /// touched: a program that looks whether it is the first of its kind by making an object must not find our handle.
-pub(in crate::os::windows) fn list(kind: &str, scheme: Scheme, stat: impl Fn(&Name) -> Result<Found>) -> Vec<Found> {
+pub(in crate::os::windows) fn list(
+    kind: &str,
+    scheme: Scheme,
+    stat: impl Fn(&Name) -> Result<Found>,
+) -> Vec<Found> {
     let mut names: Vec<Name> = [Scope::Local, Scope::Global]
         .into_iter()
         .flat_map(|scope| {

@@ -82,7 +82,7 @@ impl Mutex {
             Some(woken) => Ok(matches!(woken, Woken::ByAbandoned(_))),
             None => Err(Error::new(
                 ErrorKind::TimedOut,
-                "it was not unlocked before the deadline",
+                "it was not unlocked in time",
             )),
         }
     }

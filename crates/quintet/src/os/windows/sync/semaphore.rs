@@ -194,7 +194,7 @@ impl Semaphore {
             Some(Woken::By(_) | Woken::ByAbandoned(_)) => Ok(()),
             None => Err(Error::new(
                 ErrorKind::TimedOut,
-                "no permit came free before the deadline",
+                "no permit came free in time",
             )),
         }
     }
@@ -309,7 +309,13 @@ impl Semaphore {
         let token = self.segment.new_token()?;
         let place = self.join(&token)?;
         let (from, to) = (self.slot(self.place), self.slot(place));
-        let moved = permits::part_with_one(from).and_then(|less| Ok((less, permits::add(to)?)));
+        let moved = permits::part_with_one(from).and_then(|less| {
+            let more = permits::add(to).inspect_err(|_| {
+                // It stays ours.
+                let _ = permits::add(from);
+            })?;
+            Ok((less, more))
+        });
         let (less, more) = moved.inspect_err(|_| participants::leave(to))?;
         to.stamp_as(from, less.before.number(), more.after.number());
         Ok(Second {

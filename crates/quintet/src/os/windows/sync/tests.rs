@@ -644,6 +644,43 @@ fn all_takes_nothing_until_it_takes_everything() {
 }
 
 #[test]
+fn all_gives_everything_back_when_one_cannot_be_noted() {
+    let t = start();
+    let names = ["first", "hostile", "last", "raw"].map(|what| name(&t, what));
+    let [first, hostile, last, raw] = names.each_ref().map(|name| semaphore(name, 1, 5));
+    let (lock, other_lock) = (mutex(&name(&t, "lock")), mutex(&name(&t, "other-lock")));
+    let (stop, _) = Event::open(&name(&t, "auto"), Opening::CreateNew, false, true, &PRIVATE).unwrap();
+    // Its record says that this process has as many permits as can be told.
+    hostile.fill_for_test(0xff);
+    let sources = [
+        Source::Acquire(&first),
+        Source::Lock(&lock),
+        Source::Acquire(&hostile),
+        Source::Acquire(&last),
+        Source::Wait(&raw),
+        Source::Lock(&other_lock),
+        Source::Event(&stop),
+    ];
+    let refused = many::all(&sources, Deadline::now());
+    assert_eq!(kind(refused), Some(ErrorKind::Corrupt));
+    for name in &names {
+        let found = semaphore::stat(name).unwrap();
+        assert_eq!(found.details[0], ("count", "1".to_string()), "{name}");
+        if name.as_str() != names[1].as_str() {
+            assert!(found.owners.is_empty(), "{name}");
+        }
+    }
+    assert!(!lock.is_locked().unwrap() && !other_lock.is_locked().unwrap());
+    assert!(stop.is_set().unwrap());
+    // The same where only one is waited for.
+    assert_eq!(kind(hostile.acquire(Deadline::now())), Some(ErrorKind::Corrupt));
+    assert_eq!(
+        semaphore::stat(&names[1]).unwrap().details[0],
+        ("count", "1".to_string())
+    );
+}
+
+#[test]
 fn several_waits_see_the_dead_too() {
     let t = start();
     let name = name(&t, "several");
