@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use self::suite::Suite;
+use self::win32::Win32;
 use crate::workspace::Workspace;
 
 mod csharp;
@@ -12,6 +13,7 @@ mod peer;
 mod stage;
 mod suite;
 mod win32;
+mod win32_sync;
 
 /// Runs the chosen parts; prints a line a case, and a last line that counts them.
 pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<ExitCode> {
@@ -21,7 +23,12 @@ pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<E
         unusable = csharp::run(workspace, &mut suite).context("C# on Linux");
     }
     if windows && unusable.is_ok() {
-        unusable = win32::run(workspace, &mut suite).context("Win32 under Wine");
+        unusable = Win32::build(workspace)
+            .map(|win32| {
+                win32::run(&win32, &mut suite);
+                win32_sync::run(&win32, &mut suite);
+            })
+            .context("Win32 under Wine");
     }
     let passed = suite.finish();
     unusable?;

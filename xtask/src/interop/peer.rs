@@ -1,7 +1,8 @@
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,7 +14,8 @@ use crate::run::shown;
 /// A program that takes part in a case. Killed when dropped.
 ///
 /// What it reads and writes are files: no pipe to fill up, none that a helper process of its own could keep open, and
-/// all of it is there to show when something goes wrong.
+/// all of it is there to show when something goes wrong. (One that is told what to do line by line reads that from a
+/// pipe.)
 #[derive(Debug)]
 pub(crate) struct Peer {
     shown: String,
@@ -22,17 +24,35 @@ pub(crate) struct Peer {
     ended: OwnedFd,
     stdout: PathBuf,
     stderr: PathBuf,
+    /// Of one that is told what to do.
+    orders: Option<ChildStdin>,
+    /// How many lines of its stdout were asked for.
+    answers: usize,
+}
+
+/// What is on its stdin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input<'a> {
+    Bytes(&'a [u8]),
+    /// Whatever it is told later.
+    Orders,
 }
 
 impl Peer {
     /// Starts `command` with `input` on its stdin. Its files are `files` with an ending each.
-    pub(crate) fn start(command: &mut Command, input: &[u8], files: &Path) -> Result<Self> {
-        let stdin = files.with_extension("in");
+    pub(crate) fn start(command: &mut Command, input: Input<'_>, files: &Path) -> Result<Self> {
+        let stdin = match input {
+            Input::Bytes(bytes) => {
+                let stdin = files.with_extension("in");
+                fs::write(&stdin, bytes)?;
+                File::open(&stdin)?.into()
+            }
+            Input::Orders => Stdio::piped(),
+        };
         let stdout = files.with_extension("out");
         let stderr = files.with_extension("err");
-        fs::write(&stdin, input)?;
-        let child = command
-            .stdin(File::open(&stdin)?)
+        let mut child = command
+            .stdin(stdin)
             .stdout(File::create(&stdout)?)
             .stderr(File::create(&stderr)?)
             .spawn()
@@ -45,6 +65,8 @@ impl Peer {
         let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
         Ok(Self {
             shown: shown(command),
+            orders: child.stdin.take(),
+            answers: 0,
             child,
             ended,
             stdout,
@@ -65,17 +87,70 @@ impl Peer {
         Ok(())
     }
 
+    /// Tells the program to do something.
+    pub(crate) fn tell(&mut self, order: &str) -> Result<()> {
+        let orders = self.orders.as_mut().context("its orders have ended")?;
+        orders
+            .write_all(format!("{order}\n").as_bytes())
+            .with_context(|| format!("{}: cannot tell it to {order}", self.shown))
+    }
+
+    /// That was all: the program's stdin ends.
+    pub(crate) fn end_orders(&mut self) {
+        self.orders = None;
+    }
+
+    /// Waits for the next line on the program's stdout.
+    pub(crate) fn answer(&mut self, deadline: Instant) -> Result<String> {
+        loop {
+            // Asked first: what it wrote before its end is there by then.
+            let ended = self.has_ended(Duration::ZERO)?;
+            let text = String::from_utf8_lossy(&fs::read(&self.stdout)?).into_owned();
+            if let Some(line) = text.split_inclusive('\n').nth(self.answers)
+                && let Some(line) = line.strip_suffix('\n')
+            {
+                self.answers += 1;
+                return Ok(line.to_owned());
+            }
+            ensure!(!ended, "{}: ended without an answer", self.shown);
+            ensure!(Instant::now() < deadline, "{}: no answer in time", self.shown);
+            self.has_ended(Duration::from_millis(2))?;
+        }
+    }
+
     /// Waits for the program's end, which must be a success, and returns what it wrote to its stdout.
     pub(crate) fn finish(&mut self, deadline: Instant) -> Result<Vec<u8>> {
+        let status = self.end(deadline)?;
+        ensure!(status.success(), "{}: {status}", self.shown);
+        Ok(fs::read(&self.stdout)?)
+    }
+
+    /// Waits for the program's end, which must have this exit code; what it wrote to its stdout and to its stderr.
+    pub(crate) fn finish_as(&mut self, code: i32, deadline: Instant) -> Result<(Vec<u8>, String)> {
+        let status = self.end(deadline)?;
+        ensure!(
+            status.code() == Some(code),
+            "{}: {status}, where {code} was expected",
+            self.shown
+        );
+        let complaint = String::from_utf8_lossy(&fs::read(&self.stderr)?).into_owned();
+        Ok((fs::read(&self.stdout)?, complaint))
+    }
+
+    /// Ends the program as `kill -9` does.
+    pub(crate) fn kill(&mut self, deadline: Instant) -> Result<()> {
+        self.child.kill()?;
+        self.end(deadline).map(drop)
+    }
+
+    fn end(&mut self, deadline: Instant) -> Result<ExitStatus> {
         let left = deadline.saturating_duration_since(Instant::now());
         ensure!(
             self.has_ended(left)?,
             "{}: still running at the deadline",
             self.shown
         );
-        let status = self.child.wait()?;
-        ensure!(status.success(), "{}: {status}", self.shown);
-        Ok(fs::read(&self.stdout)?)
+        Ok(self.child.wait()?)
     }
 
     /// What the program was and wrote, for a report.

@@ -3,14 +3,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::peer::Peer;
+use super::peer::{Input, Peer};
 
 /// How long one case may take, programs' starts included.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// One case's pipe name, deadline and programs. Dropping it kills what still runs and removes what lies about.
+/// One case's object name, deadline and programs. Dropping it kills what still runs and removes what lies about.
 #[derive(Debug)]
 pub(crate) struct Stage {
     name: String,
@@ -37,14 +37,19 @@ impl Stage {
         }
     }
 
-    /// The pipe's name, which no other case has.
+    /// The object's name, which no other case has.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The pipe's address for `quintet`.
     pub(crate) fn address(&self) -> String {
-        format!("pipe://{}", self.name)
+        self.address_of("pipe")
+    }
+
+    /// The address of another kind of object.
+    pub(crate) fn address_of(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.name)
     }
 
     /// Gives the programs a TMPDIR of their own, instead of none.
@@ -64,6 +69,15 @@ impl Stage {
 
     /// Starts a program with `input` on its stdin.
     pub(crate) fn start(&mut self, command: &mut Command, input: &[u8]) -> Result<Role> {
+        self.start_with(command, Input::Bytes(input))
+    }
+
+    /// Starts a program that is told what to do.
+    pub(crate) fn start_for_orders(&mut self, command: &mut Command) -> Result<Role> {
+        self.start_with(command, Input::Orders)
+    }
+
+    fn start_with(&mut self, command: &mut Command, input: Input<'_>) -> Result<Role> {
         let role = Role(self.peers.len());
         // What runs under Wine comes with its own, by which it finds its server.
         if !command.get_envs().any(|(name, _)| name == "TMPDIR") {
@@ -80,6 +94,56 @@ impl Stage {
     /// Waits until a program of ours, which says so, is ready for the others.
     pub(crate) fn wait_ready(&self, role: Role) -> Result<()> {
         self.peers[role.0].wait_ready(self.deadline)
+    }
+
+    /// Tells a program to do something; its answer must be `expected`.
+    pub(crate) fn ask(&mut self, role: Role, order: &str, expected: &str) -> Result<()> {
+        self.tell(role, order)?;
+        self.answer(role, expected).with_context(|| order.to_owned())
+    }
+
+    /// Tells a program to do something that may take until others have done something.
+    pub(crate) fn tell(&mut self, role: Role, order: &str) -> Result<()> {
+        self.peers[role.0].tell(order)
+    }
+
+    /// Waits for a program's next answer, which must be `expected`.
+    pub(crate) fn answer(&mut self, role: Role, expected: &str) -> Result<()> {
+        let answer = self.peers[role.0].answer(self.deadline)?;
+        ensure!(
+            answer == expected,
+            "the answer is {answer:?}, where {expected:?} was expected"
+        );
+        Ok(())
+    }
+
+    /// Tells a program that this was all; it must succeed.
+    pub(crate) fn dismiss(&mut self, role: Role) -> Result<()> {
+        self.end_orders(role);
+        self.finish(role).map(drop)
+    }
+
+    /// Ends what a program, or the command it was given, is told.
+    pub(crate) fn end_orders(&mut self, role: Role) {
+        self.peers[role.0].end_orders();
+    }
+
+    /// Ends a program as `kill -9` does. (What it started may still run, and be told things.)
+    pub(crate) fn kill(&mut self, role: Role) -> Result<()> {
+        self.peers[role.0].kill(self.deadline)
+    }
+
+    /// Waits for a program's end with this exit code.
+    pub(crate) fn finish_as(&mut self, role: Role, code: i32) -> Result<()> {
+        self.peers[role.0].finish_as(code, self.deadline).map(drop)
+    }
+
+    /// Waits for a program's end with this exit code, in which it wrote nothing to its stdout and says `why`.
+    pub(crate) fn finish_saying(&mut self, role: Role, code: i32, why: &str) -> Result<()> {
+        let (written, complaint) = self.peers[role.0].finish_as(code, self.deadline)?;
+        ensure!(written.is_empty(), "it wrote something to its stdout");
+        ensure!(complaint.contains(why), "it does not say {why:?}");
+        Ok(())
     }
 
     /// Waits for a program's success; what it wrote.

@@ -9,17 +9,19 @@ use crate::run::run as run_command;
 use crate::windows::{self, DebianCargo, Wine};
 use crate::workspace::Workspace;
 
-/// quintet.exe, and the program that makes .NET's Win32 calls, under Wine.
+/// quintet.exe, and the programs that make .NET's Win32 calls, under Wine.
 #[derive(Debug)]
-struct Win32 {
-    wine: Wine,
-    quintet: PathBuf,
+pub(super) struct Win32 {
+    pub(super) wine: Wine,
+    pub(super) quintet: PathBuf,
     echo: PathBuf,
     peer: PathBuf,
+    /// The one for semaphores, mutexes and events.
+    pub(super) sync: PathBuf,
 }
 
 impl Win32 {
-    fn build(workspace: &Workspace) -> Result<Self> {
+    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
         let wine = windows::prepare(workspace)?;
         let cargo = DebianCargo::new(workspace)?;
         let quintet = cargo.build_quintet()?;
@@ -29,18 +31,22 @@ impl Win32 {
         )?;
         let folder = workspace.target("interop");
         std::fs::create_dir_all(&folder)?;
-        let peer = folder.join("win32_pipe.exe");
-        run_command(
-            Command::new("x86_64-w64-mingw32-gcc")
-                .args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"])
-                .arg(&peer)
-                .arg(workspace.path("xtask/interop/win32_pipe.c")),
-        )?;
+        let compile = |source: &str, program: &str| {
+            let program = folder.join(program);
+            run_command(
+                Command::new("x86_64-w64-mingw32-gcc")
+                    .args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+                    .arg(&program)
+                    .arg(workspace.path(source)),
+            )?;
+            anyhow::Ok(program)
+        };
         Ok(Self {
             wine,
             quintet,
             echo,
-            peer,
+            peer: compile("xtask/interop/win32_pipe.c", "win32_pipe.exe")?,
+            sync: compile("xtask/interop/win32_sync.c", "win32_sync.exe")?,
         })
     }
 
@@ -106,10 +112,7 @@ fn report(length: usize, mode: Mode) -> String {
 }
 
 /// Every direction, with either side as the server, in message mode and in byte mode.
-pub(super) fn run(workspace: &Workspace, suite: &mut Suite) -> Result<()> {
-    let win32 = Win32::build(workspace)?;
-    let win32 = &win32;
-
+pub(super) fn run(win32: &Win32, suite: &mut Suite) {
     suite.case(
         "a Win32 client's messages come back from a Win32 server",
         |stage| {
@@ -167,7 +170,6 @@ pub(super) fn run(workspace: &Workspace, suite: &mut Suite) -> Result<()> {
             stage.finish_with(server, &[])
         },
     );
-    Ok(())
 }
 
 fn directions(win32: &Win32, suite: &mut Suite, mode: Mode, length: usize) {

@@ -22,8 +22,9 @@
 //! # What happens when a process dies
 //! - **holding permits**: they come back, each exactly once. Waiters see them within 100 ms; who has waited for longer than
 //!   50 ms, or is on Windows and waits for a mutex, at once. (On Windows: as long as all who
-//!   use the semaphore are Quintet's; a death in one of a few particular instants loses a permit there, and never gives
-//!   one too many.)
+//!   have the semaphore open are Quintet's; a death in one of a few particular instants loses a permit there, and never
+//!   gives one too many. What the *last* of Quintet's processes held when it died is lost if another program keeps the
+//!   semaphore open.)
 //! - **having waited** ([`Semaphore::wait`]): nothing. That may have been a signal that it consumed.
 //! - **having locked a mutex**: the next owner gets it, and is told. The same if only the thread ended.
 //! - **waiting, or in the middle of any call**: the others go on. A wake-up that was lost with it is made up within 100 ms.
