@@ -23,7 +23,8 @@ impl fmt::Display for ChildMemory {
 /// Starts a child that is given these memories besides its standard streams.
 ///
 /// The child finds one by its number: give it as an argument, and take it there with
-/// [`SharedMemory::inherited`](super::SharedMemory::inherited). No other child gets it.
+/// [`SharedMemory::inherited`](super::SharedMemory::inherited). No other child gets it; on Windows with the same exception as
+/// for pipes ([`pipe::spawn`](crate::pipe::spawn)): one that another thread starts by other means in the very moment.
 ///
 /// ```no_run
 /// use quintet::shm::{self, SharedMemory};

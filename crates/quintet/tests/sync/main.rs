@@ -5,6 +5,8 @@ mod player;
 
 mod all;
 mod any;
+#[cfg(target_os = "linux")]
+mod ending;
 mod events;
 mod fairness;
 mod handing;
