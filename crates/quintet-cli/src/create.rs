@@ -14,7 +14,9 @@ pub(crate) fn run(args: &CreateArgs) -> Result<(), Failure> {
             args.address
         )));
     }
-    let address = Flags::new(&args.make, Some(&args.event), true).put_into_one(&args.address)?;
+    let address = Flags::new(&args.make, Some(&args.event), true)
+        .with_size(&args.size)
+        .put_into_one(&args.address)?;
     match Object::open(&address, Opening::CreateNew) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::Unsupported => Err(Failure::Usage(format!(

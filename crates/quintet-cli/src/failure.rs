@@ -94,6 +94,7 @@ impl Failure {
 
 /// Takes back all names that this process has made, as destructors would at another end.
 pub(crate) fn take_back() {
+    crate::hold::let_go();
     quintet::cleanup::release_names();
     crate::fifo::release();
 }

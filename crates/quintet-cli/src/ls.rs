@@ -99,6 +99,7 @@ fn details(entry: &Entry) -> String {
             }));
             words.extend(detail("reset").map(|reset| format!("{reset} reset")));
         }
+        Scheme::Shm => words.extend(entry.size.map(|size| format!("{size} bytes"))),
         _ => {}
     }
     match detail("waiting") {

@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
 //! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`
-//! and `connection` open what it talks through, `object` what it takes or waits for; `input`, `lines`, `text` and
+//! and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -19,6 +19,7 @@ mod ls;
 mod note;
 mod object;
 mod patience;
+mod read;
 mod record;
 mod recv;
 mod release;
@@ -32,6 +33,7 @@ mod stat;
 mod text;
 mod verbs;
 mod wait;
+mod write;
 
 use args::{Args, Verb};
 use clap::{CommandFactory, Parser};
@@ -67,6 +69,8 @@ fn main() -> ExitCode {
         Verb::Release(args) => release::run(&args),
         Verb::Set(args) => set::run(&args),
         Verb::Reset(args) => reset::run(&args),
+        Verb::Read(args) => read::run(&args),
+        Verb::Write(args) => write::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Stat(args) => stat::run(&args),
         Verb::Rm(args) => rm::run(&args),

@@ -1,16 +1,19 @@
-//! A semaphore, a mutex or an event, by its address and the flags.
+//! A semaphore, a mutex, an event or shared memory, by its address and the flags.
 
-use crate::args::{AccessArgs, EventArgs, MakeArgs};
+use crate::args::{AccessArgs, EventArgs, MakeArgs, SizeArgs};
 use crate::failure::Failure;
+use quintet::shm::SharedMemory;
 use quintet::sync::{Event, Mutex, Semaphore};
 use quintet::{Address, Error, ErrorKind, Result as Quintet, Scheme, named};
+use std::fmt;
 
-/// One of the three, open.
+/// One of the four, open.
 #[derive(Debug)]
 pub(crate) enum Object {
     Semaphore(Semaphore),
     Mutex(Mutex),
     Event(Event),
+    Memory(#[expect(dead_code, reason = "open, for others to use")] SharedMemory),
 }
 
 /// What to do about one that is there already, or not yet.
@@ -36,6 +39,7 @@ impl Object {
         match address.scheme() {
             Scheme::Mutex => open!(Mutex::at(address)?, opening).map(Object::Mutex),
             Scheme::Event => open!(Event::at(address)?, opening).map(Object::Event),
+            Scheme::Shm => open!(SharedMemory::at(address)?, opening).map(Object::Memory),
             // Refuses an address of anything else.
             _ => open!(Semaphore::at(address)?, opening).map(Object::Semaphore),
         }
@@ -43,13 +47,8 @@ impl Object {
 
     /// Opens the one that has to be there.
     pub(crate) fn existing(address: &Address, access: &AccessArgs) -> Result<Self, Failure> {
-        let mut address = address.clone();
-        if let Some(access) = access.option() {
-            address = address.with_option("access", access);
-        }
-        Object::open(&address, Opening::OpenExisting).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Failure::Failed(missing(&error, address.clone().without_options())),
-            _ => error.into(),
+        existing(address, access, |address| {
+            Object::open(address, Opening::OpenExisting)
         })
     }
 
@@ -58,7 +57,8 @@ impl Object {
         let object = Object::open(address, Opening::CreateOrOpen)?;
         let (is, key) = match &object {
             Object::Semaphore(semaphore) => (semaphore.maximum().to_string(), "max"),
-            Object::Mutex(_) => return Ok(object),
+            // Memory that is there is as much as was asked for, or was not opened.
+            Object::Mutex(_) | Object::Memory(_) => return Ok(object),
             Object::Event(event) => (event.reset_kind().to_string(), "reset"),
         };
         match address.option(key) {
@@ -77,7 +77,54 @@ fn same(asked: &str, is: &str) -> bool {
     asked == is || asked.parse::<u32>().is_ok_and(|asked| Ok(asked) == is.parse())
 }
 
+/// Opens the shared memory that has to be there.
+pub(crate) fn memory(address: &Address, access: &AccessArgs) -> Result<SharedMemory, Failure> {
+    existing(address, access, |address| {
+        SharedMemory::at(address)?.open_existing()
+    })
+}
+
+/// How many bytes there are from an offset on.
+pub(crate) fn room(memory: &SharedMemory, address: &Address, offset: u64) -> Result<u64, Failure> {
+    (memory.capacity() as u64)
+        .checked_sub(offset)
+        .ok_or_else(|| too_long(memory, address, format_args!("bytes"), offset))
+}
+
+/// What reaches beyond the end of the memory.
+pub(crate) fn too_long(
+    memory: &SharedMemory,
+    address: &Address,
+    what: fmt::Arguments<'_>,
+    offset: u64,
+) -> Failure {
+    Failure::Failed(format!(
+        "{}: {what} at offset {offset} reach beyond its capacity of {}",
+        address.clone().without_options(),
+        memory.capacity()
+    ))
+}
+
+fn existing<T>(
+    address: &Address,
+    access: &AccessArgs,
+    open: impl FnOnce(&Address) -> Quintet<T>,
+) -> Result<T, Failure> {
+    let mut address = address.clone();
+    if let Some(access) = access.option() {
+        address = address.with_option("access", access);
+    }
+    open(&address).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::Failed(missing(&error, address.clone().without_options())),
+        _ => error.into(),
+    })
+}
+
 fn missing(error: &Error, address: Address) -> String {
+    let address = match address.scheme() {
+        Scheme::Shm => format!("{address} --size N"),
+        _ => address.to_string(),
+    };
     let hold = format!("`quintet hold {address}` keeps one while it runs");
     if cfg!(windows) {
         format!("{error}; {hold}")
@@ -114,7 +161,7 @@ impl Flags {
     pub(crate) fn new(make: &MakeArgs, event: Option<&EventArgs>, persistent: bool) -> Self {
         const SEM: &[Scheme] = &[Scheme::Sem];
         const EVENT: &[Scheme] = &[Scheme::Event];
-        const ALL: &[Scheme] = &[Scheme::Sem, Scheme::Mutex, Scheme::Event];
+        const ALL: &[Scheme] = &[Scheme::Sem, Scheme::Mutex, Scheme::Event, Scheme::Shm];
         let flag = |key, value, schemes| Flag { key, value, schemes };
         let yes = |given: bool| given.then(|| "true".to_string());
         let reset = event.and_then(|event| event.reset);
@@ -128,6 +175,16 @@ impl Flags {
         ])
     }
 
+    /// And how large shared memory is to be.
+    pub(crate) fn with_size(mut self, size: &SizeArgs) -> Self {
+        self.0.push(Flag {
+            key: "size",
+            value: size.size.map(|size| size.to_string()),
+            schemes: &[Scheme::Shm],
+        });
+        self
+    }
+
     /// Puts those that were given into the addresses whose kind has them; there has to be one.
     pub(crate) fn put_into(&self, addresses: &[Address]) -> Result<Vec<Address>, Failure> {
         for address in addresses {
@@ -135,6 +192,7 @@ impl Flags {
             match address.scheme() {
                 Scheme::Mutex => drop(Mutex::at(address)?),
                 Scheme::Event => drop(Event::at(address)?),
+                Scheme::Shm => drop(SharedMemory::at(address)?),
                 _ => drop(Semaphore::at(address)?),
             }
         }
@@ -153,6 +211,14 @@ impl Flags {
             if !used {
                 let schemes: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
                 return Err(Failure::Usage(format!("--{key} is for {}", schemes.join(", "))));
+            }
+        }
+        for address in &addresses {
+            if address.scheme() == Scheme::Shm && matches!(address.option("size"), None | Some("0")) {
+                return Err(Failure::Usage(format!(
+                    "{}: it needs a size, of at least 1: --size N",
+                    address.clone().without_options()
+                )));
             }
         }
         Ok(addresses)

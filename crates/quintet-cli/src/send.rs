@@ -135,7 +135,7 @@ fn check_len(record: &[u8], what: &str, limit: u64) -> Result<(), Failure> {
 }
 
 /// The text in the encoding that was asked for.
-fn convert(encoding: Option<Encoding>, text: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
+pub(crate) fn convert(encoding: Option<Encoding>, text: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
     match encoding {
         Some(encoding) => encoding
             .encoder()

@@ -10,6 +10,7 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Sem => &["run", "create", "hold", "wait", "release", "stat", "rm", "ls"],
         Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
         Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
+        Scheme::Shm => &["create", "hold", "read", "write", "stat", "rm", "ls"],
         _ => &["stat", "rm", "ls"],
     }
 }

@@ -149,6 +149,8 @@ mod linux {
         quintet_testkit::eventually("the worker has ended", || !is_there(worker));
         // What was killed left its name, which is not one of this test's.
         run(&t, &["rm", &format!("pipe://quintet-demo-{main}")]).succeeded();
+        // The worker may have closed the semaphore just before the kernel closed it for who was killed.
+        let _ = run(&t, &["rm", &format!("sem://quintet-demo-{main}")]);
         nothing_is_left_of(main);
     }
 

@@ -3,11 +3,12 @@
 mod common;
 
 use common::*;
+use quintet::shm::SharedMemory;
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 16] = [
     "send",
     "recv",
     "run",
@@ -17,6 +18,8 @@ const VERBS: [&str; 14] = [
     "release",
     "set",
     "reset",
+    "read",
+    "write",
     "ls",
     "stat",
     "rm",
@@ -208,16 +211,46 @@ fn perform(t: &Test, example: &str) {
                 says(&output.failed(2), &["quintet hold"]);
             }
         }
-        "quintet hold sem://jobs --max 3" => {
+        "quintet hold sem://jobs --max 3" | "quintet hold shm://frame --size 64K" => {
+            let address = example.split_whitespace().nth(2).unwrap();
             let holder = stage.start(example);
             quintet_testkit::eventually("it is there", || {
                 stage
-                    .start("quintet stat sem://jobs")
+                    .start(&format!("quintet stat {address}"))
                     .wait_output()
                     .status
                     .success()
             });
             interrupt(holder);
+        }
+        "quintet read shm://frame --len 16 --format hex" => {
+            let _frame = SharedMemory::create_new(stage.name("shm"), 32).unwrap();
+            assert_eq!(stage.run(example), "00".repeat(16) + "\n");
+        }
+        "quintet read shm://frame --file frame.raw" => {
+            let frame = SharedMemory::create_new(stage.name("shm"), 4096).unwrap();
+            frame.write_at(0, b"a frame").unwrap();
+            let file = t.temp_dir().join("frame.raw");
+            stage.run(&example.replace("frame.raw", file.to_str().unwrap()));
+            let saved = fs::read(file).unwrap();
+            assert!(saved.len() == 4096 && saved.starts_with(b"a frame"));
+        }
+        "quintet read shm://frame --offset 8 --len 10 --encoding utf-16le" => {
+            let frame = SharedMemory::create_new(stage.name("shm"), 32).unwrap();
+            frame.write_at(8, b"h\0e\0l\0l\0o\0").unwrap();
+            assert_eq!(stage.run(example), "hello");
+        }
+        "quintet write shm://frame hello" => {
+            let frame = SharedMemory::create_new(stage.name("shm"), 32).unwrap();
+            stage.run(example);
+            assert_eq!(&frame.read::<[u8; 5]>(0).unwrap(), b"hello");
+        }
+        "quintet write shm://frame --offset 64 --file frame.raw" => {
+            let frame = SharedMemory::create_new(stage.name("shm"), 96).unwrap();
+            let file = t.temp_dir().join("frame.raw");
+            fs::write(&file, "a frame").unwrap();
+            stage.run(&example.replace("frame.raw", file.to_str().unwrap()));
+            assert_eq!(&frame.read::<[u8; 7]>(64).unwrap(), b"a frame");
         }
         "quintet wait event://ready --timeout 10" | "quintet set event://ready" => {
             let event = Event::create_new(stage.name("event"), Reset::Auto).unwrap();

@@ -111,7 +111,7 @@ fn the_command_has_what_it_is_run_with() {
         ] {
             let output = run(&t, &[&["run", &address], args, &["--", "never-run"]].concat());
             let why = output.failed(124);
-            says(&why, &[&address, "before the deadline"]);
+            says(&why, &[&address, "in time"]);
             if cfg!(target_os = "linux") {
                 says(&why, &["taken by pid"]);
             }

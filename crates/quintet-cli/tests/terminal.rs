@@ -91,6 +91,16 @@ fn records_are_quoted_at_a_terminal() {
 }
 
 #[test]
+fn memory_is_quoted_at_a_terminal() {
+    let t = start_test();
+    let memory = quintet::shm::SharedMemory::create_new(&*t.name("shm"), 8).unwrap();
+    memory.write_at(0, b"a\x1b[m\n").unwrap();
+    let address = memory.address().unwrap().to_string();
+    let seen = Terminal::start(&t, &["read", &address]).finish();
+    assert_eq!(seen, "\"a\\u{1b}[m\\n\\0\\0\\0\"\r\n");
+}
+
+#[test]
 fn who_waits_is_told_so() {
     let t = start_test();
     let address = pipe(&t);

@@ -24,6 +24,9 @@ fn held() -> MutexGuard<'static, Vec<(u64, Release)>> {
 /// handler: it takes a lock). Connections stay usable; only nobody can find the objects any more. On Windows it does
 /// nothing, as the kernel does it.
 ///
+/// The name of [shared memory](crate::shm) stays on Linux while this process has it mapped, since then nobody can tell
+/// whether another program has it too: drop it, or leave it to the next open, which makes it anew.
+///
 /// ```
 /// let server = quintet::pipe::PipeServer::create(&format!("cleanup-doc-{}", std::process::id()))?;
 /// quintet::cleanup::release_names();

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod memory;
 mod objects;
 
+pub(crate) use memory::{ReadArgs, SizeArgs, WriteArgs};
 pub(crate) use objects::{
     Abandoned, AccessArgs, CreateArgs, EventArgs, HoldArgs, MakeArgs, ReleaseArgs, ResetArgs, RunArgs,
     SetArgs, WaitArgs,
@@ -30,6 +32,7 @@ Addresses:
   sem://NAME     a semaphore: so many permits, to be taken and given back
   mutex://NAME   a mutex: one owner at a time
   event://NAME   an event: set or not, for others to wait for
+  shm://NAME     shared memory: bytes that several processes have
 
 Examples:
   # Receive in one terminal, send from another
@@ -63,6 +66,8 @@ pub(crate) enum Verb {
     Release(ReleaseArgs),
     Set(SetArgs),
     Reset(ResetArgs),
+    Read(ReadArgs),
+    Write(WriteArgs),
     Ls(LsArgs),
     Stat(StatArgs),
     Rm(RmArgs),
@@ -287,7 +292,7 @@ pub(crate) struct StatArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: pipe://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -301,7 +306,7 @@ Examples:
   quintet rm pipe://TestPipe
   quintet rm sem://jobs")]
 pub(crate) struct RmArgs {
-    /// Which: pipe://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

@@ -1,6 +1,6 @@
 //! The command line of semaphores, mutexes and events.
 
-use super::{parse_time, words};
+use super::{SizeArgs, parse_time, words};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use quintet::sync::{Access, Reset};
@@ -133,7 +133,7 @@ pub(crate) enum Abandoned {
     Fail,
 }
 
-/// Make a semaphore, a mutex or an event that stays
+/// Make a semaphore, a mutex, an event or shared memory that stays
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It stays until `quintet rm`, or until the machine starts again. On Linux only: on Windows an object is there as \
@@ -143,7 +143,8 @@ Examples:
   quintet create sem://jobs --max 3
   quintet create sem://items --max 100 --count 0
   quintet create mutex://backup
-  quintet create event://ready --reset manual")]
+  quintet create event://ready --reset manual
+  quintet create shm://frame --size 64K")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub(crate) make: MakeArgs,
@@ -151,7 +152,10 @@ pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub(crate) event: EventArgs,
 
-    /// What to make: sem://NAME, mutex://NAME or event://NAME
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
+
+    /// What to make: sem://NAME, mutex://NAME, event://NAME or shm://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -165,6 +169,7 @@ COMMAND until Ctrl-C or another signal ends it. With COMMAND until that has ende
 
 Examples:
   quintet hold sem://jobs --max 3
+  quintet hold shm://frame --size 64K
   # Two objects for as long as a script runs
   quintet hold event://ready mutex://backup -- make all")]
 pub(crate) struct HoldArgs {
@@ -174,11 +179,14 @@ pub(crate) struct HoldArgs {
     #[command(flatten)]
     pub(crate) event: EventArgs,
 
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
+
     /// What this makes stays until `quintet rm` (Linux only)
     #[arg(long)]
     pub(crate) persistent: bool,
 
-    /// What to hold: sem://NAME, mutex://NAME or event://NAME
+    /// What to hold: sem://NAME, mutex://NAME, event://NAME or shm://NAME
     #[arg(required = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) addresses: Vec<Address>,
 

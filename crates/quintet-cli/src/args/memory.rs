@@ -1,0 +1,158 @@
+//! The command line of shared memory.
+
+use super::AccessArgs;
+use crate::record::Format;
+use crate::text::Encoding;
+use clap::{ArgAction, ValueHint};
+use quintet::Address;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// How much memory, if this makes it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SizeArgs {
+    /// Of shared memory: how many bytes, or with K, M, G: 64K; and if it is there, how many at least
+    #[arg(long, value_name = "N", value_parser = parse_some)]
+    pub(crate) size: Option<u64>,
+}
+
+/// Print what is in shared memory
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Bytes from the offset to the end, or --len of them. They come out raw, unless standard output is a terminal: then quoted, \
+all of them as one record. The memory has to be there, and is not changed. What another process writes meanwhile \
+may come out half old, half new. On Windows memory is whole pages of 4096 bytes, whatever size was asked for: use --len.
+
+Examples:
+  quintet read shm://frame --len 16 --format hex
+  # All of it, into a file
+  quintet read shm://frame --file frame.raw
+  # Text that a C# program wrote with Encoding.Unicode
+  quintet read shm://frame --offset 8 --len 10 --encoding utf-16le")]
+pub(crate) struct ReadArgs {
+    /// Where to begin, in bytes
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_size)]
+    pub(crate) offset: u64,
+
+    /// How many bytes [default: to the end]
+    #[arg(long, value_name = "N", value_parser = parse_size)]
+    pub(crate) len: Option<u64>,
+
+    /// Write the data to a file; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// How to print it [default: raw; on a terminal quoted]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+
+    /// The same as --format json
+    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "format")]
+    pub(crate) json: bool,
+
+    /// The data is text in this encoding, to print as UTF-8
+    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
+    pub(crate) encoding: Option<Encoding>,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+
+    /// Which: shm://NAME
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+}
+
+/// Write into shared memory
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Data is TEXT, or --file, or standard input, to its end. The memory has to be there (quintet create, quintet hold); if the \
+data does not fit, nothing is written. What is there behind it stays.
+
+Examples:
+  quintet write shm://frame hello
+  # A whole file, behind a header of 64 bytes
+  quintet write shm://frame --offset 64 --file frame.raw")]
+pub(crate) struct WriteArgs {
+    /// Where to begin, in bytes
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_size)]
+    pub(crate) offset: u64,
+
+    /// Take the data from a file; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Convert the text from UTF-8 [default: as it is]
+    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
+    pub(crate) encoding: Option<Encoding>,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+
+    /// Where to: shm://NAME
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+
+    /// What to write
+    #[arg(value_hint = ValueHint::Other, allow_negative_numbers = true)]
+    pub(crate) text: Option<OsString>,
+}
+
+/// A number of bytes, or one with a unit.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err("write a number of bytes, such as 4096, or with a unit: 64K, 50M, 1G".into());
+    }
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| "so many bytes there are nowhere".into())
+}
+
+/// As `parse_size`, but not nothing.
+fn parse_some(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        0 => Err("it has to be at least 1".into()),
+        size => Ok(size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_bytes_or_has_a_unit() {
+        for (text, size) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("64K", 65_536),
+            ("50m", 50 << 20),
+            ("1G", 1 << 30),
+        ] {
+            assert_eq!(parse_size(text), Ok(size));
+        }
+        for bad in [
+            "",
+            "K",
+            "-1",
+            "+1",
+            "1.5M",
+            "4 K",
+            "4T",
+            "成",
+            "18446744073709551616",
+            "17179869184G",
+        ] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        assert!(parse_some("0").is_err());
+        assert!(parse_some("0K").is_err());
+    }
+}

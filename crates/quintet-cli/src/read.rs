@@ -1,0 +1,77 @@
+//! `quintet read`.
+
+use crate::args::ReadArgs;
+use crate::failure::Failure;
+use crate::input::PIECE;
+use crate::note::Progress;
+use crate::object;
+use crate::record::{self, Format, Printer};
+use crate::verbs;
+use quintet::shm::SharedMemory;
+use std::io::IsTerminal;
+use std::path::Path;
+
+pub(crate) fn run(args: &ReadArgs) -> Result<(), Failure> {
+    verbs::check("read", &args.address)?;
+    let mut address = args.address.clone();
+    if address.option("mode").is_none() {
+        address = address.with_option("mode", "read");
+    }
+    let memory = object::memory(&address, &args.access)?;
+    let room = object::room(&memory, &address, args.offset)?;
+    let len = args.len.unwrap_or(room);
+    if len > room {
+        return Err(object::too_long(
+            &memory,
+            &address,
+            format_args!("{len} bytes"),
+            args.offset,
+        ));
+    }
+    let file = args.file.as_deref().filter(|path| *path != Path::new("-"));
+    let format = match args.format {
+        Some(format) => format,
+        None if args.json => Format::Json,
+        None if file.is_none() && std::io::stdout().is_terminal() => Format::Quoted,
+        None => Format::Raw,
+    };
+    let printer = Printer::new(record::output(file)?, format, args.encoding);
+    if format == Format::Raw {
+        pieces(&memory, args.offset, len, printer, file.is_some())
+    } else {
+        whole(&memory, args.offset, len, printer)
+    }
+}
+
+/// Prints bytes that nobody needs at once.
+fn pieces(
+    memory: &SharedMemory,
+    offset: u64,
+    len: u64,
+    mut printer: Printer,
+    to_file: bool,
+) -> Result<(), Failure> {
+    let mut source = printer.source(None);
+    let mut progress = Progress::new(Some(len), to_file);
+    let mut piece = vec![0; PIECE];
+    let end = offset + len;
+    let mut at = offset;
+    while at < end {
+        let most = usize::try_from(end - at).map_or(PIECE, |left| left.min(PIECE));
+        memory.read_at(at, &mut piece[..most])?;
+        printer.print(&mut source, &piece[..most], false)?;
+        at += most as u64;
+        progress.add(most);
+    }
+    printer.end(source)
+}
+
+/// Prints one record.
+fn whole(memory: &SharedMemory, offset: u64, len: u64, mut printer: Printer) -> Result<(), Failure> {
+    // It is within the memory, so it is no more than can be.
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    memory.read_at(offset, &mut bytes)?;
+    let mut source = printer.source(None);
+    printer.print(&mut source, &bytes, true)?;
+    printer.flush()
+}

@@ -1,0 +1,51 @@
+//! `quintet write`.
+
+use crate::args::WriteArgs;
+use crate::failure::Failure;
+use crate::input::Input;
+use crate::object;
+use crate::send;
+use crate::verbs;
+use quintet::Deadline;
+use std::io::Read;
+
+/// The most bytes in UTF-8 of which another encoding makes one.
+const WIDEST: u64 = 4;
+
+pub(crate) fn run(args: &WriteArgs) -> Result<(), Failure> {
+    verbs::check("write", &args.address)?;
+    if args.address.option("mode") == Some("copy") {
+        return Err(Failure::Usage(format!(
+            "{}: what is written with mode copy is seen by this process only, which ends at once",
+            args.address
+        )));
+    }
+    let memory = object::memory(&args.address, &args.access)?;
+    let room = object::room(&memory, &args.address, args.offset)?;
+    let too_long = || {
+        let what = format_args!("more than {room} bytes");
+        object::too_long(&memory, &args.address, what, args.offset)
+    };
+    let data = data(args, room)?.ok_or_else(too_long)?;
+    let data = send::convert(args.encoding, &data)?;
+    if data.len() as u64 > room {
+        return Err(too_long());
+    }
+    Ok(memory.write_at(args.offset, &data)?)
+}
+
+/// All that is to be written; `None` if it does not fit, whatever it is converted to.
+fn data(args: &WriteArgs, room: u64) -> Result<Option<Vec<u8>>, Failure> {
+    if let Some(text) = &args.text {
+        return Ok(Some(text.clone().into_encoded_bytes()));
+    }
+    let mut input = Input::open(args.file.as_deref(), Deadline::NEVER)?;
+    let most = match args.encoding {
+        Some(_) => room.saturating_mul(WIDEST),
+        None => room,
+    };
+    let mut data = Vec::new();
+    let read = (&mut input).take(most.saturating_add(1)).read_to_end(&mut data);
+    read.map_err(|error| input.failed(&error))?;
+    Ok((data.len() as u64 <= most).then_some(data))
+}
