@@ -83,10 +83,7 @@ impl Event {
     pub(crate) fn wait(&self, deadline: Deadline) -> Result<()> {
         match wait::until(&[self.kernel.as_raw_handle()], false, deadline, &[])? {
             Some(_) => Ok(()),
-            None => Err(Error::new(
-                ErrorKind::TimedOut,
-                "it was not set in time",
-            )),
+            None => Err(Error::new(ErrorKind::TimedOut, "it was not set in time")),
         }
     }
 }

@@ -80,10 +80,7 @@ impl Mutex {
     pub(crate) fn lock(&self, deadline: Deadline) -> Result<bool> {
         match wait::until(&[self.kernel.as_raw_handle()], false, deadline, &[])? {
             Some(woken) => Ok(matches!(woken, Woken::ByAbandoned(_))),
-            None => Err(Error::new(
-                ErrorKind::TimedOut,
-                "it was not unlocked in time",
-            )),
+            None => Err(Error::new(ErrorKind::TimedOut, "it was not unlocked in time")),
         }
     }
 

@@ -192,10 +192,7 @@ impl Semaphore {
     pub(crate) fn wait(&self, deadline: Deadline) -> Result<()> {
         match wait::until(&[self.kernel.as_raw_handle()], false, deadline, &[self])? {
             Some(Woken::By(_) | Woken::ByAbandoned(_)) => Ok(()),
-            None => Err(Error::new(
-                ErrorKind::TimedOut,
-                "no permit came free in time",
-            )),
+            None => Err(Error::new(ErrorKind::TimedOut, "no permit came free in time")),
         }
     }
 
