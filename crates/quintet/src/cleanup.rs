@@ -68,6 +68,23 @@ impl Registration {
     }
 }
 
+impl Registration {
+    /// As [`of`](Self::of), of an object that is opened, or made if it is not there. Also says whether it was made.
+    pub(crate) fn of_opened<T: Send + Sync + 'static>(
+        open: impl FnOnce() -> Result<(Arc<T>, bool)>,
+        release: impl Fn(&T) + Send + 'static,
+    ) -> Result<(Arc<T>, bool, Self)> {
+        let mut made = false;
+        let open = || {
+            let (object, was_made) = open()?;
+            made = was_made;
+            Ok(object)
+        };
+        let (object, registration) = Registration::of(open, release)?;
+        Ok((object, made, registration))
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         held().retain(|(id, _)| *id != self.0);

@@ -527,12 +527,10 @@ impl SharedMemoryBuilder {
         if opening != Opening::OpenExisting {
             check_size(self.size.unwrap_or(0)).map_err(about)?;
         }
-        let mut created = false;
-        let (memory, registration) = Registration::of(
+        let (memory, created, registration) = Registration::of_opened(
             || {
                 let (memory, made) = Memory::open(&self.name, opening, self.size, self.mode, &self.options)?;
-                created = made;
-                Ok(Arc::new(memory))
+                Ok((Arc::new(memory), made))
             },
             Memory::release_name,
         )

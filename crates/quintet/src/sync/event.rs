@@ -283,13 +283,8 @@ impl EventBuilder {
     fn open(self, opening: Opening) -> Result<Event> {
         let address = Address::named(Scheme::Event, self.name.clone())?;
         let manual = self.reset == Reset::Manual;
-        let mut created = false;
-        let (inner, registration) = Registration::of(
-            || {
-                let (inner, made) = os::Event::open(&self.name, opening, manual, self.set, &self.options)?;
-                created = made;
-                Ok(inner)
-            },
+        let (inner, created, registration) = Registration::of_opened(
+            || os::Event::open(&self.name, opening, manual, self.set, &self.options),
             os::Event::release_name,
         )
         .map_err(|error| error.about(&address))?;

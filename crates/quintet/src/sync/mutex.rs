@@ -218,13 +218,8 @@ impl MutexBuilder {
 
     fn open(self, opening: Opening) -> Result<Mutex> {
         let address = Address::named(Scheme::Mutex, self.name.clone())?;
-        let mut created = false;
-        let (inner, registration) = Registration::of(
-            || {
-                let (inner, made) = os::Mutex::open(&self.name, opening, &self.options)?;
-                created = made;
-                Ok(inner)
-            },
+        let (inner, created, registration) = Registration::of_opened(
+            || os::Mutex::open(&self.name, opening, &self.options),
             os::Mutex::release_name,
         )
         .map_err(|error| error.about(&address))?;

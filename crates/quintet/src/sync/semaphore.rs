@@ -316,14 +316,8 @@ impl SemaphoreBuilder {
         if opening != Opening::OpenExisting {
             check_counts(initial, self.maximum).map_err(about)?;
         }
-        let mut created = false;
-        let (inner, registration) = Registration::of(
-            || {
-                let (inner, made) =
-                    os::Semaphore::open(&self.name, opening, initial, self.maximum, &self.options)?;
-                created = made;
-                Ok(inner)
-            },
+        let (inner, created, registration) = Registration::of_opened(
+            || os::Semaphore::open(&self.name, opening, initial, self.maximum, &self.options),
             os::Semaphore::release_name,
         )
         .map_err(about)?;
