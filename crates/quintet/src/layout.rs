@@ -29,8 +29,18 @@ pub(crate) struct Layout {
     pub(crate) version: u32,
     /// All that matters for the meaning of its bytes, in words: whoever changes one changes the other.
     pub(crate) text: &'static str,
+    /// Of the whole, or of the part that all objects of this kind begin with.
     pub(crate) size: usize,
+    pub(crate) extent: Extent,
     pub(crate) participants: u32,
+}
+
+/// Whether objects of a kind differ in size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Fixed,
+    /// Behind what they all begin with comes as much as each needs.
+    Open,
 }
 
 impl Layout {
@@ -80,11 +90,11 @@ const PERSISTENT: u32 = 1;
 
 impl Header {
     /// Writes it into zeroed memory that nobody else sees yet, or that nobody believes before the magic is there.
-    pub(crate) fn write(&self, layout: &Layout, persistent: bool, parameter: u64) {
+    pub(crate) fn write(&self, layout: &Layout, size: usize, persistent: bool, parameter: u64) {
         let order = Ordering::Relaxed;
         self.version.store(layout.version, order);
         self.kind.store(layout.kind(), order);
-        self.size.store(layout.size as u64, order);
+        self.size.store(size as u64, order);
         self.fingerprint.store(layout.fingerprint(), order);
         self.created.store(now_in_ms(), order);
         self.flags.store(if persistent { PERSISTENT } else { 0 }, order);
@@ -102,8 +112,8 @@ impl Header {
         self.magic.load(Ordering::Acquire) != 0
     }
 
-    /// Checks that it is of this layout.
-    pub(crate) fn check(&self, layout: &Layout) -> Result<()> {
+    /// Checks that it is of this layout, in memory of so many bytes: how many it has of them.
+    pub(crate) fn check(&self, layout: &Layout, there: usize) -> Result<usize> {
         let order = Ordering::Relaxed;
         let corrupt = |what: String| Err(Error::new(ErrorKind::Corrupt, what));
         if self.magic.load(Ordering::Acquire) != MAGIC {
@@ -132,11 +142,15 @@ impl Header {
         if self.fingerprint.load(order) != layout.fingerprint() {
             return corrupt(format!("its layout is not what version {version} has"));
         }
-        if self.size.load(order) != layout.size as u64 || self.participants.load(order) != layout.participants
-        {
-            return corrupt("its header gives a wrong size".into());
+        let size = usize::try_from(self.size.load(order)).unwrap_or(usize::MAX);
+        let fits = match layout.extent {
+            Extent::Fixed => size == layout.size,
+            Extent::Open => size >= layout.size,
+        };
+        if !fits || size > there || self.participants.load(order) != layout.participants {
+            return Err(Error::new(ErrorKind::Corrupt, "its header gives a wrong size"));
         }
-        Ok(())
+        Ok(size)
     }
 
     #[cfg_attr(windows, expect(dead_code, reason = "there the kernel's own objects tell"))]
@@ -144,7 +158,6 @@ impl Header {
         self.flags.load(Ordering::Relaxed) & PERSISTENT != 0
     }
 
-    #[cfg_attr(windows, expect(dead_code, reason = "there the kernel's own objects tell"))]
     pub(crate) fn parameter(&self) -> u64 {
         self.parameter.load(Ordering::Relaxed)
     }

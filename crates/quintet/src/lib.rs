@@ -26,6 +26,7 @@
 mod address;
 pub mod cleanup;
 mod deadline;
+mod doorbell;
 mod error;
 mod identity;
 mod layout;

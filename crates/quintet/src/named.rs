@@ -2,7 +2,7 @@
 //!
 //! `ls`, `stat` and `rm` of the command go through [`kinds`]; a mechanism takes part by implementing [`NamedKind`].
 
-use crate::os::types::Found;
+use crate::os::types::{Found, ObjectOptions};
 use crate::{Address, Error, ErrorKind, Name, PeerIdentity, Result, Scheme};
 use std::fmt;
 use std::time::SystemTime;
@@ -133,6 +133,7 @@ pub fn kinds() -> &'static [&'static dyn NamedKind] {
     &[
         &crate::pipe::Pipes,
         &crate::shm::SharedMemories,
+        &crate::shm::Queues,
         &crate::sync::Semaphores,
         &crate::sync::Mutexes,
         &crate::sync::Events,
@@ -168,4 +169,23 @@ pub(crate) fn unsupported_scheme(scheme: Scheme) -> Error {
         format!("{scheme}:// is not in version {}", env!("CARGO_PKG_VERSION")),
     )
     .hint(format!("it has {}", have.join(", ")))
+}
+
+/// The name in an address of this scheme, and the options that all kinds have; `more` are the kind's own.
+pub(crate) fn parse(address: &Address, scheme: Scheme, more: &[&str]) -> Result<(Name, ObjectOptions)> {
+    if address.scheme() != scheme {
+        return Err(Error::new(
+            ErrorKind::InvalidAddress,
+            format!("it is not the address of a {scheme}"),
+        )
+        .about(address)
+        .hint(format!("write {scheme}://NAME")));
+    }
+    let known: Vec<&str> = ["access", "persistent"].iter().chain(more).copied().collect();
+    address.expect_options(&known)?;
+    let options = ObjectOptions {
+        access: address.parse_option("access")?.unwrap_or_default(),
+        persistent: address.parse_option("persistent")?.unwrap_or_default(),
+    };
+    Ok((address.name()?.clone(), options))
 }

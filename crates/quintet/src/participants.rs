@@ -6,7 +6,7 @@
 //! for their locks. What they held is recovered by whoever finds them, or by who takes the slot next, before it does
 //! anything else; how, is each kind's own (it must be safe to do twice, and to die doing it).
 
-use crate::layout::{Header, now_in_ms, time_of};
+use crate::layout::{now_in_ms, time_of};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::process;
 use crate::os::segment::Look;
@@ -34,7 +34,9 @@ pub(crate) struct Slot {
     pid: AtomicU32,
     /// How many of its threads wait.
     pub(crate) waiting: AtomicU32,
-    _room: [AtomicU64; 2],
+    /// What it has in hand, as its kind has it.
+    pub(crate) in_hand: AtomicU64,
+    _room: AtomicU64,
 }
 
 #[cfg(not(loom))]
@@ -51,7 +53,8 @@ impl Slot {
             pid: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
             since_of: AtomicU64::new(0),
-            _room: [AtomicU64::new(0), AtomicU64::new(0)],
+            in_hand: AtomicU64::new(0),
+            _room: AtomicU64::new(0),
         }
     }
 
@@ -98,13 +101,15 @@ impl Slot {
     }
 }
 
-/// Takes a free slot for `token`. `recover` puts in order what its last participant left, if that one died.
+/// Takes a free one of `slots` for `token`, to which the first of them is participant number `first`. `recover` puts in
+/// order what its last participant left, if that one died.
 ///
 /// # Errors
 /// [`ErrorKind::Full`] when there is no free one.
 pub(crate) fn join(
-    header: &Header,
+    high_water: &AtomicU32,
     slots: &[Slot],
+    first: usize,
     token: &Token,
     mut recover: impl FnMut(usize) -> Result<()>,
 ) -> Result<usize> {
@@ -114,11 +119,10 @@ pub(crate) fn join(
             if !everyone && slot.pid.load(Ordering::Relaxed) != 0 {
                 continue;
             }
-            if token.take(index)? {
+            if token.take(first + index)? {
                 recover(index)?;
                 slot.sign(std::process::id());
-                header
-                    .high_water
+                high_water
                     .fetch_max(u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, Ordering::AcqRel);
                 return Ok(index);
             }
@@ -130,14 +134,64 @@ pub(crate) fn join(
     ))
 }
 
+/// A slot that is ours as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    token: Token,
+    index: usize,
+}
+
+impl Seat {
+    /// Takes a free one of `slots`: see [`join`].
+    pub(crate) fn take(
+        high_water: &AtomicU32,
+        slots: &[Slot],
+        first: usize,
+        token: Token,
+        recover: impl FnMut(usize) -> Result<()>,
+    ) -> Result<Self> {
+        let index = join(high_water, slots, first, &token, recover)?;
+        Ok(Seat { token, index })
+    }
+
+    /// Which of the slots.
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Refuses to go on in a process that was forked from the one that took it.
+    #[inline]
+    pub(crate) fn check_ours(&self) -> Result<()> {
+        if self.token.is_ours() { Ok(()) } else { Err(forked()) }
+    }
+
+    /// Says that the slot is free; the kernel is told when `self` is dropped.
+    pub(crate) fn leave(&self, slot: &Slot) {
+        if self.token.is_ours() {
+            leave(slot);
+        }
+    }
+}
+
+/// The error of who goes on in a forked child with what its parent opened.
+#[cold]
+pub(crate) fn forked() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "this process was forked from the one that opened it, and holds nothing of it",
+    )
+    .hint("open it again after the fork")
+}
+
 /// Says that the slot is free; its token is dropped next.
 pub(crate) fn leave(slot: &Slot) {
     slot.pid.store(0, Ordering::Relaxed);
 }
 
 /// The slots that somebody may ever have had.
-pub(crate) fn used<'a>(header: &Header, slots: &'a [Slot]) -> &'a [Slot] {
-    let high_water = header.high_water.load(Ordering::Acquire) as usize;
+pub(crate) fn used<'a>(high_water: &AtomicU32, slots: &'a [Slot]) -> &'a [Slot] {
+    let high_water = high_water.load(Ordering::Acquire) as usize;
     &slots[..high_water.min(slots.len())]
 }
 
@@ -145,12 +199,14 @@ pub(crate) fn used<'a>(header: &Header, slots: &'a [Slot]) -> &'a [Slot] {
 /// from a slot, and since when.
 pub(crate) fn see(
     look: &Look,
+    high_water: &AtomicU32,
     slots: &[Slot],
+    first: usize,
     owned: impl Fn(usize, &Slot) -> (u32, Option<SystemTime>),
 ) -> (Vec<process::Identity>, Vec<Owner>, u32) {
     let (mut holders, mut owners, mut waiting) = (Vec::new(), Vec::new(), 0u32);
-    for (index, slot) in used(look.header(), slots).iter().enumerate() {
-        if !look.is_participant(index) {
+    for (index, slot) in used(high_water, slots).iter().enumerate() {
+        if !look.is_participant(first + index) {
             continue;
         }
         let process = look.identity(slot.pid());

@@ -19,15 +19,22 @@
 //! is the program's to have; anonymous memory is sealed against it. Python before 3.13 removes the name of memory that it
 //! merely attached to when it exits: [`SharedMemory::has_name`] tells.
 
+mod bytes;
 mod child;
 mod kind;
 mod plain;
+mod queue;
 mod shared_memory;
 mod stream;
+mod trust;
 
 pub use crate::os::types::{Access, MapMode};
 pub use child::{ChildMemory, spawn};
 pub use kind::SharedMemories;
 pub use plain::Plain;
+pub use queue::{
+    Batch, Consumer, Peek, Producer, Queue, QueueBuilder, QueueStats, Queues, Received, Reservation,
+};
 pub use shared_memory::{SharedMemory, SharedMemoryBuilder};
 pub use stream::MemoryStream;
+pub use trust::{Trust, Trusting, Wary};

@@ -122,7 +122,7 @@ impl Event {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn at(address: &Address) -> Result<EventBuilder> {
-        let (name, options) = super::parse(address, Scheme::Event, &["reset", "set"])?;
+        let (name, options) = crate::named::parse(address, Scheme::Event, &["reset", "set"])?;
         Ok(EventBuilder {
             name,
             reset: address.parse_option("reset")?.unwrap_or_default(),

@@ -51,25 +51,3 @@ pub use mutex::{Mutex, MutexBuilder};
 pub use permit::Permit;
 pub use process::Process;
 pub use semaphore::{Semaphore, SemaphoreBuilder};
-
-use crate::os::types::ObjectOptions;
-use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
-
-/// The name in an address of this scheme, and the options that all kinds have; `more` are the kind's own.
-fn parse(address: &Address, scheme: Scheme, more: &[&str]) -> Result<(Name, ObjectOptions)> {
-    if address.scheme() != scheme {
-        return Err(Error::new(
-            ErrorKind::InvalidAddress,
-            format!("it is not the address of a {scheme}"),
-        )
-        .about(address)
-        .hint(format!("write {scheme}://NAME")));
-    }
-    let known: Vec<&str> = ["access", "persistent"].iter().chain(more).copied().collect();
-    address.expect_options(&known)?;
-    let options = ObjectOptions {
-        access: address.parse_option("access")?.unwrap_or_default(),
-        persistent: address.parse_option("persistent")?.unwrap_or_default(),
-    };
-    Ok((address.name()?.clone(), options))
-}

@@ -100,7 +100,7 @@ impl Mutex {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn at(address: &Address) -> Result<MutexBuilder> {
-        let (name, options) = super::parse(address, Scheme::Mutex, &[])?;
+        let (name, options) = crate::named::parse(address, Scheme::Mutex, &[])?;
         Ok(MutexBuilder { name, options })
     }
 

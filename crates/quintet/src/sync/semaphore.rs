@@ -116,7 +116,7 @@ impl Semaphore {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn at(address: &Address) -> Result<SemaphoreBuilder> {
-        let (name, options) = super::parse(address, Scheme::Sem, &["max", "count"])?;
+        let (name, options) = crate::named::parse(address, Scheme::Sem, &["max", "count"])?;
         Ok(SemaphoreBuilder {
             name,
             maximum: address.parse_option("max")?.unwrap_or(1),

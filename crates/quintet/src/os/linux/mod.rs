@@ -1,11 +1,16 @@
 //! Linux.
 
 pub(crate) mod anonymous;
+pub(crate) mod clock;
+pub(crate) mod fence;
 pub(crate) mod fifo;
 mod fork;
+mod futex;
 mod lock;
+pub(crate) mod look;
 mod memory;
 mod named_file;
+pub(crate) mod parking;
 mod peer;
 pub(crate) mod pipe;
 pub(crate) mod process;

@@ -274,10 +274,15 @@ impl Hold {
         self.token.try_lease()
     }
 
+    /// Another token on the same file, which does not hold it.
+    pub(super) fn spare_token(&self) -> Result<Token> {
+        Token::open(|| reopen(&self.token))
+            .map_err(|error| no_descriptor("cannot open the object's file again", error))
+    }
+
     /// Another token on the same file, which holds it for itself.
     pub(super) fn new_token(&self) -> Result<Token> {
-        let token = Token::open(|| reopen(&self.token))
-            .map_err(|error| no_descriptor("cannot open the object's file again", error))?;
+        let token = self.spare_token()?;
         // We hold it, so nobody can be alone and this cannot fail for that.
         token.try_beside_others()?;
         Ok(token)

@@ -4,10 +4,12 @@
 use super::memory::Map;
 use super::named_file::{self, FOLDER, Hold, Kind};
 use super::no_descriptor;
+use super::parking::Place;
 use super::process::{Identity, UserId};
 use super::token::Token;
-use crate::layout::{Header, Layout};
-use crate::os::types::{Access, MapMode, ObjectOptions, Opening};
+use crate::layout::{Extent, Header, Layout};
+use crate::os::step::call;
+use crate::os::types::{Access, How, MapMode, ObjectOptions, Opening};
 use crate::{Error, ErrorKind, Name, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, Stat};
@@ -23,6 +25,8 @@ pub(super) use super::named_file::Id;
 pub(crate) struct Spec<'a> {
     pub(crate) layout: &'static Layout,
     pub(crate) name: &'a Name,
+    /// Of one that is made.
+    pub(crate) size: usize,
     pub(crate) options: ObjectOptions,
     /// See [`Header`].
     pub(crate) parameter: u64,
@@ -44,7 +48,7 @@ impl<F: Fn(NonNull<u8>)> Kind for Laid<'_, F> {
     }
 
     fn size(&self) -> u64 {
-        self.spec.layout.size as u64
+        self.spec.size as u64
     }
 
     fn mode(&self) -> (Mode, bool) {
@@ -56,10 +60,11 @@ impl<F: Fn(NonNull<u8>)> Kind for Laid<'_, F> {
     }
 
     fn fill(&self, token: &Token) -> Result<Map> {
-        let map = map(token, self.spec.layout.size)?;
+        let map = map(token, self.spec.size)?;
         (self.init)(map.start());
         header(&map).write(
             self.spec.layout,
+            self.spec.size,
             self.spec.options.persistent,
             self.spec.parameter,
         );
@@ -73,24 +78,25 @@ impl<F: Fn(NonNull<u8>)> Kind for Laid<'_, F> {
 
     fn content(&self, token: &Token, stat: &Stat) -> Result<Map> {
         let layout = self.spec.layout;
-        check_size(layout, stat)?;
-        let map = map(token, layout.size)?;
-        header(&map).check(layout)?;
+        let map = map(token, check_size(layout, stat)?)?;
+        header(&map).check(layout, map.len())?;
         Ok(map)
     }
 }
 
-fn check_size(layout: &Layout, stat: &Stat) -> Result<()> {
-    if stat.st_size == layout.size as i64 {
-        return Ok(());
+fn check_size(layout: &Layout, stat: &Stat) -> Result<usize> {
+    let there = usize::try_from(stat.st_size).unwrap_or(0);
+    match layout.extent {
+        Extent::Fixed if there == layout.size => Ok(there),
+        Extent::Open if there >= layout.size && isize::try_from(there).is_ok() => Ok(there),
+        _ => Err(Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "what has this name is {there} bytes long, and should be {}",
+                layout.size
+            ),
+        )),
     }
-    Err(Error::new(
-        ErrorKind::Corrupt,
-        format!(
-            "what has this name is {} bytes long, and should be {}",
-            stat.st_size, layout.size
-        ),
-    ))
 }
 
 /// A named piece of shared memory that this process holds.
@@ -126,13 +132,29 @@ impl Segment {
         self.map.start()
     }
 
+    /// How many bytes there are: at least the layout's size.
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
     pub(crate) fn token(&self) -> &Token {
         &self.hold.token
+    }
+
+    /// A place to sleep at: see `parking.rs`.
+    #[expect(clippy::unused_self, reason = "it is the object's on Windows")]
+    pub(crate) fn parking(&self, _number: usize, _how: How) -> Place {
+        Place
     }
 
     /// Another token, which holds the object for itself and can be another participant.
     pub(crate) fn new_token(&self) -> Result<Token> {
         self.hold.new_token()
+    }
+
+    /// Another token, which does not hold the object, as `self` does, and can be another participant.
+    pub(crate) fn spare_token(&self) -> Result<Token> {
+        self.hold.spare_token()
     }
 
     /// As closing it, but it stays usable: for a process that is about to end.
@@ -164,11 +186,13 @@ fn header(map: &Map) -> &Header {
     unsafe { map.start().cast::<Header>().as_ref() }
 }
 
-/// An object as it was at one moment, seen by somebody who does not hold it.
+/// An object as it was at one moment, seen by somebody who does not hold it: the part that all of its kind begin with.
 #[derive(Debug)]
 pub(crate) struct Look {
     map: Map,
     file: OwnedFd,
+    /// The size of the whole.
+    pub(crate) size: usize,
     pub(crate) is_held: bool,
     pub(crate) owner: UserId,
 }
@@ -180,6 +204,11 @@ impl Look {
 
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.map.start()
+    }
+
+    /// Copies what stands at a place, which may be behind that part: how much there was.
+    pub(crate) fn read_at(&self, offset: u64, buf: &mut [u8]) -> usize {
+        call(|| rustix::io::pread(&self.file, &mut *buf, offset)).unwrap_or(0)
     }
 
     pub(crate) fn is_participant(&self, slot: usize) -> bool {
@@ -195,7 +224,7 @@ impl Look {
 /// Looks at an object, unnoticed. Its header is for the caller to check.
 pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     let (file, stat) = named_file::open_to_look(&path(layout, name))?;
-    check_size(layout, &stat)?;
+    let size = check_size(layout, &stat)?;
     let is_held =
         Token::is_object_held(&file).map_err(|error| Error::os("cannot ask who holds it", error))?;
     // Not mapped: it may be another user's, who could take the bytes away while we read.
@@ -204,6 +233,7 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     Ok(Look {
         map,
         file,
+        size,
         is_held,
         owner: UserId::from_uid(stat.st_uid),
     })

@@ -3,14 +3,18 @@
 mod blocking;
 mod call;
 mod claim;
+pub(crate) mod clock;
 mod error;
 mod event;
+pub(crate) mod fence;
 mod guard;
 mod inherit;
+pub(crate) mod look;
 mod nt;
 mod object;
 mod objects;
 mod operation;
+pub(crate) mod parking;
 mod peer;
 pub(crate) mod pipe;
 pub(crate) mod process;

@@ -83,6 +83,14 @@ pub(super) fn not_there() -> Error {
     Error::new(ErrorKind::NotFound, "there is none")
 }
 
+pub(super) fn busy_with_a_look() -> Error {
+    Error::new(
+        ErrorKind::Busy,
+        "one of another size was there, and a process is just looking at what is left of it",
+    )
+    .hint("try again")
+}
+
 /// The error of a call that makes or opens an object.
 pub(super) fn cannot_open(code: Code) -> Error {
     match code {

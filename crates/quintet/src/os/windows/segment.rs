@@ -16,6 +16,7 @@
 use super::call;
 use super::guard::Guard;
 use super::object;
+use super::parking::Place;
 use super::process::Identity;
 use super::section::View;
 use super::security::Descriptor;
@@ -23,7 +24,8 @@ use super::suspended;
 use super::token::{self, Token};
 use super::{error, wide};
 use crate::layout::{Header, Layout};
-use crate::os::types::{Access, ObjectOptions, Opening};
+use crate::os::copy;
+use crate::os::types::{Access, How, ObjectOptions, Opening};
 use crate::{Name, Result, Scope};
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::NonNull;
@@ -42,6 +44,8 @@ use windows_sys::Win32::System::Memory::{
 pub(crate) struct Spec<'a> {
     pub(crate) layout: &'static Layout,
     pub(crate) name: &'a Name,
+    /// Of one that is made.
+    pub(crate) size: usize,
     pub(crate) options: ObjectOptions,
     /// See [`Header`].
     pub(crate) parameter: u64,
@@ -52,6 +56,8 @@ pub(crate) struct Spec<'a> {
 pub(crate) struct Segment {
     token: Token,
     view: View,
+    /// How many bytes of the view are the object's: the system rounds up.
+    len: usize,
     section: OwnedHandle,
     mark: OwnedHandle,
     beside: String,
@@ -87,28 +93,35 @@ impl Segment {
         let view = View::of(&section, spec.layout.size, true)?;
         let header = header(&view);
         let is_written = was_there && header.is_written();
-        if is_written {
-            // Whoever's it is and whether anybody holds it: what is not of this layout is not for us to change.
-            header.check(spec.layout)?;
-        }
+        // Whoever's it is and whether anybody holds it: what is not of this layout is not for us to change.
+        let len = match is_written {
+            true => header.check(spec.layout, view.len())?,
+            false => spec.size,
+        };
         let is_new = !is_held || !is_written;
         match opening {
             Opening::OpenExisting if is_new => return Err(object::not_there()),
             Opening::CreateNew if !is_new => return Err(object::exists_already()),
             _ => {}
         }
+        if is_new && spec.size > view.len() {
+            // Somebody looks at one of another size that nobody holds: a moment, unless he is stopped.
+            return Err(object::busy_with_a_look());
+        }
         let (mark, _) = object::hold(&mark, access)?;
+        let len = if is_new { spec.size } else { len };
         if is_new {
             if was_there {
-                wipe(&view, spec.layout.size);
+                wipe(&view, spec.size);
             }
             init(view.start());
-            header.write(spec.layout, false, spec.parameter);
+            header.write(spec.layout, spec.size, false, spec.parameter);
         }
         Ok((
             Segment {
                 token: Token::new(&beside, access),
                 view,
+                len,
                 section,
                 mark,
                 beside,
@@ -127,13 +140,32 @@ impl Segment {
         self.view.start()
     }
 
+    /// How many bytes there are: at least the layout's size.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(crate) fn token(&self) -> &Token {
         &self.token
     }
 
+    /// A place to sleep at: see `parking.rs`.
+    pub(crate) fn parking(&self, number: usize, how: How) -> Place {
+        Place::new(&self.beside, number, how, self.access)
+    }
+
+    /// The name goes by itself when the process ends.
+    pub(crate) fn release_name(&self) {}
+
     /// Another token, which can be another participant.
     #[expect(clippy::unnecessary_wraps, reason = "it needs a descriptor on Linux")]
     pub(crate) fn new_token(&self) -> Result<Token> {
+        Ok(Token::new(&self.beside, self.access))
+    }
+
+    /// As `new_token`: no token holds the object here.
+    #[expect(clippy::unnecessary_wraps, reason = "it needs a descriptor on Linux")]
+    pub(crate) fn spare_token(&self) -> Result<Token> {
         Ok(Token::new(&self.beside, self.access))
     }
 
@@ -160,7 +192,7 @@ fn create_section(beside: &str, spec: &Spec<'_>) -> Result<OwnedHandle> {
     let name = wide(beside);
     let descriptor = Descriptor::of_section(spec.options.access)?;
     let attributes = descriptor.attributes();
-    let size = spec.layout.size as u64;
+    let size = spec.size as u64;
     // Its memory is reserved now: that is what a section without further flags does.
     // SAFETY: a section without a file is asked for by that handle; the name ends with NUL, and the attributes point into
     // `descriptor`, which lives across the call. The handle is a new one.
@@ -209,6 +241,8 @@ fn wipe(view: &View, size: usize) {
 pub(crate) struct Look {
     view: View,
     beside: String,
+    /// The size of the whole, rounded up to pages.
+    pub(crate) size: usize,
     pub(crate) is_held: bool,
     /// Which layout it says it has was checked; if it has another, why.
     pub(crate) check: Result<()>,
@@ -221,6 +255,17 @@ impl Look {
 
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.view.start()
+    }
+
+    /// Copies what stands at a place, which may be behind that part: how much there was.
+    pub(crate) fn read_at(&self, offset: u64, buf: &mut [u8]) -> usize {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let len = self.view.len().saturating_sub(offset).min(buf.len());
+        if len > 0 {
+            // SAFETY: it is in the view, of which there are `len` bytes from there on.
+            unsafe { copy::out(self.view.start().add(offset), &mut buf[..len]) };
+        }
+        len
     }
 
     pub(crate) fn is_participant(&self, slot: usize) -> bool {
@@ -239,10 +284,12 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     let section = open_section(&beside, FILE_MAP_READ)?.ok_or_else(object::not_there)?;
     let is_held = object::is_event_there(&object::mark(&beside))?;
     let view = View::of(&section, layout.size, false)?;
-    let check = header(&view).check(layout);
+    let size = view.len();
+    let check = header(&view).check(layout, size).map(drop);
     Ok(Look {
         view,
         beside,
+        size,
         is_held,
         check,
     })

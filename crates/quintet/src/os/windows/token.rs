@@ -30,6 +30,13 @@ impl Token {
         }
     }
 
+    /// Whether this process has it: always, where no process is forked.
+    #[inline]
+    #[expect(clippy::unused_self, reason = "it has to be asked on Linux")]
+    pub(crate) fn is_ours(&self) -> bool {
+        true
+    }
+
     /// Becomes this participant, for as long as the token is there; not if anybody is it.
     pub(crate) fn take(&self, slot: usize) -> Result<bool> {
         let name = event(&self.beside, slot);

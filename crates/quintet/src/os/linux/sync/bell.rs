@@ -6,7 +6,7 @@
 //! one thread more. A thread gets its helper at its first wait for both, and keeps it.
 
 use super::super::anonymous::poll;
-use super::futex::{self, ANYONE, Sleep};
+use crate::os::linux::futex::{self, ANYONE, Sleep};
 use crate::os::linux::{fork, no_descriptor};
 use crate::os::step::call;
 use crate::{Error, Result};

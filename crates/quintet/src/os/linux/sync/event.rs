@@ -1,7 +1,7 @@
 //! Events.
 
-use super::futex::ANYONE;
-use super::look;
+use crate::os::linux::futex::ANYONE;
+use crate::os::linux::look;
 use super::member::{Member, Registry, Waiting, layout, room_of};
 use super::signal::{Signal, Word};
 use crate::layout::Layout;
@@ -41,6 +41,7 @@ impl Event {
             layout: &LAYOUT,
             name,
             options: *options,
+            size: LAYOUT.size,
             parameter: manual.into(),
         };
         let (opened, made) = Member::open(&spec, opening, Signal::initial(set))?;
@@ -157,11 +158,11 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
         };
         let set = if signal.look().is_set() { "yes" } else { "no" };
         let reset = if manual { "manual" } else { "auto" };
-        let seen = participants::see(look, &room.slots, |_, _| (0, None));
-        (seen, vec![("set", set.into()), ("reset", reset.into())])
+        let seen = participants::see(look, &room.header.high_water, &room.slots, 0, |_, _| (0, None));
+        Ok((seen, vec![("set", set.into()), ("reset", reset.into())]))
     })
 }
 
 pub(crate) fn remove(name: &Name) -> Result<()> {
-    crate::os::linux::segment::remove(&LAYOUT, name)
+    look::remove(&LAYOUT, name)
 }

@@ -13,7 +13,7 @@
 use super::super::anonymous::poll;
 use super::bell::Watch;
 use super::event::{Event, ForSignal};
-use super::futex::{self, ANYONE, Sleep, Woken};
+use crate::os::linux::futex::{self, ANYONE, Sleep, Woken};
 use super::member::{Member, Waiting};
 use super::mutex::{ForLock, Mutex};
 use super::semaphore::{ForOne, ForPermit, Lot, Semaphore};

@@ -5,8 +5,8 @@
 //! last looked for), then a [`Slot`] of 64 bytes for each of up to 1022 participants: 64 KiB, reserved when it is created.
 
 use super::deaths::Deaths;
-use super::futex::{self, ANYONE, Mask, Sleep, Woken};
-use crate::layout::{Header, Layout};
+use crate::os::linux::futex::{self, ANYONE, Mask, Sleep, Woken};
+use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU64, Ordering};
 use crate::os::linux::segment::{Id, Look, Segment, Spec};
 use crate::os::linux::spawn;
@@ -15,7 +15,7 @@ use crate::os::per_process::PerProcess;
 use crate::os::types::Opening;
 use crate::participants::{self, Slot};
 use crate::wait::{self, SLICE, Spin};
-use crate::{Deadline, Error, ErrorKind, Result, Scheme};
+use crate::{Deadline, Result, Scheme};
 use std::cell::Cell;
 use std::process::{Child, Command};
 use std::ptr::{self, NonNull};
@@ -46,6 +46,7 @@ pub(super) const fn layout(scheme: Scheme, text: &'static str) -> Layout {
         version: 1,
         text,
         size: size_of::<Room>(),
+        extent: Extent::Fixed,
         participants: SLOTS as u32,
     }
 }
@@ -90,7 +91,7 @@ impl Member {
     }
 
     pub(super) fn slots(&self) -> &[Slot] {
-        participants::used(&self.room().header, &self.room().slots)
+        participants::used(&self.room().header.high_water, &self.room().slots)
     }
 
     #[inline]
@@ -120,7 +121,7 @@ impl Member {
     /// Refuses to go on in a forked child.
     #[inline]
     pub(super) fn check_ours(&self) -> Result<()> {
-        if self.is_ours() { Ok(()) } else { Err(forked()) }
+        if self.is_ours() { Ok(()) } else { Err(participants::forked()) }
     }
 
     /// Whether the process of a participant has ended.
@@ -132,7 +133,7 @@ impl Member {
     pub(super) fn second(&self, recover: impl Fn(&Room, usize) -> Result<()>) -> Result<Second> {
         let token = self.segment.new_token()?;
         let room = self.room();
-        let slot = participants::join(&room.header, &room.slots, &token, |slot| {
+        let slot = participants::join(&room.header.high_water, &room.slots, 0, &token, |slot| {
             room.recover_sleepers(slot);
             recover(room, slot)
         })?;
@@ -302,7 +303,7 @@ impl Opened {
     /// Takes a slot, after `recover` has put in order what a dead participant left in it.
     pub(super) fn join(self, recover: impl Fn(&Room, usize) -> Result<()>) -> Result<Member> {
         let room = room(&self.0);
-        let slot = participants::join(&room.header, &room.slots, self.0.token(), |slot| {
+        let slot = participants::join(&room.header.high_water, &room.slots, 0, self.0.token(), |slot| {
             room.recover_sleepers(slot);
             recover(room, slot)
         })?;
@@ -353,15 +354,6 @@ impl Second {
     pub(super) fn has_child(&self) -> Result<bool> {
         self.token.is_lent(self.slot)
     }
-}
-
-#[cold]
-fn forked() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "this process was forked from the one that opened it, and holds nothing of it",
-    )
-    .hint("open it again after the fork")
 }
 
 fn low_half(word: &AtomicU64) -> &AtomicU32 {

@@ -8,8 +8,6 @@
 mod bell;
 mod deaths;
 pub(crate) mod event;
-mod futex;
-mod look;
 pub(crate) mod many;
 mod member;
 pub(crate) mod mutex;

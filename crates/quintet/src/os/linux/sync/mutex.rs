@@ -1,7 +1,7 @@
 //! Mutexes.
 
-use super::futex::Mask;
-use super::look;
+use crate::os::linux::futex::Mask;
+use crate::os::linux::look;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::ownership::{self, Attempt, FAIR_AFTER, Ownership, Wake, Word};
 use crate::layout::Layout;
@@ -94,6 +94,7 @@ impl Mutex {
             layout: &LAYOUT,
             name,
             options: *options,
+            size: LAYOUT.size,
             parameter: 0,
         };
         let (opened, made) = Member::open(&spec, opening, 0)?;
@@ -434,15 +435,15 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
     look::stat(&LAYOUT, name, |look| {
         let room = room_of(look);
         let word = Ownership(&room.word).look();
-        let seen = participants::see(look, &room.slots, |index, slot| {
+        let seen = participants::see(look, &room.header.high_water, &room.slots, 0, |index, slot| {
             let owns = word.owner() == Some(index);
             (owns.into(), slot.since(word.number()))
         });
         let locked = if seen.1.is_empty() { "no" } else { "yes" };
-        (seen, vec![("locked", locked.into())])
+        Ok((seen, vec![("locked", locked.into())]))
     })
 }
 
 pub(crate) fn remove(name: &Name) -> Result<()> {
-    crate::os::linux::segment::remove(&LAYOUT, name)
+    look::remove(&LAYOUT, name)
 }

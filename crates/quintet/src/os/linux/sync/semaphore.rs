@@ -1,7 +1,7 @@
 //! Semaphores.
 
-use super::futex::ANYONE;
-use super::look;
+use crate::os::linux::futex::ANYONE;
+use crate::os::linux::look;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::permits::{Permits, Taken};
 use crate::layout::Layout;
@@ -58,6 +58,7 @@ impl Semaphore {
             layout: &LAYOUT,
             name,
             options: *options,
+            size: LAYOUT.size,
             parameter: maximum.into(),
         };
         let (opened, made) = Member::open(&spec, opening, Permits::initial(initial))?;
@@ -388,7 +389,7 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
         let room = room_of(look);
         let maximum = u32::try_from(look.header().parameter()).unwrap_or(0);
         let permits = permits(room, maximum);
-        let seen = participants::see(look, &room.slots, |index, slot| {
+        let seen = participants::see(look, &room.header.high_water, &room.slots, 0, |index, slot| {
             (
                 permits.seen_held(index),
                 slot.since(permits.holding_number(index)),
@@ -398,10 +399,10 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
             ("count", permits.seen_count().to_string()),
             ("maximum", maximum.to_string()),
         ];
-        (seen, details)
+        Ok((seen, details))
     })
 }
 
 pub(crate) fn remove(name: &Name) -> Result<()> {
-    crate::os::linux::segment::remove(&LAYOUT, name)
+    look::remove(&LAYOUT, name)
 }

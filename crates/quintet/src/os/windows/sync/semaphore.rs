@@ -33,7 +33,7 @@
 use super::look;
 use super::permits::{self, Changed, Held};
 use super::wait::{self, Woken};
-use crate::layout::{Header, Layout};
+use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, Ordering};
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::os::windows::guard::Guard;
@@ -60,6 +60,7 @@ static LAYOUT: Layout = Layout {
            changes 32), aux u64 (1 given back while a child holds it), since u64, since_of u64, space u64, pid u32, waiting \
            u32",
     size: size_of::<Room>(),
+    extent: Extent::Fixed,
     participants: PARTICIPANTS as u32,
 };
 
@@ -163,6 +164,7 @@ impl Semaphore {
             layout: &LAYOUT,
             name,
             options: *options,
+            size: LAYOUT.size,
             parameter: maximum.into(),
         };
         let (segment, fresh) = Segment::open(&spec, Opening::CreateOrOpen, |_| {})?;
@@ -324,7 +326,7 @@ impl Semaphore {
 
     /// Takes a slot, after putting in order what its last participant left.
     fn join(&self, token: &Token) -> Result<usize> {
-        participants::join(self.segment.header(), &self.room().slots, token, |place| {
+        participants::join(&self.segment.header().high_water, &self.room().slots, 0, token, |place| {
             let slot = self.slot(place);
             let died = slot.aux.load(Ordering::Acquire) != GIVEN_BACK;
             let held = permits::take_all(slot)?;
@@ -346,7 +348,7 @@ impl Semaphore {
 
     /// Gives back what participants held that are dead.
     pub(super) fn recover(&self) -> Result<()> {
-        let slots = participants::used(self.segment.header(), &self.room().slots);
+        let slots = participants::used(&self.segment.header().high_water, &self.room().slots);
         for (place, slot) in slots.iter().enumerate() {
             let held = Held::of(slot);
             // Before it is known whether it is dead, and before the word is taken: who is next has another word.
@@ -518,7 +520,7 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
     if seen.check.is_ok() {
         // SAFETY: it has been checked.
         let room = unsafe { room_of(&seen) };
-        let (holders, owners, waiting) = participants::see(&seen, &room.slots, |_, slot| {
+        let (holders, owners, waiting) = participants::see(&seen, &seen.header().high_water, &room.slots, 0, |_, slot| {
             let held = Held::of(slot);
             (held.count().min(maximum), slot.since(held.number()))
         });

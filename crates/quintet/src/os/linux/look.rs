@@ -7,11 +7,11 @@ use crate::os::linux::segment::{self, Look};
 use crate::os::types::{Found, Owner};
 use crate::{Name, Result};
 
-type Seen = (Vec<Identity>, Vec<Owner>, u32);
-type Details = Vec<(&'static str, String)>;
+pub(crate) type Seen = (Vec<Identity>, Vec<Owner>, u32);
+pub(crate) type Details = Vec<(&'static str, String)>;
 
 /// All objects of a kind. What cannot be looked at (another user's) or has gone meanwhile is left out.
-pub(super) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found>) -> Result<Vec<Found>> {
+pub(crate) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found>) -> Result<Vec<Found>> {
     Ok(segment::names(layout)?
         .iter()
         .filter_map(|name| stat(name).ok())
@@ -19,14 +19,14 @@ pub(super) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found
 }
 
 /// One object. `see` says who takes part, and what its kind knows.
-pub(super) fn stat(
+pub(crate) fn stat(
     layout: &'static Layout,
     name: &Name,
-    see: impl Fn(&Look) -> (Seen, Details),
+    see: impl Fn(&Look) -> Result<(Seen, Details)>,
 ) -> Result<Found> {
     let look = segment::look(layout, name)?;
-    look.header().check(layout)?;
-    let ((holders, owners, waiting), mut details) = see(&look);
+    look.header().check(layout, look.size)?;
+    let ((holders, owners, waiting), mut details) = see(&look)?;
     details.push(("waiting", waiting.to_string()));
     let persistent = look.header().is_persistent();
     details.push(("persistent", if persistent { "yes" } else { "no" }.into()));
@@ -41,8 +41,13 @@ pub(super) fn stat(
         evidence: evidence.into(),
         holders,
         owners,
-        size: Some(layout.size as u64),
+        size: Some(look.size as u64),
         created: look.header().created(),
         details,
     })
+}
+
+/// Removes an object that nobody holds.
+pub(crate) fn remove(layout: &'static Layout, name: &Name) -> Result<()> {
+    segment::remove(layout, name)
 }

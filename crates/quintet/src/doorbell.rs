@@ -1,0 +1,200 @@
+//! A word in shared memory that says whether anybody sleeps, and on which he sleeps.
+//!
+//! Bit 0: somebody sleeps. The rest: how often it rang. Who waits *announces* himself: he sets the bit, fences, looks once
+//! more for what he waits for, and sleeps while the word stays as it is. Who has published what others may wait for
+//! fences, looks at the bit, which is all there is to do while nobody sleeps, and else *rings*: changes the word, takes the
+//! bit away, and wakes. Ringing wakes once; who wakes up and finds that others sleep (a count beside the word tells) sets the
+//! bit again before he looks.
+//!
+//! A death between publishing and ringing, or of who was woken, leaves others asleep beside what they wait for: for a
+//! slice at most (`wait.rs`).
+
+use crate::os::atomic::{AtomicU32, Ordering};
+use crate::os::step::step;
+
+const SLEEPER: u32 = 1;
+const ONCE: u32 = 2;
+
+/// After so many changes of the word by others in between it is not as it should be.
+const PATIENCE: u32 = 1 << 16;
+
+/// The word.
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct Bell(AtomicU32);
+
+impl Bell {
+    #[cfg(any(test, loom))]
+    pub(crate) fn new() -> Self {
+        Bell(AtomicU32::new(0))
+    }
+
+    /// Whether somebody sleeps. Who has published something asks after a fence.
+    #[inline(always)]
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.0.load(Ordering::SeqCst) & SLEEPER != 0
+    }
+
+    /// Says that somebody sleeps: what the word is until it rings. A fence has to follow, and a last look.
+    pub(crate) fn announce(&self) -> u32 {
+        let mut word = self.0.load(Ordering::Relaxed);
+        for _ in 0..PATIENCE {
+            if word & SLEEPER != 0 {
+                break;
+            }
+            step();
+            match self
+                .0
+                .compare_exchange(word, word | SLEEPER, Ordering::SeqCst, Ordering::Relaxed)
+            {
+                Ok(_) => break,
+                Err(other) => word = other,
+            }
+        }
+        word | SLEEPER
+    }
+
+    /// Rings: what the word was, for who has to wake those that sleep; `None` if nobody does, or another has just rung.
+    #[cold]
+    pub(crate) fn ring(&self) -> Option<u32> {
+        let word = self.0.load(Ordering::Relaxed);
+        if word & SLEEPER == 0 {
+            return None;
+        }
+        let rung = word.wrapping_add(ONCE) & !SLEEPER;
+        step();
+        self.0
+            .compare_exchange(word, rung, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+            .then_some(word)
+    }
+
+    #[cfg(not(loom))]
+    pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.0
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use waiter::{Ready, Waiter};
+
+#[cfg(not(loom))]
+mod waiter {
+    use super::Bell;
+    use crate::os::fence;
+    use crate::os::parking::Place;
+    use crate::wait::{self, SLICE, Spin};
+    use crate::{Deadline, Result};
+    use std::cell::{Cell, RefCell};
+    use std::fmt;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Something that can be waited for together with other things: it is there or not, and rings when it comes.
+    pub(crate) trait Ready: fmt::Debug + Sync {
+        /// Whether it is there now. Nothing is taken of it.
+        fn is_ready(&self) -> Result<bool>;
+
+        fn waiter(&self) -> Waiter<'_>;
+    }
+
+    /// Who waits at a bell.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Waiter<'a> {
+        pub(crate) bell: &'a Bell,
+        pub(crate) place: &'a Place,
+        /// Not 0: publishers have to fence for themselves.
+        pub(crate) fences: &'a AtomicU32,
+        /// How many sleep at this bell, if several may.
+        pub(crate) sleepers: Option<&'a AtomicU32>,
+        /// How many of them are of this participant: those that its death would leave counted.
+        pub(crate) own: Option<&'a AtomicU32>,
+    }
+
+    impl Waiter<'_> {
+        /// Waits until `take` takes something. `is_there` only looks.
+        pub(crate) fn wait<T>(
+            &self,
+            spin: &Spin,
+            deadline: Deadline,
+            take: impl FnMut() -> Result<Option<T>>,
+            is_there: impl Fn() -> Result<bool>,
+        ) -> Result<Option<T>> {
+            let take = RefCell::new(take);
+            let slept = Cell::new(false);
+            let look = || {
+                if !slept.get() {
+                    return take.borrow_mut()();
+                }
+                // Whoever woke us took the bit away that stood for all of us.
+                if self.others_sleep() {
+                    self.bell.announce();
+                }
+                let taken = take.borrow_mut()()?;
+                if taken.is_some() {
+                    self.pass_on(&is_there)?;
+                }
+                Ok(taken)
+            };
+            wait::wait(spin, deadline, SLICE, look, |slice| {
+                slept.set(true);
+                let _sleeper = self.sleeper();
+                match self.before_sleep(&is_there)? {
+                    Some(word) => self.place.sleep(self.bell.word(), word, slice),
+                    None => Ok(()),
+                }
+            })
+        }
+
+        /// Says that this thread is about to sleep: what the word is until it rings; `None` if there is no need to sleep.
+        pub(crate) fn before_sleep(&self, is_there: impl Fn() -> Result<bool>) -> Result<Option<u32>> {
+            let word = self.bell.announce();
+            if !fence::before_sleep() {
+                self.fences.store(1, Ordering::SeqCst);
+            }
+            Ok((!is_there()?).then_some(word))
+        }
+
+        /// For who has slept and needs no more wake-ups: others may sleep beside what there still is.
+        pub(crate) fn pass_on(&self, is_there: impl Fn() -> Result<bool>) -> Result<()> {
+            if self.others_sleep() && is_there()? {
+                self.bell.announce();
+                self.wake(1);
+            }
+            Ok(())
+        }
+
+        /// Wakes up to so many, if anybody sleeps.
+        #[inline]
+        pub(crate) fn wake(&self, count: u32) {
+            if let Some(was) = self.bell.ring() {
+                self.place.wake(self.bell.word(), was, count);
+            }
+        }
+
+        /// Says, until it is dropped, that a thread sleeps.
+        pub(crate) fn sleeper(&self) -> Sleeper<'_> {
+            // In this order, so that a death in between counts one too many and not one too few.
+            for count in [self.sleepers, self.own].into_iter().flatten() {
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+            Sleeper(self)
+        }
+
+        fn others_sleep(&self) -> bool {
+            self.sleepers
+                .is_some_and(|count| count.load(Ordering::Acquire) > 0)
+        }
+    }
+
+    /// A thread that sleeps.
+    #[derive(Debug)]
+    pub(crate) struct Sleeper<'a>(&'a Waiter<'a>);
+
+    impl Drop for Sleeper<'_> {
+        fn drop(&mut self) {
+            for count in [self.0.own, self.0.sleepers].into_iter().flatten() {
+                count.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+}

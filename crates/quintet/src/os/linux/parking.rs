@@ -1,0 +1,24 @@
+//! Sleeping on a word of shared memory: a futex, wherever the word is.
+
+use super::futex::{self, ANYONE, Sleep};
+use crate::Result;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+/// Where threads sleep; the kernel finds them by the address of the word.
+#[derive(Debug)]
+pub(crate) struct Place;
+
+impl Place {
+    /// Sleeps while the word is that, until somebody wakes us, for at most so long. It may end for no reason.
+    #[expect(clippy::unused_self, reason = "there is more to it on Windows")]
+    pub(crate) fn sleep(&self, word: &AtomicU32, while_it_is: u32, time: Duration) -> Result<()> {
+        Sleep { word, while_it_is }.sleep(time, ANYONE).map(drop)
+    }
+
+    /// Wakes up to so many of those who sleep since the word `was` that; it is another one now.
+    #[expect(clippy::unused_self, reason = "there is more to it on Windows")]
+    pub(crate) fn wake(&self, word: &AtomicU32, _was: u32, count: u32) {
+        futex::wake(word, count, ANYONE);
+    }
+}

@@ -1,0 +1,327 @@
+//! The shared memory of a queue.
+
+use super::lane::{Control, Lane};
+use crate::doorbell::{Bell, Waiter};
+use crate::layout::{Extent, Header, Layout};
+use crate::os::parking::Place;
+use crate::os::segment::{Look, Segment};
+use crate::os::types::How;
+use crate::participants::{self, Slot};
+use crate::{Error, ErrorKind, Result, Scheme};
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The most lanes, and so producers, of a queue.
+pub(super) const LANES: usize = 256;
+/// The most consumers.
+pub(super) const CONSUMERS: usize = 256;
+
+/// To the kernel the consumers are the first participants; behind them each lane has one, its producer.
+const FIRST_PRODUCER: usize = CONSUMERS;
+
+/// Where the rings begin: at a page.
+pub(super) const RINGS: usize = 102_400;
+
+pub(super) static LAYOUT: Layout = Layout {
+    scheme: Scheme::Queue,
+    version: 1,
+    text: "1: header 64, parameter u64 lanes 16 log2 of a ring's bytes 16; at 64 ready u32 (1 somebody sleeps, rest rings), \
+           fences u32, consumers' high water u32; slots of 64 at 128: 256 consumers, 256 producers: held u64 (lane + 1 at \
+           55, position / 8), aux u64 done, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand \
+           u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; rings at 102400; records of words: \
+           head u64 published 1 pad 1 number 30 length 32, body; locks at 2^62: life 1, 1 unused, 2 a slot",
+    size: RINGS,
+    extent: Extent::Open,
+    participants: (CONSUMERS + LANES) as u32,
+};
+
+/// What all queues begin with.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) header: Header,
+    /// Rings for the consumers when there is a message.
+    pub(super) ready: Bell,
+    /// Not 0: who publishes has to fence for himself.
+    pub(super) fences: AtomicU32,
+    /// The highest consumer there ever was, plus one. (Of producers the header knows.)
+    pub(super) consumers_high: AtomicU32,
+    _line: [AtomicU32; 13],
+    pub(super) consumers: [Slot; CONSUMERS],
+    pub(super) producers: [Slot; LANES],
+    pub(super) lanes: [Control; LANES],
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(
+    std::mem::offset_of!(Room, consumers) == 128
+        && std::mem::offset_of!(Room, lanes) == 32_896
+        && size_of::<Room>() <= RINGS
+        && RINGS.is_multiple_of(4096)
+);
+
+impl Room {
+    /// The room of a queue seen from outside.
+    pub(super) fn of(look: &Look) -> &Room {
+        // SAFETY: a look has at least the layout's size, which is more than a room's, begins at a page, and stays as long
+        // as it is borrowed. A room is made of atomics, for which any bytes will do and which others may change.
+        unsafe { look.start().cast::<Room>().as_ref() }
+    }
+}
+
+/// How a queue's memory is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) lanes: usize,
+    /// Of one ring, in bytes: a power of two.
+    pub(super) ring: usize,
+}
+
+impl Shape {
+    pub(super) const SMALLEST_RING: u64 = 4096;
+    pub(super) const LARGEST_RING: u64 = 1 << 32;
+
+    /// Rounds what was asked for up to what can be.
+    pub(super) fn new(lanes: usize, ring: u64) -> Result<Self> {
+        if !(1..=LANES).contains(&lanes) {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("a queue is for 1 to {LANES} producers, not for {lanes}"),
+            ));
+        }
+        if ring > Self::LARGEST_RING {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("a producer's capacity is at most 4 GiB, not {ring} bytes"),
+            ));
+        }
+        let ring = ring.max(Self::SMALLEST_RING).next_power_of_two();
+        let ring = usize::try_from(ring).map_err(|_| too_large())?;
+        let shape = Shape { lanes, ring };
+        shape.size().ok_or_else(too_large)?;
+        Ok(shape)
+    }
+
+    /// Of the whole; `None` if no machine has as much.
+    pub(super) fn size(self) -> Option<usize> {
+        let rings = self.ring.checked_mul(self.lanes)?;
+        let size = rings.checked_add(RINGS)?;
+        isize::try_from(size).is_ok().then_some(size)
+    }
+
+    pub(super) fn parameter(self) -> u64 {
+        (self.lanes as u64) << 16 | u64::from(self.ring.trailing_zeros())
+    }
+
+    /// As the header says it, if it makes sense in memory of so many bytes.
+    pub(super) fn of(header: &Header, len: usize) -> Result<Self> {
+        let parameter = header.parameter();
+        let log2 = (parameter & 0xffff) as u32;
+        let lanes = (parameter >> 16) as usize;
+        let ring = 1u64.checked_shl(log2).unwrap_or(0);
+        let fits = (Self::SMALLEST_RING..=Self::LARGEST_RING).contains(&ring);
+        let shape = fits.then(|| Shape::new(lanes, ring).ok()).flatten();
+        shape
+            .filter(|shape| shape.size().is_some_and(|size| size <= len))
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, "its header gives sizes that make no sense"))
+    }
+
+    /// The longest message: with it, whatever is before it in the ring, there is room for it in an empty one.
+    pub(super) fn longest(self) -> usize {
+        self.ring / 2 - 16
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::TooLarge, "so much memory cannot be addressed")
+}
+
+/// A queue's memory that this process holds.
+#[derive(Debug)]
+pub(super) struct Held {
+    segment: Segment,
+    pub(super) shape: Shape,
+    ready: Place,
+    space: Vec<Place>,
+}
+
+impl Held {
+    pub(super) fn new(segment: Segment) -> Result<Self> {
+        let shape = Shape::of(segment.header(), segment.len())?;
+        Ok(Held {
+            ready: segment.parking(0, How::Some),
+            space: (1..=shape.lanes)
+                .map(|lane| segment.parking(lane, How::Some))
+                .collect(),
+            segment,
+            shape,
+        })
+    }
+
+    #[inline]
+    pub(super) fn room(&self) -> &Room {
+        // SAFETY: the segment has at least the layout's size, which is more than a room's, begins at a page, and is mapped
+        // as long as it is borrowed. A room is made of atomics, for which any bytes will do and which others may change.
+        unsafe { self.segment.start().cast::<Room>().as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn lane(&self, index: usize) -> Lane<'_> {
+        Lane {
+            control: &self.room().lanes[index],
+            ring: self.ring(index),
+        }
+    }
+
+    #[inline]
+    fn ring(&self, index: usize) -> &[AtomicU64] {
+        assert!(index < self.shape.lanes);
+        let start: NonNull<u8> = self.segment.start();
+        // SAFETY: the segment is as long as the shape needs it, which `Shape::of` has checked, the index is one of the shape's,
+        // and all rings begin at a page. They stay mapped as long as the segment is borrowed; they are atomics, for which any
+        // bytes will do and which others may change.
+        unsafe {
+            let ring = start.add(RINGS + index * self.shape.ring).cast::<AtomicU64>();
+            slice::from_raw_parts(ring.as_ptr(), self.shape.ring / size_of::<AtomicU64>())
+        }
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// How many lanes there ever was a producer of.
+    #[inline]
+    pub(super) fn lanes_used(&self) -> usize {
+        let used = self.room().header.high_water.load(Ordering::Acquire) as usize;
+        used.min(self.shape.lanes)
+    }
+
+    /// To sleep until there is a message, as a thread of that consumer.
+    pub(super) fn waiter(&self, consumer: Option<usize>) -> Waiter<'_> {
+        let room = self.room();
+        Waiter {
+            bell: &room.ready,
+            place: &self.ready,
+            fences: &room.fences,
+            sleepers: Some(&room.header.waiting),
+            own: consumer.map(|index| &room.consumers[index].waiting),
+        }
+    }
+
+    /// To sleep until there is room in a lane.
+    pub(super) fn waiter_for_space(&self, lane: usize) -> Waiter<'_> {
+        let room = self.room();
+        Waiter {
+            bell: &room.lanes[lane].space,
+            place: &self.space[lane],
+            fences: &room.fences,
+            sleepers: None,
+            own: Some(&room.producers[lane].waiting),
+        }
+    }
+
+    /// Becomes a consumer.
+    pub(super) fn sit_as_consumer(&self) -> Result<participants::Seat> {
+        let room = self.room();
+        participants::Seat::take(
+            &room.consumers_high,
+            &room.consumers,
+            0,
+            self.segment.spare_token()?,
+            |index| {
+                let slot = &room.consumers[index];
+                // What the last one had in hand is lost, as `done` does not count it. `done` goes on from there.
+                slot.held.store(0, Ordering::Release);
+                slot.in_hand.store(0, Ordering::Release);
+                let slept = slot.waiting.swap(0, Ordering::AcqRel);
+                room.header.waiting.fetch_sub(slept, Ordering::AcqRel);
+                Ok(())
+            },
+        )
+    }
+
+    /// Becomes the producer of a lane that has none.
+    pub(super) fn sit_as_producer(&self, recover: impl FnMut(usize) -> Result<()>) -> Result<participants::Seat> {
+        let room = self.room();
+        participants::Seat::take(
+            &room.header.high_water,
+            &room.producers[..self.shape.lanes],
+            FIRST_PRODUCER,
+            self.segment.spare_token()?,
+            recover,
+        )
+    }
+
+    /// Where records begin in a lane that consumers hold in place, whether these live or not.
+    pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, u64)> {
+        let room = self.room();
+        let consumers = participants::used(&room.consumers_high, &room.consumers);
+        consumers.iter().enumerate().filter_map(move |(index, slot)| {
+            let hold = Hold(slot.held.load(Ordering::Acquire));
+            (hold.lane() == Some(lane)).then(|| (index, hold.position()))
+        })
+    }
+
+    /// Takes away what consumers hold in a lane who are dead.
+    pub(super) fn release_the_dead(&self, lane: usize) -> Result<()> {
+        for (index, position) in self.held_in(lane) {
+            if !self.segment.token().is_taken(index)? {
+                let hold = Hold::of(lane, position);
+                // Unless the slot has been taken anew, and with it what was held.
+                let _ = self.room().consumers[index].held.compare_exchange(
+                    hold.0,
+                    0,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A record that a consumer holds in place: which lane's, and where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hold(pub(super) u64);
+
+impl Hold {
+    const POSITION_BITS: u32 = 55;
+
+    pub(super) fn of(lane: usize, position: u64) -> Self {
+        Hold((lane as u64 + 1) << Self::POSITION_BITS | position / 8)
+    }
+
+    fn lane(self) -> Option<usize> {
+        ((self.0 >> Self::POSITION_BITS) as usize).checked_sub(1)
+    }
+
+    fn position(self) -> u64 {
+        (self.0 & ((1 << Self::POSITION_BITS) - 1)) * 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_is_where_it_was_made() {
+        for (lane, position) in [(0, 0), (255, 8), (7, 1 << 50)] {
+            let hold = Hold::of(lane, position);
+            assert_eq!((hold.lane(), hold.position()), (Some(lane), position));
+        }
+        assert_eq!(Hold(0).lane(), None);
+    }
+
+    #[test]
+    fn a_shape_is_what_its_parameter_says() {
+        let shape = Shape::new(3, 5000).unwrap();
+        assert_eq!((shape.lanes, shape.ring), (3, 8192));
+        assert_eq!(shape.size(), Some(RINGS + 3 * 8192));
+        assert_eq!(shape.parameter(), 3 << 16 | 13);
+        assert!(Shape::new(0, 4096).is_err() && Shape::new(257, 4096).is_err());
+        assert!(Shape::new(1, (1 << 32) + 1).is_err() && Shape::new(1, u64::MAX).is_err());
+    }
+}

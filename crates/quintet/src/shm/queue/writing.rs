@@ -1,0 +1,179 @@
+//! The producer's side of a lane: where the next message goes, and how it becomes visible.
+
+use super::lane::{Lane, nonsense};
+use super::record::{HEAD, Head, Kind, extent, whole_number};
+use crate::Result;
+use crate::os::atomic::{Ordering, fence};
+use crate::os::step::step;
+
+/// What a lane's producer knows. It is the only one who writes into the ring, so this is right whatever others write.
+#[derive(Debug)]
+pub(super) struct Writing {
+    /// Where the first message goes that is not published.
+    tail: u64,
+    /// How many were published.
+    pushed: u64,
+    /// Where the next one begins: `tail`, unless some are drafted.
+    end: u64,
+    /// The word that will publish what is drafted.
+    first: Head,
+    drafted: u32,
+    /// Up to where it is known that nobody needs what is there.
+    limit: u64,
+    /// What lies before that and is held in place, by those who took it or look at it: from, to.
+    held: Vec<(u64, u64)>,
+}
+
+impl Writing {
+    /// Goes on where the last producer of the lane stopped, wherever that was.
+    pub(super) fn resume(lane: Lane<'_>) -> Result<Self> {
+        let control = lane.control;
+        let mut tail = control.tail.load(Ordering::Acquire);
+        let mut pushed = control.pushed.load(Ordering::Acquire);
+        let start = tail;
+        // What it published last and did not note any more.
+        loop {
+            if !tail.is_multiple_of(8) || tail.wrapping_sub(start) > lane.capacity() {
+                return Err(nonsense());
+            }
+            match Head(lane.word(tail).load(Ordering::Acquire)).kind() {
+                Kind::Nothing => break,
+                Kind::Pad(bytes) => tail = tail.wrapping_add(bytes),
+                Kind::Message { len, number } => {
+                    tail = tail.wrapping_add(extent(len.into()));
+                    pushed = whole_number(number, pushed).wrapping_add(1);
+                }
+                Kind::Nonsense => return Err(nonsense()),
+            }
+        }
+        let head = control.head.load(Ordering::Acquire);
+        if !head.is_multiple_of(8) || tail.wrapping_sub(head) > lane.capacity() {
+            return Err(nonsense());
+        }
+        control.pushed.store(pushed, Ordering::Release);
+        step();
+        control.tail.store(tail, Ordering::Release);
+        Ok(Writing {
+            tail,
+            pushed,
+            end: tail,
+            first: Head::NOTHING,
+            drafted: 0,
+            // Nothing is known yet, but that the word there is free.
+            limit: tail.wrapping_add(HEAD),
+            held: Vec::new(),
+        })
+    }
+
+    /// Where what is published ends.
+    pub(super) fn tail(&self) -> u64 {
+        self.tail
+    }
+
+    /// The number of the next message.
+    pub(super) fn next_number(&self) -> u64 {
+        self.pushed.wrapping_add(self.drafted.into())
+    }
+
+    /// How many are drafted.
+    pub(super) fn drafted(&self) -> u32 {
+        self.drafted
+    }
+
+    /// Finds out anew how much room there is. `held`: where records begin that somebody holds in place, in this lane.
+    pub(super) fn look_for_room(&mut self, lane: Lane<'_>, held: impl Iterator<Item = u64>) -> Result<()> {
+        let head = lane.control.head.load(Ordering::SeqCst);
+        if self.tail.wrapping_sub(head) > lane.capacity() {
+            return Err(nonsense());
+        }
+        // Who holds a record says so, fences, and then makes sure that the head has not passed it yet. So whoever holds
+        // one that it has passed is seen from here on.
+        fence(Ordering::SeqCst);
+        self.limit = head.wrapping_add(lane.capacity());
+        self.held.clear();
+        for at in held {
+            let behind = head.wrapping_sub(at);
+            if behind == 0 || behind > lane.capacity() || !at.is_multiple_of(8) {
+                continue;
+            }
+            if let Kind::Message { len, .. } = Head(lane.word(at).load(Ordering::Acquire)).kind() {
+                let from = at.wrapping_add(lane.capacity());
+                self.held.push((from, from.wrapping_add(extent(len.into()))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the record of a message of that length can go; `None` if there is no room, as far as is known. There is always
+    /// one word more, for the end.
+    #[inline]
+    pub(super) fn place(&self, lane: Lane<'_>, len: u32) -> Option<u64> {
+        let need = extent(len.into());
+        let mut start = self.end;
+        loop {
+            let offset = start & (lane.capacity() - 1);
+            if offset + need > lane.capacity() {
+                start = start.wrapping_add(lane.capacity() - offset);
+            }
+            let after = start.wrapping_add(need + HEAD);
+            // Compared by how far they are from here: positions may wrap around.
+            if after.wrapping_sub(self.end) > self.limit.wrapping_sub(self.end) {
+                return None;
+            }
+            let in_the_way = self.held.iter().find(|(from, to)| {
+                let far = |position: u64| position.wrapping_sub(self.end).cast_signed();
+                far(start) < far(*to) && far(after) > far(*from)
+            });
+            match in_the_way {
+                Some((_, to)) => start = *to,
+                None => return Some(start),
+            }
+        }
+    }
+
+    /// Notes the message that was written to `start`. Nobody sees it before it is published.
+    #[inline]
+    pub(super) fn draft(&mut self, lane: Lane<'_>, start: u64, len: u32) {
+        let head = Head::message(len, self.next_number());
+        let end = start.wrapping_add(extent(len.into()));
+        // The end, before anybody can get there.
+        lane.word(end).store(0, Ordering::Relaxed);
+        let first = if start == self.end {
+            head
+        } else {
+            lane.word(start).store(head.0, Ordering::Relaxed);
+            Head::pad(start.wrapping_sub(self.end))
+        };
+        if self.drafted == 0 {
+            self.first = first;
+        } else {
+            lane.word(self.end).store(first.0, Ordering::Relaxed);
+        }
+        self.end = end;
+        self.drafted += 1;
+    }
+
+    /// Makes everything visible that is drafted, by one store: how many messages that were.
+    #[inline]
+    pub(super) fn publish(&mut self, lane: Lane<'_>) -> u32 {
+        if self.drafted == 0 {
+            return 0;
+        }
+        step();
+        lane.word(self.tail).store(self.first.0, Ordering::Release);
+        step();
+        self.tail = self.end;
+        self.pushed = self.next_number();
+        // For who comes after us: in this order, see `resume`.
+        lane.control.pushed.store(self.pushed, Ordering::Release);
+        step();
+        lane.control.tail.store(self.tail, Ordering::Release);
+        std::mem::take(&mut self.drafted)
+    }
+
+    /// Forgets what is drafted.
+    pub(super) fn discard(&mut self) {
+        self.end = self.tail;
+        self.drafted = 0;
+    }
+}
