@@ -160,6 +160,12 @@ impl Seat {
         self.index
     }
 
+    /// Whether this process took it, and not one that it was forked from.
+    #[inline(always)]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.token.is_ours()
+    }
+
     /// Refuses to go on in a process that was forked from the one that took it.
     #[inline]
     pub(crate) fn check_ours(&self) -> Result<()> {

@@ -84,27 +84,39 @@ enum Seen {
 
 impl<'a> Lane<'a> {
     /// How many bytes the ring has.
-    #[inline]
+    #[inline(always)]
     pub(super) fn capacity(&self) -> u64 {
         self.ring.len() as u64 * 8
     }
 
     /// The word at a position. (The mask keeps it in the ring whatever the position is.)
-    #[inline]
+    #[inline(always)]
     pub(super) fn word(&self, position: u64) -> &'a AtomicU64 {
         &self.ring[(position / 8) as usize & (self.ring.len() - 1)]
     }
 
     /// The bytes of a message whose record begins there: whole words; `None` if they would reach beyond the ring's end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn body(&self, at: u64, len: u32) -> Option<&'a [AtomicU64]> {
         let begin = ((at / 8) as usize & (self.ring.len() - 1)) + 1;
         let words = (len as usize).div_ceil(8);
         self.ring.get(begin..begin + words)
     }
 
+    /// The next message, if there is one and it follows at once, as nearly always.
+    #[inline(always)]
+    pub(super) fn glance(&self) -> Option<(Found, &'a [AtomicU64])> {
+        let head = self.control.head.load(Ordering::Acquire);
+        let Kind::Message { len, number } = Head(self.word(head).load(Ordering::Acquire)).kind() else {
+            return None;
+        };
+        let body = self.body(head, len)?;
+        let at = head;
+        head.is_multiple_of(8)
+            .then_some((Found { head, at, len, number }, body))
+    }
+
     /// The next message, if there is one. Taking it is another step.
-    #[inline]
     pub(super) fn find(&self) -> Result<Option<Found>> {
         for _ in 0..PATIENCE {
             let head = self.control.head.load(Ordering::Acquire);
@@ -164,13 +176,20 @@ impl<'a> Lane<'a> {
 
     /// Takes the messages from the first one found up to `end`: not, if another did so before. What was copied out of them
     /// is right if it is taken: as long as nobody has, they stay as they are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self, first: &Found, end: u64) -> bool {
         step();
         self.control
             .head
             .compare_exchange(first.head, end, Ordering::SeqCst, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// Writes the end behind a record, before anybody can get there. For its producer.
+    #[inline(always)]
+    pub(super) fn end_behind(&self, at: u64, len: u32) {
+        let end = at.wrapping_add(extent(len.into()));
+        self.word(end).store(0, Ordering::Relaxed);
     }
 
     /// Whether everything up to there was taken.

@@ -50,6 +50,7 @@ mod record;
 mod reservation;
 mod room;
 mod stats;
+mod taking;
 mod writing;
 
 pub use batch::Batch;

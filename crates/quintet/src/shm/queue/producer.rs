@@ -1,11 +1,11 @@
 use super::Reservation;
 use super::lane::Lane;
 use super::queue::Shared;
-use super::room::Held;
+use super::room::{Held, KeptLane};
 use super::writing::Writing;
 use crate::os::copy;
 use crate::os::fence::Publisher;
-use crate::participants::Seat;
+use crate::participants::{self, Seat};
 use crate::shm::{Trust, Trusting, Wary};
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};
@@ -38,6 +38,8 @@ pub struct Producer<T: Trust = Wary> {
 pub(super) struct Parts {
     shared: Arc<Shared>,
     seat: Seat,
+    lane: KeptLane,
+    longest: usize,
     writing: Writing,
     publisher: Publisher,
     spin: Spin,
@@ -56,6 +58,8 @@ impl Producer {
         let writing = writing.ok_or_else(|| Error::new(ErrorKind::Os, "a lane was taken and not read"))?;
         Ok(Producer {
             parts: Parts {
+                lane: held.keep_lane(seat.index()),
+                longest: held.shape.longest(),
                 shared: shared.clone(),
                 seat,
                 writing,
@@ -98,8 +102,13 @@ impl<T: Trust> Producer<T> {
         if self.try_push(message)? {
             return Ok(());
         }
+        self.push_later(message, deadline.into())
+    }
+
+    #[cold]
+    fn push_later(&mut self, message: &[u8], deadline: Deadline) -> Result<()> {
         let parts = &mut self.parts;
-        let pushed = parts.wait_for_room(parts.fit(message.len())?, deadline.into());
+        let pushed = parts.wait_for_room(parts.fit(message.len())?, deadline);
         match pushed.map_err(|error| parts.shared.about(error))? {
             Some(start) => {
                 parts.write(start, message);
@@ -284,24 +293,24 @@ impl<T: Trust> Producer<T> {
 impl Parts {
     #[inline]
     pub(super) fn lane(&self) -> Lane<'_> {
-        self.shared.held.lane(self.seat.index())
+        self.lane.get()
     }
 
     /// Before anything else.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self) -> Result<()> {
-        self.seat
-            .check_ours()
-            .map_err(|error| self.shared.about(error))?;
+        if !self.seat.is_ours() {
+            return Err(self.shared.about(participants::forked()));
+        }
         // What a panic left.
         self.writing.discard();
         Ok(())
     }
 
     /// The length, if such a message can be.
-    #[inline]
+    #[inline(always)]
     fn fit(&self, len: usize) -> Result<u32> {
-        if len <= self.shared.held.shape.longest() {
+        if len <= self.longest {
             return Ok(len as u32);
         }
         Err(self.too_long(len))
@@ -332,9 +341,9 @@ impl Parts {
     }
 
     /// Where a message goes, if there is room.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, len: u32) -> Result<Option<u64>> {
-        let lane = self.shared.held.lane(self.seat.index());
+        let lane = self.lane.get();
         match self.writing.place(lane, len) {
             Some(start) => Ok(Some(start)),
             None => look_for_place(&self.shared.held, self.seat.index(), &mut self.writing, len)
@@ -359,26 +368,33 @@ impl Parts {
             .wait(&self.spin, deadline, take, || Ok(state() != seen.get()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, start: u64, message: &[u8]) {
         let len = message.len() as u32;
-        let lane = self.shared.held.lane(self.seat.index());
+        let lane = self.lane.get();
+        lane.end_behind(start, len);
         if let Some(body) = lane.body(start, len) {
-            copy::into_words(message, body);
+            // A consumer may be looking at the line that the record begins in, and take it away from us in the middle. So what is
+            // in that line comes last, right before what is looked for.
+            let in_line = body.len().min(7 - (start / 8 % 8) as usize);
+            let (first, rest) = message.split_at((in_line * 8).min(message.len()));
+            copy::into_words(rest, &body[in_line..]);
+            copy::into_words(first, body);
         }
         self.writing.draft(lane, start, len);
     }
 
     /// Notes a message that is in its place already.
     pub(super) fn draft(&mut self, start: u64, len: u32) {
-        let lane = self.shared.held.lane(self.seat.index());
+        let lane = self.lane.get();
+        lane.end_behind(start, len);
         self.writing.draft(lane, start, len);
     }
 
     /// Makes visible what is drafted, and wakes who waits for it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn publish(&mut self) -> u32 {
-        let lane = self.shared.held.lane(self.seat.index());
+        let lane = self.lane.get();
         let count = self.writing.publish(lane);
         let room = self.shared.held.room();
         self.publisher

@@ -42,7 +42,7 @@ impl Head {
         Head(COMMITTED | PAD | (bytes / 8) & u64::from(u32::MAX))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn kind(self) -> Kind {
         if self.0 & (COMMITTED | PAD) == COMMITTED {
             Kind::Message {
@@ -60,12 +60,13 @@ impl Head {
 }
 
 /// How many bytes a message of that length takes in a ring, its head included: whole words.
-#[inline]
+#[inline(always)]
 pub(super) fn extent(len: u64) -> u64 {
     HEAD + len.next_multiple_of(8)
 }
 
 /// The whole number that is `low` in its low bits and nearest to `near`.
+#[inline]
 pub(super) fn whole_number(low: u32, near: u64) -> u64 {
     let ahead = u64::from(low).wrapping_sub(near) & SEQUENCE;
     if ahead > SEQUENCE / 2 {

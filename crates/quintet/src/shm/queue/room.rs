@@ -10,6 +10,7 @@ use crate::participants::{self, Slot};
 use crate::{Error, ErrorKind, Result, Scheme};
 use std::ptr::NonNull;
 use std::slice;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The most lanes, and so producers, of a queue.
@@ -166,6 +167,16 @@ impl Held {
         unsafe { self.segment.start().cast::<Room>().as_ref() }
     }
 
+    /// A lane for who uses it often.
+    pub(super) fn keep_lane(self: &Arc<Self>, index: usize) -> KeptLane {
+        let lane = self.lane(index);
+        KeptLane {
+            control: NonNull::from(lane.control),
+            ring: NonNull::from(lane.ring),
+            _held: self.clone(),
+        }
+    }
+
     #[inline]
     pub(super) fn lane(&self, index: usize) -> Lane<'_> {
         Lane {
@@ -279,6 +290,33 @@ impl Held {
             }
         }
         Ok(())
+    }
+}
+
+/// A lane that is at hand.
+#[derive(Debug)]
+pub(super) struct KeptLane {
+    control: NonNull<Control>,
+    ring: NonNull<[AtomicU64]>,
+    _held: Arc<Held>,
+}
+
+// SAFETY: what it points to is made of atomics, which any thread may use, and mapped as long as `_held` is there.
+unsafe impl Send for KeptLane {}
+// SAFETY: as above.
+unsafe impl Sync for KeptLane {}
+
+impl KeptLane {
+    #[inline(always)]
+    pub(super) fn get(&self) -> Lane<'_> {
+        // SAFETY: both were references into the memory of what `_held` holds, which stays mapped, and where it is, as long as
+        // `self` is there.
+        unsafe {
+            Lane {
+                control: self.control.as_ref(),
+                ring: self.ring.as_ref(),
+            }
+        }
     }
 }
 

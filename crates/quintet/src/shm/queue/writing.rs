@@ -106,9 +106,20 @@ impl Writing {
 
     /// Where the record of a message of that length can go; `None` if there is no room, as far as is known. There is always
     /// one word more, for the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, lane: Lane<'_>, len: u32) -> Option<u64> {
         let need = extent(len.into());
+        let offset = self.end & (lane.capacity() - 1);
+        let fits = offset + need <= lane.capacity() && need + HEAD <= self.limit.wrapping_sub(self.end);
+        if fits && self.held.is_empty() {
+            Some(self.end)
+        } else {
+            self.place_further(lane, need)
+        }
+    }
+
+    #[inline(never)]
+    fn place_further(&self, lane: Lane<'_>, need: u64) -> Option<u64> {
         let mut start = self.end;
         loop {
             let offset = start & (lane.capacity() - 1);
@@ -131,13 +142,11 @@ impl Writing {
         }
     }
 
-    /// Notes the message that was written to `start`. Nobody sees it before it is published.
-    #[inline]
+    /// Notes the message that was written to `start`, and the end behind it. Nobody sees it before it is published.
+    #[inline(always)]
     pub(super) fn draft(&mut self, lane: Lane<'_>, start: u64, len: u32) {
         let head = Head::message(len, self.next_number());
         let end = start.wrapping_add(extent(len.into()));
-        // The end, before anybody can get there.
-        lane.word(end).store(0, Ordering::Relaxed);
         let first = if start == self.end {
             head
         } else {
@@ -154,7 +163,7 @@ impl Writing {
     }
 
     /// Makes everything visible that is drafted, by one store: how many messages that were.
-    #[inline]
+    #[inline(always)]
     pub(super) fn publish(&mut self, lane: Lane<'_>) -> u32 {
         if self.drafted == 0 {
             return 0;
@@ -172,8 +181,11 @@ impl Writing {
     }
 
     /// Forgets what is drafted.
+    #[inline(always)]
     pub(super) fn discard(&mut self) {
-        self.end = self.tail;
-        self.drafted = 0;
+        if self.drafted != 0 {
+            self.end = self.tail;
+            self.drafted = 0;
+        }
     }
 }

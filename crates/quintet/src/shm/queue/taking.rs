@@ -1,0 +1,287 @@
+//! The consumers' side of a queue: which message is next, and how it becomes ours.
+
+use super::lane::{Found, Lane};
+use super::record::whole_number;
+use super::room::{Held, Hold, KeptLane};
+use super::{Batch, Received};
+use crate::os::copy;
+use crate::os::step::step;
+use crate::participants::{self, Seat, Slot};
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+
+/// What a consumer sees of its queue.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) held: Arc<Held>,
+    lanes: Vec<KeptLane>,
+}
+
+impl View {
+    pub(super) fn new(held: &Arc<Held>) -> Self {
+        View {
+            held: held.clone(),
+            lanes: (0..held.shape.lanes).map(|lane| held.keep_lane(lane)).collect(),
+        }
+    }
+
+    pub(super) fn lane(&self, index: usize) -> Lane<'_> {
+        self.lanes[index].get()
+    }
+
+    /// Whether there is a message. A lane that makes no sense has none: who pops says so.
+    pub(super) fn is_ready(&self) -> bool {
+        (0..self.held.lanes_used()).any(|lane| matches!(self.lane(lane).find(), Ok(Some(_))))
+    }
+
+    /// Wakes the producer of a lane, if it waits for room.
+    #[inline(always)]
+    fn make_room_known(&self, index: usize, lane: Lane<'_>) {
+        if lane.control.space.has_sleepers() {
+            self.held.waiter_for_space(index).wake(1);
+        }
+    }
+}
+
+/// What a consumer knows for itself.
+#[derive(Debug)]
+pub(super) struct Taking {
+    pub(super) seat: Seat,
+    /// Which lane to look at first.
+    next: usize,
+    /// How many were taken from that lane in a row.
+    in_a_row: u32,
+    /// As the slot says.
+    done: u64,
+    in_hand: u64,
+    /// The last number seen in each lane.
+    numbers: Vec<u64>,
+    /// Of lanes that make no sense: where, so that it is said once.
+    senseless: Vec<Option<u64>>,
+}
+
+/// After so many from one lane the others come first.
+const MOST_IN_A_ROW: u32 = 32;
+
+/// Longer messages are taken first and copied then; shorter ones are copied first, as another may take them meanwhile, but
+/// saying that one holds them costs more than a copy in vain.
+const COPIED_FIRST: u32 = 2048;
+
+impl Taking {
+    pub(super) fn new(view: &View, seat: Seat) -> Self {
+        let held = &view.held;
+        let numbers = (0..held.shape.lanes)
+            .map(|lane| held.lane(lane).control.pushed.load(Ordering::Acquire))
+            .collect();
+        Taking {
+            done: held.room().consumers[seat.index()].aux.load(Ordering::Acquire),
+            seat,
+            next: 0,
+            in_a_row: 0,
+            in_hand: 0,
+            numbers,
+            senseless: vec![None; held.shape.lanes],
+        }
+    }
+
+    pub(super) fn slot<'a>(&self, view: &'a View) -> &'a Slot {
+        &view.held.room().consumers[self.seat.index()]
+    }
+
+    /// The next message of all lanes.
+    fn seek(&mut self, view: &View) -> Result<Option<(usize, Found)>> {
+        if !self.seat.is_ours() {
+            return Err(participants::forked());
+        }
+        let lanes = view.held.lanes_used();
+        if self.in_a_row >= MOST_IN_A_ROW {
+            self.next += 1;
+            self.in_a_row = 0;
+        }
+        for _ in 0..lanes {
+            if self.next >= lanes {
+                self.next = 0;
+            }
+            match view.lane(self.next).find() {
+                Ok(Some(found)) => {
+                    self.in_a_row += 1;
+                    return Ok(Some((self.next, found)));
+                }
+                Ok(None) => {}
+                Err(error) => self.make_sense(view.lane(self.next), error)?,
+            }
+            self.next += 1;
+            self.in_a_row = 0;
+        }
+        Ok(None)
+    }
+
+    /// Says once that a lane makes no sense.
+    #[cold]
+    fn make_sense(&mut self, lane: Lane<'_>, error: Error) -> Result<()> {
+        let at = Some(lane.control.head.load(Ordering::Acquire));
+        let known = &mut self.senseless[self.next];
+        if *known == at {
+            return Ok(());
+        }
+        *known = at;
+        self.next += 1;
+        Err(error)
+    }
+
+    #[inline(always)]
+    fn received(&mut self, lane: usize, found: &Found) -> Received {
+        let number = &mut self.numbers[lane];
+        *number = whole_number(found.number, *number);
+        Received {
+            len: found.len as usize,
+            lane,
+            sequence: *number,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn try_pop(&mut self, view: &View, message: &mut Vec<u8>) -> Result<Option<Received>> {
+        // Nearly always the next one is short, and in the lane that the last one was in.
+        if let Some(lane) = view.lanes.get(self.next)
+            && self.in_a_row < MOST_IN_A_ROW
+            && self.seat.is_ours()
+        {
+            let lane = lane.get();
+            if let Some((found, body)) = lane.glance()
+                && found.len <= COPIED_FIRST
+            {
+                message.clear();
+                copy::append(body, found.len as usize, message);
+                if lane.take(&found, found.end()) {
+                    self.in_a_row += 1;
+                    self.note(view, 1);
+                    view.make_room_known(self.next, lane);
+                    return Ok(Some(self.received(self.next, &found)));
+                }
+            }
+        }
+        self.try_pop_further(view, message)
+    }
+
+    #[inline(never)]
+    fn try_pop_further(&mut self, view: &View, message: &mut Vec<u8>) -> Result<Option<Received>> {
+        while let Some((index, found)) = self.seek(view)? {
+            let lane = view.lane(index);
+            let Some(body) = lane.body(found.at, found.len) else {
+                continue;
+            };
+            message.clear();
+            let long = found.len > COPIED_FIRST;
+            if long {
+                self.hold(view, index, &found);
+            } else {
+                copy::append(body, found.len as usize, message);
+            }
+            let taken = lane.take(&found, found.end());
+            if taken {
+                self.note(view, 1);
+            }
+            if long {
+                if taken {
+                    copy::append(body, found.len as usize, message);
+                }
+                self.let_go(view, index);
+            } else if taken {
+                view.make_room_known(index, lane);
+            }
+            if taken {
+                return Ok(Some(self.received(index, &found)));
+            }
+        }
+        message.clear();
+        Ok(None)
+    }
+
+    pub(super) fn try_pop_batch(&mut self, view: &View, batch: &mut Batch, most: usize) -> Result<usize> {
+        let mut count = 0;
+        while count < most {
+            let sought = match self.seek(view) {
+                // Those that were taken are given first.
+                Err(_) if count > 0 => break,
+                sought => sought?,
+            };
+            let Some((index, first)) = sought else { break };
+            let lane = view.lane(index);
+            let before = batch.len();
+            let mut last = first;
+            let mut next = Some(first);
+            // What is copied here is right if it can be taken after that.
+            while let Some(found) = next {
+                let Some(body) = lane.body(found.at, found.len) else { break };
+                let received = self.received(index, &found);
+                batch.add(body, received);
+                last = found;
+                if count + (batch.len() - before) >= most || batch.is_large() {
+                    break;
+                }
+                next = lane.find_after(&found);
+            }
+            let added = batch.len() - before;
+            if added > 0 && lane.take(&first, last.end()) {
+                count += added;
+                self.in_a_row = MOST_IN_A_ROW;
+                view.make_room_known(index, lane);
+                if batch.is_large() {
+                    break;
+                }
+            } else {
+                batch.truncate(before);
+            }
+        }
+        if count > 0 {
+            self.note(view, count as u64);
+        }
+        Ok(count)
+    }
+
+    pub(super) fn try_peek(&mut self, view: &View) -> Result<Option<(Received, usize, Found)>> {
+        while let Some((index, found)) = self.seek(view)? {
+            self.hold(view, index, &found);
+            // After saying so: whoever takes it from now on finds that we hold it, or has taken it before, which we see.
+            fence(Ordering::SeqCst);
+            if view.lane(index).control.head.load(Ordering::SeqCst) == found.head {
+                self.settle(view);
+                return Ok(Some((self.received(index, &found), index, found)));
+            }
+            self.let_go(view, index);
+        }
+        Ok(None)
+    }
+
+    /// Says that a record is held in place. Before it is taken, so that there is no moment in between.
+    fn hold(&self, view: &View, lane: usize, found: &Found) {
+        let hold = Hold::of(lane, found.at);
+        self.slot(view).held.store(hold.0, Ordering::SeqCst);
+        step();
+    }
+
+    pub(super) fn let_go(&self, view: &View, lane: usize) {
+        self.slot(view).held.store(0, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        view.make_room_known(lane, view.lane(lane));
+    }
+
+    /// What was in hand is done, and so many more are.
+    #[inline(always)]
+    pub(super) fn note(&mut self, view: &View, count: u64) {
+        let slot = self.slot(view);
+        step();
+        self.done += self.in_hand;
+        slot.aux.store(self.done, Ordering::Release);
+        self.in_hand = count;
+        slot.in_hand.store(count, Ordering::Release);
+    }
+
+    pub(super) fn settle(&mut self, view: &View) {
+        if self.in_hand > 0 {
+            self.note(view, 0);
+        }
+    }
+}
