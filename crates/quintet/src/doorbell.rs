@@ -76,7 +76,7 @@ impl Bell {
 }
 
 #[cfg(not(loom))]
-pub(crate) use waiter::{Ready, Waiter};
+pub(crate) use waiter::{Readiness, Sleeper, Waiter};
 
 #[cfg(not(loom))]
 mod waiter {
@@ -90,7 +90,7 @@ mod waiter {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Something that can be waited for together with other things: it is there or not, and rings when it comes.
-    pub(crate) trait Ready: fmt::Debug + Sync {
+    pub(crate) trait Readiness: fmt::Debug + Sync {
         /// Whether it is there now. Nothing is taken of it.
         fn is_ready(&self) -> Result<bool>;
 
@@ -110,7 +110,7 @@ mod waiter {
         pub(crate) own: Option<&'a AtomicU32>,
     }
 
-    impl Waiter<'_> {
+    impl<'a> Waiter<'a> {
         /// Waits until `take` takes something. `is_there` only looks.
         pub(crate) fn wait<T>(
             &self,
@@ -125,10 +125,7 @@ mod waiter {
                 if !slept.get() {
                     return take.borrow_mut()();
                 }
-                // Whoever woke us took the bit away that stood for all of us.
-                if self.others_sleep() {
-                    self.bell.announce();
-                }
+                self.stand_in();
                 let taken = take.borrow_mut()()?;
                 if taken.is_some() {
                     self.pass_on(&is_there)?;
@@ -171,8 +168,15 @@ mod waiter {
             }
         }
 
+        /// For who has slept, before it looks: whoever woke us took the bit away that stood for all who sleep.
+        pub(crate) fn stand_in(&self) {
+            if self.others_sleep() {
+                self.bell.announce();
+            }
+        }
+
         /// Says, until it is dropped, that a thread sleeps.
-        pub(crate) fn sleeper(&self) -> Sleeper<'_> {
+        pub(crate) fn sleeper(self) -> Sleeper<'a> {
             // In this order, so that a death in between counts one too many and not one too few.
             for count in [self.sleepers, self.own].into_iter().flatten() {
                 count.fetch_add(1, Ordering::AcqRel);
@@ -188,7 +192,7 @@ mod waiter {
 
     /// A thread that sleeps.
     #[derive(Debug)]
-    pub(crate) struct Sleeper<'a>(&'a Waiter<'a>);
+    pub(crate) struct Sleeper<'a>(Waiter<'a>);
 
     impl Drop for Sleeper<'_> {
         fn drop(&mut self) {

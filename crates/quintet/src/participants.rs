@@ -122,8 +122,7 @@ pub(crate) fn join(
             if token.take(first + index)? {
                 recover(index)?;
                 slot.sign(std::process::id());
-                high_water
-                    .fetch_max(u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, Ordering::AcqRel);
+                high_water.fetch_max(u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, Ordering::AcqRel);
                 return Ok(index);
             }
         }
@@ -169,7 +168,11 @@ impl Seat {
     /// Refuses to go on in a process that was forked from the one that took it.
     #[inline]
     pub(crate) fn check_ours(&self) -> Result<()> {
-        if self.token.is_ours() { Ok(()) } else { Err(forked()) }
+        if self.token.is_ours() {
+            Ok(())
+        } else {
+            Err(forked())
+        }
     }
 
     /// Says that the slot is free; the kernel is told when `self` is dropped.

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// How often to look between two looks at the clock.
-const LOOKS_PER_TICK: u32 = 8;
+const LOOKS_PER_TICK: u32 = 16;
 
 /// After how many misses in a row spinning gets no rarer.
 const MOST_MISSES: u32 = 7;
@@ -74,7 +74,8 @@ impl Spin {
     /// Something was found. If far more time has passed since the last tick than a tick takes, we did not run: whom we
     /// waited for had our core, and would have had it sooner without our spinning. That is as good as a miss.
     fn hit(&self, tick: Instant, shortest: Option<Duration>) {
-        let hits = self.hits.fetch_add(1, Ordering::Relaxed);
+        let hits = self.hits.load(Ordering::Relaxed);
+        self.hits.store(hits.wrapping_add(1), Ordering::Relaxed);
         if self.misses.load(Ordering::Relaxed) == 0 && !hits.is_multiple_of(CLOSE_LOOK) {
             return;
         }
@@ -96,7 +97,11 @@ impl Spin {
 
     fn is_worth_it(&self) -> bool {
         let misses = self.misses.load(Ordering::Relaxed);
-        let skipped = self.skipped.fetch_add(1, Ordering::Relaxed) + 1;
+        if misses == 0 {
+            return true;
+        }
+        let skipped = self.skipped.load(Ordering::Relaxed).wrapping_add(1);
+        self.skipped.store(skipped, Ordering::Relaxed);
         let due = skipped >= (1 << misses);
         if due {
             self.skipped.store(0, Ordering::Relaxed);

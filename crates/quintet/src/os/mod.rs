@@ -27,8 +27,8 @@ pub(crate) mod types;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    anonymous, clock, event, fence, fifo, look, many, mutex, parking, pipe, process, segment, semaphore, shm, token,
-    watch,
+    anonymous, clock, event, fence, fifo, look, many, mutex, parking, pipe, process, segment, semaphore, shm,
+    token, watch,
 };
 
 #[cfg(windows)]

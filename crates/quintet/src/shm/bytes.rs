@@ -1,5 +1,5 @@
-use crate::os::copy;
 use crate::os::atomic::AtomicU64;
+use crate::os::copy;
 use crate::{Error, ErrorKind, Result};
 use std::ptr::NonNull;
 

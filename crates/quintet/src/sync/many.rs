@@ -1,4 +1,5 @@
 use super::{Event, Mutex, MutexGuard, Permit, Process, Semaphore};
+use crate::doorbell::Readiness;
 use crate::os::many::{self, Got, Source};
 use crate::{Deadline, Error, ErrorKind, Result};
 #[cfg(target_os = "linux")]
@@ -23,6 +24,7 @@ enum Inner<'a> {
     Mutex(&'a Mutex),
     Event(&'a Event),
     Process(&'a Process),
+    Ready(&'a dyn Readiness),
     /// A descriptor or a handle.
     Raw(Source<'a>),
 }
@@ -31,6 +33,11 @@ impl<'a> Waitable<'a> {
     /// A permit of a semaphore, as [`Semaphore::acquire`] takes one.
     pub fn permit(semaphore: &'a Semaphore) -> Self {
         Waitable(Inner::Permit(semaphore))
+    }
+
+    /// Something that is looked at, of which nothing is taken.
+    pub(crate) fn ready(ready: &'a dyn Readiness) -> Self {
+        Waitable(Inner::Ready(ready))
     }
 
     /// Anything with a descriptor: until it can be read, has reached its end, or has failed (poll(2) with `POLLIN`).
@@ -70,6 +77,7 @@ impl<'a> Waitable<'a> {
             Inner::Mutex(mutex) => Source::Lock(mutex.inner()),
             Inner::Event(event) => Source::Event(event.inner()),
             Inner::Process(process) => Source::Process(process.inner()),
+            Inner::Ready(ready) => Source::Ready(ready),
             Inner::Raw(source) => source,
         }
     }

@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// What to wait for while the word is that.
-    pub(super) fn handle(&self, while_it_is: u32) -> Result<HANDLE> {
+    pub(in crate::os::windows) fn handle(&self, while_it_is: u32) -> Result<HANDLE> {
         // The lowest bit says that somebody sleeps (`doorbell.rs`); the others are how often it rang.
         let turn = match self.how {
             How::Some => 0,

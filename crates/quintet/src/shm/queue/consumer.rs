@@ -2,8 +2,9 @@ use super::lane::Found;
 use super::queue::Shared;
 use super::taking::{Taking, View};
 use super::{Batch, Peek};
-use crate::doorbell::{Ready, Waiter};
+use crate::doorbell::{Readiness, Waiter};
 use crate::shm::{Trust, Trusting, Wary};
+use crate::sync::Waitable;
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::marker::PhantomData;
@@ -209,9 +210,27 @@ impl<T: Trust> Consumer<T> {
     pub fn done(&mut self) {
         self.parts.taking.settle(&self.parts.view);
     }
+}
 
-    pub(crate) fn ready(&self) -> &dyn Ready {
-        &self.parts
+/// Until there is a message, which is not taken: another consumer may take it before we do.
+///
+/// ```
+/// use quintet::Deadline;
+/// use quintet::shm::Queue;
+/// use quintet::sync::{Event, Reset, wait_any};
+///
+/// # let name = format!("queue-any-doc-{}", std::process::id());
+/// let queue = Queue::create_or_open(&name)?;
+/// let quit = Event::create_or_open(&name, Reset::Manual)?;
+/// let mut jobs = queue.consumer()?;
+/// queue.producer()?.push(b"job")?;
+/// assert_eq!(wait_any(&[(&quit).into(), (&jobs).into()], Deadline::NEVER)?.index, 1);
+/// assert!(jobs.try_pop(&mut Vec::new())?.is_some());
+/// # Ok::<(), quintet::Error>(())
+/// ```
+impl<'a, T: Trust> From<&'a Consumer<T>> for Waitable<'a> {
+    fn from(consumer: &'a Consumer<T>) -> Self {
+        Waitable::ready(&consumer.parts)
     }
 }
 
@@ -224,13 +243,17 @@ impl Parts {
         let view = &self.view;
         let waiter = view.held.waiter(Some(self.taking.seat.index()));
         let taking = &mut self.taking;
-        let taken = waiter.wait(&self.spin, deadline, || take(view, taking), || Ok(view.is_ready()));
+        let taken = waiter.wait(
+            &self.spin,
+            deadline,
+            || take(view, taking),
+            || Ok(view.is_ready()),
+        );
         match taken {
             Ok(Some(taken)) => Ok(taken),
-            Ok(None) => Err(self.shared.about(Error::new(
-                ErrorKind::TimedOut,
-                "there was no message in time",
-            ))),
+            Ok(None) => Err(self
+                .shared
+                .about(Error::new(ErrorKind::TimedOut, "there was no message in time"))),
             Err(error) => Err(self.shared.about(error)),
         }
     }
@@ -250,7 +273,7 @@ impl Parts {
     }
 }
 
-impl Ready for Parts {
+impl Readiness for Parts {
     fn is_ready(&self) -> Result<bool> {
         self.taking.seat.check_ours()?;
         Ok(self.view.is_ready())

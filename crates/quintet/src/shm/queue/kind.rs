@@ -64,8 +64,7 @@ fn see(look: &Look) -> Result<(look::Seen, look::Details)> {
     let (mut holders, owners, mut waiting) =
         participants::see(look, &room.consumers_high, consumers(room), 0, nothing);
     let lanes = &room.producers[..shape.lanes];
-    let (producers, _, more) =
-        participants::see(look, &room.header.high_water, lanes, first, nothing);
+    let (producers, _, more) = participants::see(look, &room.header.high_water, lanes, first, nothing);
     for process in producers {
         if !holders.iter().any(|known| known.pid == process.pid) {
             holders.push(process);

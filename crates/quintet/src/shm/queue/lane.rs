@@ -112,8 +112,15 @@ impl<'a> Lane<'a> {
         };
         let body = self.body(head, len)?;
         let at = head;
-        head.is_multiple_of(8)
-            .then_some((Found { head, at, len, number }, body))
+        head.is_multiple_of(8).then_some((
+            Found {
+                head,
+                at,
+                len,
+                number,
+            },
+            body,
+        ))
     }
 
     /// The next message, if there is one. Taking it is another step.
@@ -153,7 +160,12 @@ impl<'a> Lane<'a> {
             }
             match Head(self.word(at).load(Ordering::Acquire)).kind() {
                 Kind::Message { len, number } => {
-                    let found = Found { head, at, len, number };
+                    let found = Found {
+                        head,
+                        at,
+                        len,
+                        number,
+                    };
                     let reach = found.end().wrapping_sub(head);
                     return if reach <= self.capacity() && self.body(at, len).is_some() {
                         Seen::Message(found)

@@ -12,6 +12,7 @@ use crate::{Deadline, Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// One who puts messages into a [`Queue`](super::Queue).
 ///
@@ -51,7 +52,7 @@ impl Producer {
         let mut writing = None;
         let seat = held.sit_as_producer(|lane| {
             let slot = &held.room().producers[lane];
-            slot.waiting.store(0, std::sync::atomic::Ordering::Release);
+            slot.waiting.store(0, Ordering::Release);
             writing = Some(Writing::resume(held.lane(lane))?);
             Ok(())
         })?;
@@ -352,11 +353,12 @@ impl Parts {
     }
 
     fn wait_for_room(&mut self, len: u32, deadline: Deadline) -> Result<Option<u64>> {
+        self.let_consumers_run(deadline);
         let (held, lane) = (&*self.shared.held, self.seat.index());
         let state = || {
             let head = &held.lane(lane).control.head;
             let holders = held.held_in(lane).count();
-            (head.load(std::sync::atomic::Ordering::SeqCst), holders)
+            (head.load(Ordering::SeqCst), holders)
         };
         let seen = Cell::new(state());
         let writing = RefCell::new(&mut self.writing);
@@ -366,6 +368,30 @@ impl Parts {
         };
         held.waiter_for_space(lane)
             .wait(&self.spin, deadline, take, || Ok(state() != seen.get()))
+    }
+
+    /// The ring is full, so the consumers are at work. Whoever looks at every message that they take slows them down, and gets
+    /// room for one message at a time: so let them take many, for as long as that goes on, and no longer than
+    /// microseconds.
+    fn let_consumers_run(&self, deadline: Deadline) {
+        const LOOKS: u32 = 16;
+        const PAUSES: u32 = 16;
+        if deadline.has_passed() {
+            return;
+        }
+        let lane = self.lane.get();
+        let mut head = lane.control.head.load(Ordering::Acquire);
+        let enough = head.wrapping_add(lane.capacity() / 2);
+        for _ in 0..LOOKS {
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+            let now = lane.control.head.load(Ordering::Acquire);
+            if now == head || now.wrapping_sub(enough) <= lane.capacity() {
+                return;
+            }
+            head = now;
+        }
     }
 
     #[inline(always)]
@@ -397,8 +423,7 @@ impl Parts {
         let lane = self.lane.get();
         let count = self.writing.publish(lane);
         let room = self.shared.held.room();
-        self.publisher
-            .fence(room.fences.load(std::sync::atomic::Ordering::Relaxed) != 0);
+        self.publisher.fence(room.fences.load(Ordering::Relaxed) != 0);
         if room.ready.has_sleepers() {
             self.shared.held.waiter(None).wake(count);
         }

@@ -1,7 +1,7 @@
 use super::producer::Parts;
+use crate::Result;
 use crate::shm::bytes::Bytes;
 use crate::shm::{Trust, Trusting};
-use crate::{Result};
 use std::io;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};

@@ -28,9 +28,10 @@ pub(super) static LAYOUT: Layout = Layout {
     scheme: Scheme::Queue,
     version: 1,
     text: "1: header 64, parameter u64 lanes 16 log2 of a ring's bytes 16; at 64 ready u32 (1 somebody sleeps, rest rings), \
-           fences u32, consumers' high water u32; slots of 64 at 128: 256 consumers, 256 producers: held u64 (lane + 1 at \
-           55, position / 8), aux u64 done, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand \
-           u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; rings at 102400; records of words: \
+           fences u32, consumers' high water u32; slots of 64 at 128: 256 consumers, 256 producers: held u64 unused, aux u64 \
+           done, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand \
+           u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; holds u64 of 256 at 98432: lane + 1 at 55, \
+           position / 8; rings at 102400; records of words: \
            head u64 published 1 pad 1 number 30 length 32, body; locks at 2^62: life 1, 1 unused, 2 a slot",
     size: RINGS,
     extent: Extent::Open,
@@ -52,12 +53,15 @@ pub(super) struct Room {
     pub(super) consumers: [Slot; CONSUMERS],
     pub(super) producers: [Slot; LANES],
     pub(super) lanes: [Control; LANES],
+    /// What each consumer holds in place. Apart from what they write at every message, as producers look here.
+    holds: [AtomicU64; CONSUMERS],
 }
 
 #[cfg(not(loom))]
 const _: () = assert!(
     std::mem::offset_of!(Room, consumers) == 128
         && std::mem::offset_of!(Room, lanes) == 32_896
+        && std::mem::offset_of!(Room, holds) == 98_432
         && size_of::<Room>() <= RINGS
         && RINGS.is_multiple_of(4096)
 );
@@ -244,7 +248,7 @@ impl Held {
             |index| {
                 let slot = &room.consumers[index];
                 // What the last one had in hand is lost, as `done` does not count it. `done` goes on from there.
-                slot.held.store(0, Ordering::Release);
+                room.holds[index].store(0, Ordering::Release);
                 slot.in_hand.store(0, Ordering::Release);
                 let slept = slot.waiting.swap(0, Ordering::AcqRel);
                 room.header.waiting.fetch_sub(slept, Ordering::AcqRel);
@@ -254,7 +258,10 @@ impl Held {
     }
 
     /// Becomes the producer of a lane that has none.
-    pub(super) fn sit_as_producer(&self, recover: impl FnMut(usize) -> Result<()>) -> Result<participants::Seat> {
+    pub(super) fn sit_as_producer(
+        &self,
+        recover: impl FnMut(usize) -> Result<()>,
+    ) -> Result<participants::Seat> {
         let room = self.room();
         participants::Seat::take(
             &room.header.high_water,
@@ -268,11 +275,17 @@ impl Held {
     /// Where records begin in a lane that consumers hold in place, whether these live or not.
     pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, u64)> {
         let room = self.room();
-        let consumers = participants::used(&room.consumers_high, &room.consumers);
-        consumers.iter().enumerate().filter_map(move |(index, slot)| {
-            let hold = Hold(slot.held.load(Ordering::Acquire));
+        let high = room.consumers_high.load(Ordering::Acquire) as usize;
+        let holds = &room.holds[..high.min(CONSUMERS)];
+        holds.iter().enumerate().filter_map(move |(index, hold)| {
+            let hold = Hold(hold.load(Ordering::Acquire));
             (hold.lane() == Some(lane)).then(|| (index, hold.position()))
         })
+    }
+
+    /// Where a consumer says what it holds in place.
+    pub(super) fn hold_of(&self, consumer: usize) -> &AtomicU64 {
+        &self.room().holds[consumer]
     }
 
     /// Takes away what consumers hold in a lane who are dead.
@@ -281,12 +294,8 @@ impl Held {
             if !self.segment.token().is_taken(index)? {
                 let hold = Hold::of(lane, position);
                 // Unless the slot has been taken anew, and with it what was held.
-                let _ = self.room().consumers[index].held.compare_exchange(
-                    hold.0,
-                    0,
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                );
+                let _ =
+                    self.room().holds[index].compare_exchange(hold.0, 0, Ordering::AcqRel, Ordering::Relaxed);
             }
         }
         Ok(())
@@ -328,7 +337,7 @@ impl Hold {
     const POSITION_BITS: u32 = 55;
 
     pub(super) fn of(lane: usize, position: u64) -> Self {
-        Hold((lane as u64 + 1) << Self::POSITION_BITS | position / 8)
+        Hold(((lane as u64 + 1) << Self::POSITION_BITS) | (position / 8))
     }
 
     fn lane(self) -> Option<usize> {

@@ -55,6 +55,7 @@ pub(super) struct Taking {
     /// As the slot says.
     done: u64,
     in_hand: u64,
+
     /// The last number seen in each lane.
     numbers: Vec<u64>,
     /// Of lanes that make no sense: where, so that it is said once.
@@ -214,7 +215,9 @@ impl Taking {
             let mut next = Some(first);
             // What is copied here is right if it can be taken after that.
             while let Some(found) = next {
-                let Some(body) = lane.body(found.at, found.len) else { break };
+                let Some(body) = lane.body(found.at, found.len) else {
+                    break;
+                };
                 let received = self.received(index, &found);
                 batch.add(body, received);
                 last = found;
@@ -258,12 +261,14 @@ impl Taking {
     /// Says that a record is held in place. Before it is taken, so that there is no moment in between.
     fn hold(&self, view: &View, lane: usize, found: &Found) {
         let hold = Hold::of(lane, found.at);
-        self.slot(view).held.store(hold.0, Ordering::SeqCst);
+        view.held
+            .hold_of(self.seat.index())
+            .store(hold.0, Ordering::SeqCst);
         step();
     }
 
     pub(super) fn let_go(&self, view: &View, lane: usize) {
-        self.slot(view).held.store(0, Ordering::SeqCst);
+        view.held.hold_of(self.seat.index()).store(0, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         view.make_room_known(lane, view.lane(lane));
     }

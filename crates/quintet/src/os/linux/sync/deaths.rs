@@ -5,8 +5,8 @@
 //! shared memory says is not believed: a wrong one wakes us for nothing, or does not, and then the slice ends.
 
 use super::bell::Watch;
-use crate::os::linux::futex::Sleep;
 use super::watch::Process;
+use crate::os::linux::futex::Sleep;
 use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 

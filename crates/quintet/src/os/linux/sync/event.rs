@@ -1,10 +1,10 @@
 //! Events.
 
-use crate::os::linux::futex::ANYONE;
-use crate::os::linux::look;
 use super::member::{Member, Registry, Waiting, layout, room_of};
 use super::signal::{Signal, Word};
 use crate::layout::Layout;
+use crate::os::linux::futex::ANYONE;
+use crate::os::linux::look;
 use crate::os::linux::segment::Spec;
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::participants;

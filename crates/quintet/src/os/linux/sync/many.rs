@@ -13,11 +13,12 @@
 use super::super::anonymous::poll;
 use super::bell::Watch;
 use super::event::{Event, ForSignal};
-use crate::os::linux::futex::{self, ANYONE, Sleep, Woken};
-use super::member::{Member, Waiting};
+use super::member::{Member, Sleeper, Waiting};
 use super::mutex::{ForLock, Mutex};
 use super::semaphore::{ForOne, ForPermit, Lot, Semaphore};
 use super::watch::{LONG, Process};
+use crate::doorbell::{self, Readiness};
+use crate::os::linux::futex::{self, ANYONE, Sleep, Woken};
 use crate::os::step::call;
 use crate::wait::{self, SLICE, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};
@@ -34,6 +35,7 @@ pub(crate) enum Source<'a> {
     Lock(&'a Mutex),
     Event(&'a Event),
     Process(&'a Process),
+    Ready(&'a dyn Readiness),
     Readable(BorrowedFd<'a>),
     Writable(BorrowedFd<'a>),
 }
@@ -52,6 +54,7 @@ enum Part<'a> {
     Permit(ForPermit<'a>, &'a Semaphore),
     Lock(ForLock<'a>, &'a Mutex),
     Signal(ForSignal<'a>, &'a Event),
+    Ready(&'a dyn Readiness),
     File(BorrowedFd<'a>, PollFlags),
 }
 
@@ -66,6 +69,14 @@ impl<'a> Part<'a> {
             Source::Lock(mutex) => Part::Lock(ForLock::new(mutex), mutex),
             Source::Event(event) if all => Part::Signal(ForSignal::now(event), event),
             Source::Event(event) => Part::Signal(ForSignal::new(event), event),
+            Source::Ready(_) if all => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "a queue or a mailbox cannot be one of all",
+                )
+                .hint("wait for any"));
+            }
+            Source::Ready(ready) => Part::Ready(ready),
             Source::Process(process) => Part::File(process.as_fd(), PollFlags::IN),
             Source::Readable(fd) => Part::File(fd, PollFlags::IN),
             Source::Writable(fd) => Part::File(fd, PollFlags::OUT),
@@ -81,7 +92,29 @@ impl<'a> Part<'a> {
             Part::One(_, semaphore) | Part::Permit(_, semaphore) => Some(semaphore.member()),
             Part::Lock(_, mutex) => Some(mutex.member()),
             Part::Signal(_, event) => Some(event.member()),
-            Part::File(..) => None,
+            Part::Ready(_) | Part::File(..) => None,
+        }
+    }
+
+    /// Whether it is something in memory.
+    fn is_word(&self) -> bool {
+        self.file().is_none()
+    }
+
+    fn sleeper(&self) -> (Option<Sleeper<'a>>, Option<doorbell::Sleeper<'a>>) {
+        match self {
+            Part::Ready(ready) => (None, Some(ready.waiter().sleeper())),
+            _ => (self.member().map(Member::sleeper), None),
+        }
+    }
+
+    fn sleep_on(&self, while_it_is: u32) -> Option<Sleep<'a>> {
+        match self {
+            Part::Ready(ready) => Some(Sleep {
+                word: ready.waiter().bell.word(),
+                while_it_is,
+            }),
+            _ => Some(self.member()?.sleep_on(while_it_is)),
         }
     }
 
@@ -102,6 +135,18 @@ impl<'a> Part<'a> {
                 .try_take(others_sleep)?
                 .map(|abandoned| Got::Lock { abandoned }),
             Part::Signal(waiting, _) => waiting.try_take(others_sleep)?.map(|()| Got::Nothing),
+            Part::Ready(ready) => {
+                let waiter = ready.waiter();
+                if slept {
+                    waiter.stand_in();
+                }
+                let is_there = ready.is_ready()?;
+                if slept && is_there {
+                    // There may be more than one will take.
+                    waiter.pass_on(|| Ok(true))?;
+                }
+                is_there.then_some(Got::Nothing)
+            }
             Part::File(fd, events) => {
                 let mut fds = [PollFd::from_borrowed_fd(*fd, *events)];
                 poll_for(&mut fds, Duration::ZERO)?;
@@ -127,6 +172,7 @@ impl<'a> Part<'a> {
             Part::Permit(waiting, _) => waiting.before_sleep(),
             Part::Lock(waiting, _) => waiting.before_sleep(),
             Part::Signal(waiting, _) => waiting.before_sleep(),
+            Part::Ready(ready) => ready.waiter().before_sleep(|| ready.is_ready()),
             Part::File(..) => Ok(None),
         }
     }
@@ -137,17 +183,22 @@ impl<'a> Part<'a> {
             Part::Permit(waiting, _) => waiting.sweep(now),
             Part::Lock(waiting, _) => waiting.sweep(now),
             Part::Signal(waiting, _) => waiting.sweep(now),
-            Part::File(..) => Ok(()),
+            Part::Ready(_) | Part::File(..) => Ok(()),
         }
     }
 
     /// This thread was woken, perhaps for this one, and has not taken it. If it is there, somebody else may want it.
     fn pass_on(&self) {
+        if let Part::Ready(ready) = self {
+            // One that cannot be looked at is nobody's.
+            let _ = ready.waiter().pass_on(|| ready.is_ready());
+            return;
+        }
         let is_there = match self {
             Part::One(_, semaphore) | Part::Permit(_, semaphore) => semaphore.is_there(),
             Part::Lock(_, mutex) => mutex.is_there(),
             Part::Signal(_, event) => event.is_set().unwrap_or(false),
-            Part::File(..) => false,
+            Part::Ready(_) | Part::File(..) => false,
         };
         if let Some(member) = self.member().filter(|member| is_there && member.others_sleep()) {
             member.wake(1, ANYONE);
@@ -311,7 +362,7 @@ impl<'p, 'a> Sleepers<'p, 'a> {
             return look();
         }
         // The kernel loses no wake-up of a file.
-        let slice = if self.parts.iter().any(|part| part.member().is_some()) {
+        let slice = if self.parts.iter().any(Part::is_word) {
             SLICE
         } else {
             LONG
@@ -335,16 +386,16 @@ impl<'p, 'a> Sleepers<'p, 'a> {
             .enumerate()
             .filter(|(index, _)| !on.contains(index));
         others.for_each(|(_, part)| part.forgo());
-        let _sleepers: Vec<_> = parts()
-            .filter_map(|part| part.member().map(Member::sleeper))
-            .collect();
+        let _sleepers: Vec<_> = parts().map(Part::sleeper).collect();
         let mut words: Vec<Sleep<'_>> = Vec::with_capacity(on.len() + 1);
         for part in parts() {
-            let Some(member) = part.member() else { continue };
+            if !part.is_word() {
+                continue;
+            }
             let Some(while_it_is) = part.before_sleep()? else {
                 return Ok(());
             };
-            words.push(member.sleep_on(while_it_is));
+            words.extend(part.sleep_on(while_it_is));
         }
         let files: Vec<_> = parts().filter_map(Part::file).collect();
         let woken = match (&words[..], &files[..]) {

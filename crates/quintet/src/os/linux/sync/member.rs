@@ -5,9 +5,9 @@
 //! last looked for), then a [`Slot`] of 64 bytes for each of up to 1022 participants: 64 KiB, reserved when it is created.
 
 use super::deaths::Deaths;
-use crate::os::linux::futex::{self, ANYONE, Mask, Sleep, Woken};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU64, Ordering};
+use crate::os::linux::futex::{self, ANYONE, Mask, Sleep, Woken};
 use crate::os::linux::segment::{Id, Look, Segment, Spec};
 use crate::os::linux::spawn;
 use crate::os::linux::token::Token;
@@ -121,7 +121,11 @@ impl Member {
     /// Refuses to go on in a forked child.
     #[inline]
     pub(super) fn check_ours(&self) -> Result<()> {
-        if self.is_ours() { Ok(()) } else { Err(participants::forked()) }
+        if self.is_ours() {
+            Ok(())
+        } else {
+            Err(participants::forked())
+        }
     }
 
     /// Whether the process of a participant has ended.

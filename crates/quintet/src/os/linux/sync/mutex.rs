@@ -1,11 +1,11 @@
 //! Mutexes.
 
-use crate::os::linux::futex::Mask;
-use crate::os::linux::look;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::ownership::{self, Attempt, FAIR_AFTER, Ownership, Wake, Word};
 use crate::layout::Layout;
 use crate::os::atomic::Ordering;
+use crate::os::linux::futex::Mask;
+use crate::os::linux::look;
 use crate::os::linux::segment::Spec;
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::participants;

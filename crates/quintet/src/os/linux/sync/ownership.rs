@@ -26,8 +26,8 @@
 //! # Sleeping
 //! As for permits: who unlocks clears bit 31 and wakes one, who was woken and locks sets it again if others sleep.
 
-use crate::os::linux::futex::{ANYONE, Mask};
 use crate::os::atomic::{AtomicU64, Ordering};
+use crate::os::linux::futex::{ANYONE, Mask};
 use crate::os::step::step;
 use crate::{Error, ErrorKind, Result};
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! Semaphores.
 
-use crate::os::linux::futex::ANYONE;
-use crate::os::linux::look;
 use super::member::{Member, Registry, Room, Second, Waiting, layout, room_of};
 use super::permits::{Permits, Taken};
 use crate::layout::Layout;
 use crate::os::atomic::Ordering;
+use crate::os::linux::futex::ANYONE;
+use crate::os::linux::look;
 use crate::os::linux::segment::Spec;
 use crate::os::types::{Found, ObjectOptions, Opening};
 use crate::participants::{self, Slot};

@@ -9,6 +9,8 @@ use super::mutex::Mutex;
 use super::semaphore::{Lot, Semaphore};
 use super::wait::{self, Woken};
 use super::watch::Process;
+use crate::doorbell::{Readiness, Sleeper};
+use crate::wait::SLICE;
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
 use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, HANDLE};
@@ -26,6 +28,8 @@ pub(crate) enum Source<'a> {
     Event(&'a Event),
     /// Until it ends.
     Process(&'a Process),
+    /// Until it is there.
+    Ready(&'a dyn Readiness),
     /// Until the system calls it signalled.
     Signalled(BorrowedHandle<'a>),
 }
@@ -39,20 +43,29 @@ pub(crate) enum Got {
 }
 
 impl<'a> Source<'a> {
-    fn handle(&self) -> HANDLE {
-        match self {
+    /// What the system waits for; not what it knows nothing of.
+    fn handle(&self) -> Option<HANDLE> {
+        let handle = match self {
             Source::Wait(semaphore) | Source::Acquire(semaphore) => semaphore.as_handle(),
             Source::Lock(mutex) => mutex.as_handle(),
             Source::Event(event) => event.as_handle(),
             Source::Process(process) => process.as_handle(),
             Source::Signalled(handle) => handle.as_handle(),
-        }
-        .as_raw_handle()
+            Source::Ready(_) => return None,
+        };
+        Some(handle.as_raw_handle())
     }
 
     fn semaphore(&self) -> Option<&'a Semaphore> {
         match self {
             Source::Wait(semaphore) | Source::Acquire(semaphore) => Some(semaphore),
+            _ => None,
+        }
+    }
+
+    fn sleeper(&self) -> Option<Sleeper<'a>> {
+        match self {
+            Source::Ready(ready) => Some(ready.waiter().sleeper()),
             _ => None,
         }
     }
@@ -81,17 +94,93 @@ impl<'a> Source<'a> {
 
 /// Waits for one of them: the first in the list that there is, if there are several.
 pub(crate) fn any(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)> {
+    if sources.iter().any(|source| source.handle().is_none()) {
+        return any_ready(sources, deadline);
+    }
     let (which, abandoned) = match until(sources, false, deadline)? {
         Some(Woken::By(which)) => (which, false),
         Some(Woken::ByAbandoned(which)) => (which, true),
-        None => {
-            return Err(Error::new(
-                ErrorKind::TimedOut,
-                "none of them came before the deadline",
-            ));
-        }
+        None => return Err(none_came()),
     };
     Ok((which, sources[which].got(abandoned)?))
+}
+
+fn none_came() -> Error {
+    Error::new(ErrorKind::TimedOut, "none of them came before the deadline")
+}
+
+/// As `any`, where some are only known to who looks: for these the thread waits at the semaphores where it is woken.
+fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)> {
+    let mut woken_for: Option<&dyn Readiness> = None;
+    loop {
+        let over = deadline.has_passed();
+        let found = first(sources);
+        // What we were woken for and do not take may be another's.
+        if let Some(ready) = woken_for.take() {
+            ready.waiter().pass_on(|| ready.is_ready())?;
+        }
+        if let Some(found) = found? {
+            return Ok(found);
+        }
+        if over {
+            return Err(none_came());
+        }
+        let sleepers: Vec<_> = sources.iter().filter_map(Source::sleeper).collect();
+        let mut handles = Vec::with_capacity(sources.len());
+        for source in sources {
+            match (source, source.handle()) {
+                (_, Some(handle)) => handles.push(handle),
+                (Source::Ready(ready), None) => {
+                    let waiter = ready.waiter();
+                    match waiter.before_sleep(|| ready.is_ready())? {
+                        Some(word) => handles.push(waiter.place.handle(word)?),
+                        None => break,
+                    }
+                }
+                _ => break,
+            }
+        }
+        if handles.len() < sources.len() {
+            continue;
+        }
+        let semaphores: Vec<&Semaphore> = sources.iter().filter_map(Source::semaphore).collect();
+        let slice = Deadline::after(deadline.slice(SLICE));
+        let woken = wait::until(&handles, false, slice, &semaphores)?;
+        drop(sleepers);
+        let (which, abandoned) = match woken {
+            Some(Woken::By(which)) => (which, false),
+            Some(Woken::ByAbandoned(which)) => (which, true),
+            None => continue,
+        };
+        match sources[which] {
+            Source::Ready(ready) => {
+                ready.waiter().stand_in();
+                woken_for = Some(ready);
+            }
+            _ => return Ok((which, sources[which].got(abandoned)?)),
+        }
+    }
+}
+
+/// The first that is there now, which is taken.
+fn first(sources: &[Source<'_>]) -> Result<Option<(usize, Got)>> {
+    for (which, source) in sources.iter().enumerate() {
+        let Some(handle) = source.handle() else {
+            if let Source::Ready(ready) = source
+                && ready.is_ready()?
+            {
+                return Ok(Some((which, Got::Nothing)));
+            }
+            continue;
+        };
+        let semaphore = source.semaphore();
+        match wait::until(&[handle], false, Deadline::now(), semaphore.as_slice())? {
+            Some(Woken::By(_)) => return Ok(Some((which, source.got(false)?))),
+            Some(Woken::ByAbandoned(_)) => return Ok(Some((which, source.got(true)?))),
+            None => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Waits for all of them at once, and takes nothing before that. Others may see and take each of them until then.
@@ -100,6 +189,13 @@ pub(crate) fn any(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, 
 ///
 /// If what was taken cannot be noted as ours, everything is given back. (That a mutex was abandoned is not said again then.)
 pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>> {
+    if sources.iter().any(|source| source.handle().is_none()) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "a queue or a mailbox cannot be one of all",
+        )
+        .hint("wait for any"));
+    }
     let Some(woken) = until(sources, true, deadline)? else {
         return Err(Error::new(
             ErrorKind::TimedOut,
@@ -133,7 +229,7 @@ fn give_back(sources: &[Source<'_>], got: Vec<Got>) {
 
 fn until(sources: &[Source<'_>], all: bool, deadline: Deadline) -> Result<Option<Woken>> {
     // They stay open: the sources are borrowed.
-    let handles: Vec<HANDLE> = sources.iter().map(Source::handle).collect();
+    let handles: Vec<HANDLE> = sources.iter().filter_map(Source::handle).collect();
     let semaphores: Vec<&Semaphore> = sources.iter().filter_map(Source::semaphore).collect();
     wait::until(&handles, all, deadline, &semaphores).map_err(|error| match error.raw_os_error() {
         Some(code) if all && code.cast_unsigned() == ERROR_INVALID_PARAMETER => Error::new(

@@ -326,15 +326,21 @@ impl Semaphore {
 
     /// Takes a slot, after putting in order what its last participant left.
     fn join(&self, token: &Token) -> Result<usize> {
-        participants::join(&self.segment.header().high_water, &self.room().slots, 0, token, |place| {
-            let slot = self.slot(place);
-            let died = slot.aux.load(Ordering::Acquire) != GIVEN_BACK;
-            let held = permits::take_all(slot)?;
-            slot.aux.store(0, Ordering::Relaxed);
-            slot.waiting.store(0, Ordering::Relaxed);
-            // If this fails they are lost: there is no slot that they could be left in.
-            self.let_return(held, died)
-        })
+        participants::join(
+            &self.segment.header().high_water,
+            &self.room().slots,
+            0,
+            token,
+            |place| {
+                let slot = self.slot(place);
+                let died = slot.aux.load(Ordering::Acquire) != GIVEN_BACK;
+                let held = permits::take_all(slot)?;
+                slot.aux.store(0, Ordering::Relaxed);
+                slot.waiting.store(0, Ordering::Relaxed);
+                // If this fails they are lost: there is no slot that they could be left in.
+                self.let_return(held, died)
+            },
+        )
     }
 
     /// For who has made the semaphore: nobody can hold permits of it yet, whatever the section says.
@@ -520,10 +526,11 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
     if seen.check.is_ok() {
         // SAFETY: it has been checked.
         let room = unsafe { room_of(&seen) };
-        let (holders, owners, waiting) = participants::see(&seen, &seen.header().high_water, &room.slots, 0, |_, slot| {
-            let held = Held::of(slot);
-            (held.count().min(maximum), slot.since(held.number()))
-        });
+        let (holders, owners, waiting) =
+            participants::see(&seen, &seen.header().high_water, &room.slots, 0, |_, slot| {
+                let held = Held::of(slot);
+                (held.count().min(maximum), slot.since(held.number()))
+            });
         found.details.push(("waiting", waiting.to_string()));
         found.created = seen.header().created();
         (found.holders, found.owners) = (holders, owners);
