@@ -13,6 +13,7 @@ mod endpoint;
 mod failure;
 mod fifo;
 mod hold;
+mod image;
 mod input;
 mod lines;
 mod ls;

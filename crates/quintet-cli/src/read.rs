@@ -2,6 +2,7 @@
 
 use crate::args::ReadArgs;
 use crate::failure::Failure;
+use crate::image::{self, Image};
 use crate::input::PIECE;
 use crate::note::Progress;
 use crate::object;
@@ -17,18 +18,28 @@ pub(crate) fn run(args: &ReadArgs) -> Result<(), Failure> {
     if address.option("mode").is_none() {
         address = address.with_option("mode", "read");
     }
+    let file = args.file.as_deref().filter(|path| *path != Path::new("-"));
+    if args.image.is_some() {
+        image::check_output(file)?;
+    }
     let memory = object::memory(&address, &args.access)?;
     let room = object::room(&memory, &address, args.offset)?;
-    let len = args.len.unwrap_or(room);
+    let len = args.image.map(Image::len).or(args.len).unwrap_or(room);
     if len > room {
+        let what = match args.image {
+            Some(image) => format!("{len} bytes of {image}"),
+            None => format!("{len} bytes"),
+        };
         return Err(object::too_long(
             &memory,
             &address,
-            format_args!("{len} bytes"),
+            format_args!("{what}"),
             args.offset,
         ));
     }
-    let file = args.file.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(image) = args.image {
+        return image.save(copied(&memory, args.offset, len)?, file);
+    }
     let format = match args.format {
         Some(format) => format,
         None if args.json => Format::Json,
@@ -68,10 +79,15 @@ fn pieces(
 
 /// Prints one record.
 fn whole(memory: &SharedMemory, offset: u64, len: u64, mut printer: Printer) -> Result<(), Failure> {
-    // It is within the memory, so it is no more than can be.
-    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
-    memory.read_at(offset, &mut bytes)?;
+    let bytes = copied(memory, offset, len)?;
     let mut source = printer.source(None);
     printer.print(&mut source, &bytes, true)?;
     printer.flush()
+}
+
+fn copied(memory: &SharedMemory, offset: u64, len: u64) -> Result<Vec<u8>, Failure> {
+    // It is within the memory, so it is no more than can be.
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    memory.read_at(offset, &mut bytes)?;
+    Ok(bytes)
 }

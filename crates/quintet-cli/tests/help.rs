@@ -235,6 +235,12 @@ fn perform(t: &Test, example: &str) {
             let saved = fs::read(file).unwrap();
             assert!(saved.len() == 4096 && saved.starts_with(b"a frame"));
         }
+        "quintet read shm://frame --offset 64 --image 640x480:bgr8 -o frame.png" => {
+            let _frame = SharedMemory::create_new(stage.name("shm"), 64 + 640 * 480 * 3).unwrap();
+            let file = t.temp_dir().join("frame.png");
+            stage.run(&example.replace("frame.png", file.to_str().unwrap()));
+            assert!(fs::read(file).unwrap().starts_with(b"\x89PNG"));
+        }
         "quintet read shm://frame --offset 8 --len 10 --encoding utf-16le" => {
             let frame = SharedMemory::create_new(stage.name("shm"), 32).unwrap();
             frame.write_at(8, b"h\0e\0l\0l\0o\0").unwrap();

@@ -237,3 +237,17 @@ fn who_waits_for_a_lock_is_told_who_has_it() {
     holder.process.signal(SIGINT);
     assert_eq!(holder.process.wait_exit().code(), Some(130));
 }
+
+#[test]
+fn a_picture_is_not_printed_on_a_terminal() {
+    let t = start_test();
+    let memory = quintet::shm::SharedMemory::create_new(&*t.name("shm"), 4096).unwrap();
+    let address = memory.address().unwrap().to_string();
+    for file in [&[][..], &["-o", "-"]] {
+        let args = ["read", &address, "--image", "8x8:gray8"];
+        let mut terminal = Terminal::start(&t, &[&args, file].concat());
+        terminal.wait_for("nothing for a terminal");
+        assert!(!terminal.seen.contains("PNG\r"), "{}", terminal.seen);
+        assert_eq!(terminal.process.wait_exit().code(), Some(2));
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line of shared memory.
 
 use super::AccessArgs;
+use crate::image::Image;
 use crate::record::Format;
 use crate::text::Encoding;
 use clap::{ArgAction, ValueHint};
@@ -23,10 +24,14 @@ Bytes from the offset to the end, or --len of them. They come out raw, unless st
 all of them as one record. The memory has to be there, and is not changed. What another process writes meanwhile \
 may come out half old, half new. On Windows memory is whole pages of 4096 bytes, whatever size was asked for: use --len.
 
+With --image the bytes are pixels, row by row with nothing between them, and come out as a PNG file.
+
 Examples:
   quintet read shm://frame --len 16 --format hex
   # All of it, into a file
   quintet read shm://frame --file frame.raw
+  # A picture, behind a header of 64 bytes
+  quintet read shm://frame --offset 64 --image 640x480:bgr8 -o frame.png
   # Text that a C# program wrote with Encoding.Unicode
   quintet read shm://frame --offset 8 --len 10 --encoding utf-16le")]
 pub(crate) struct ReadArgs {
@@ -38,8 +43,13 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "N", value_parser = parse_size)]
     pub(crate) len: Option<u64>,
 
+    /// The bytes are pixels: WIDTHxHEIGHT and gray8, rgb8 or bgr8; write them as a PNG file
+    #[arg(long, value_name = "WxH:FORMAT", value_hint = ValueHint::Other)]
+    #[arg(conflicts_with_all = ["len", "format", "json", "encoding"])]
+    pub(crate) image: Option<Image>,
+
     /// Write the data to a file; - is standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
     /// How to print it [default: raw; on a terminal quoted]

@@ -4,6 +4,8 @@
 //! `/NAME` (C's `shm_open`, Python's `multiprocessing.shared_memory`, .NET's `MemoryMappedFile.CreateFromFile` on
 //! `/dev/shm/NAME`), on Windows the section `Local\NAME` (`OpenFileMapping`, `MemoryMappedFile.OpenExisting`).
 //!
+//! A [`View`] is a part of it, by offset and length.
+//!
 //! What you read while another process writes may be half of each. Guard it with a [`Mutex`](crate::sync::Mutex) or a
 //! [`Semaphore`](crate::sync::Semaphore), or use atomics in it. Whatever is in it, nothing here gives a `&[u8]` to bytes
 //! that another process may write, but for [`SharedMemory::as_slice`], which is `unsafe` and says why.
@@ -27,6 +29,7 @@ mod queue;
 mod shared_memory;
 mod stream;
 mod trust;
+mod view;
 
 pub use crate::os::types::{Access, MapMode};
 pub use child::{ChildMemory, spawn};
@@ -38,3 +41,4 @@ pub use queue::{
 pub use shared_memory::{SharedMemory, SharedMemoryBuilder};
 pub use stream::MemoryStream;
 pub use trust::{Trust, Trusting, Wary};
+pub use view::View;

@@ -1,11 +1,9 @@
-use super::{Access, ChildMemory, MapMode, MemoryStream, Plain};
+use super::{Access, ChildMemory, MapMode, MemoryStream, Plain, View};
 use crate::cleanup::Registration;
-use crate::os::copy;
 use crate::os::shm::Memory;
 use crate::os::types::{ObjectOptions, Opening};
 use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 use std::fs::File;
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
@@ -228,16 +226,43 @@ impl SharedMemory {
         self.memory.has_the_name()
     }
 
+    /// A part of it, by offset and length, as .NET's `CreateViewAccessor(offset, size)`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] if it reaches beyond the capacity.
+    ///
+    /// ```
+    /// # let memory = quintet::shm::SharedMemory::anonymous(4096)?;
+    /// let frame = memory.view(64, 640 * 3)?;
+    /// frame.write_at(0, "pixels")?;
+    /// assert_eq!(memory.read::<u8>(64)?, b'p');
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn view(&self, offset: u64, len: u64) -> Result<View<'_>> {
+        self.whole().view(offset, len)
+    }
+
+    /// The part from an offset to the end: on Windows, of the last page.
+    ///
+    /// # Errors
+    /// Those of [`view`](Self::view).
+    ///
+    /// ```
+    /// # let memory = quintet::shm::SharedMemory::anonymous(4096)?;
+    /// assert_eq!(memory.view_from(64)?.len(), 4032);
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn view_from(&self, offset: u64) -> Result<View<'_>> {
+        self.whole().view_from(offset)
+    }
+
     /// Copies bytes out, from `offset` on. While another process writes them they may be half old, half new.
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] if they reach beyond the capacity; nothing is copied then.
     #[inline]
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        let from = self.place(offset, buf.len())?;
-        // SAFETY: `place` has made sure that there are as many bytes.
-        unsafe { copy::out(from, buf) };
-        Ok(())
+        self.whole().read_at(offset, buf)
     }
 
     /// Copies bytes in, from `offset` on. Others may see them half written.
@@ -247,12 +272,7 @@ impl SharedMemory {
     /// reading: nothing is copied then.
     #[inline]
     pub fn write_at(&self, offset: u64, data: impl AsRef<[u8]>) -> Result<()> {
-        let data = data.as_ref();
-        self.check_writes()?;
-        let to = self.place(offset, data.len())?;
-        // SAFETY: `place` has made sure that there are as many bytes, and they can be written.
-        unsafe { copy::into(data, to) };
-        Ok(())
+        self.whole().write_at(offset, data)
     }
 
     /// Copies a value out.
@@ -267,12 +287,7 @@ impl SharedMemory {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn read<T: Plain>(&self, offset: u64) -> Result<T> {
-        let mut value = MaybeUninit::<T>::zeroed();
-        // SAFETY: a `Plain` value is as many bytes, all of which may be written and, since they are zero, read.
-        let bytes = unsafe { slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
-        self.read_at(offset, bytes)?;
-        // SAFETY: all its bytes are written, and any bytes are a `Plain` value.
-        Ok(unsafe { value.assume_init() })
+        self.whole().read(offset)
     }
 
     /// Copies a value in.
@@ -280,9 +295,7 @@ impl SharedMemory {
     /// # Errors
     /// Those of [`write_at`](Self::write_at).
     pub fn write<T: Plain>(&self, offset: u64, value: &T) -> Result<()> {
-        // SAFETY: a `Plain` value is as many bytes, with none of them undefined, and does not change while it is borrowed.
-        let bytes = unsafe { slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) };
-        self.write_at(offset, bytes)
+        self.whole().write(offset, value)
     }
 
     /// An atomic in it, at an offset that is a multiple of 4. All processes may use it at once; that is what they are for.
@@ -300,11 +313,7 @@ impl SharedMemory {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn atomic_u32(&self, offset: u64) -> Result<&AtomicU32> {
-        let at = self.aligned(offset, size_of::<AtomicU32>())?;
-        // SAFETY: there are four bytes, aligned and writable, as long as `self` is borrowed; any bytes are a number. What
-        // others do to them meanwhile are atomic accesses or, if they are not, those of other processes, for which the
-        // processor's rules hold and not the language's.
-        Ok(unsafe { AtomicU32::from_ptr(at.cast().as_ptr()) })
+        self.whole().atomic_u32(offset)
     }
 
     /// As [`atomic_u32`](Self::atomic_u32), of 64 bits, at an offset that is a multiple of 8.
@@ -312,14 +321,12 @@ impl SharedMemory {
     /// # Errors
     /// Those of `atomic_u32`.
     pub fn atomic_u64(&self, offset: u64) -> Result<&AtomicU64> {
-        let at = self.aligned(offset, size_of::<AtomicU64>())?;
-        // SAFETY: as above, for eight bytes.
-        Ok(unsafe { AtomicU64::from_ptr(at.cast().as_ptr()) })
+        self.whole().atomic_u64(offset)
     }
 
     /// The memory as a stream with a position.
     pub fn stream(&self) -> MemoryStream<'_> {
-        MemoryStream::new(self)
+        self.whole().stream()
     }
 
     /// Where its bytes begin, as long as this lives. What is done with the pointer is up to the caller, who must expect
@@ -334,9 +341,8 @@ impl SharedMemory {
     /// No process, this one included, writes to the memory (or makes its file shorter) as long as the slice is used. The
     /// language takes for granted that borrowed bytes do not change; if they do, anything may happen.
     pub unsafe fn as_slice(&self) -> &[u8] {
-        // SAFETY: there are as many mapped bytes as long as `self` is borrowed; the caller sees to it that they stay as
-        // they are.
-        unsafe { slice::from_raw_parts(self.memory.start().as_ptr(), self.memory.len()) }
+        // SAFETY: the same contract.
+        unsafe { self.whole().as_slice() }
     }
 
     /// The bytes in place, to write.
@@ -373,40 +379,13 @@ impl SharedMemory {
         self.memory.flush().map_err(|error| self.about(error))
     }
 
-    /// Where so many bytes begin, if they are there.
     #[inline]
-    fn place(&self, offset: u64, len: usize) -> Result<NonNull<u8>> {
-        let end = offset.checked_add(len as u64);
-        match (usize::try_from(offset), end) {
-            (Ok(at), Some(end)) if end <= self.memory.len() as u64 => {
-                // SAFETY: it does not go beyond the memory's end.
-                Ok(unsafe { self.memory.start().add(at) })
-            }
-            _ => Err(self.about(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "{len} bytes at offset {offset} reach beyond its capacity of {}",
-                    self.memory.len()
-                ),
-            ))),
-        }
-    }
-
-    fn aligned(&self, offset: u64, size: usize) -> Result<NonNull<u8>> {
-        self.check_writes()?;
-        if !offset.is_multiple_of(size as u64) {
-            return Err(self.about(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "an atomic of {size} bytes cannot be at offset {offset}, which is no multiple of {size}"
-                ),
-            )));
-        }
-        self.place(offset, size)
+    fn whole(&self) -> View<'_> {
+        View::whole(self)
     }
 
     #[inline]
-    fn check_writes(&self) -> Result<()> {
+    pub(super) fn check_writes(&self) -> Result<()> {
         if self.memory.mode().writes() {
             return Ok(());
         }
@@ -417,7 +396,7 @@ impl SharedMemory {
     }
 
     #[cold]
-    fn about(&self, error: Error) -> Error {
+    pub(super) fn about(&self, error: Error) -> Error {
         match &self.address {
             Some(address) => error.about(address),
             None => error,

@@ -1,9 +1,9 @@
-use super::SharedMemory;
+use super::View;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// Shared memory as a stream with a position: `Read`, `Write` and `Seek`, as .NET's `CreateViewStream`.
+/// Shared memory, or a [`View`] of it, as a stream with a position: `Read`, `Write` and `Seek`, as .NET's `CreateViewStream`.
 ///
-/// It ends at the memory's capacity: reading gives 0 there, writing [`io::ErrorKind::WriteZero`] from `write_all`.
+/// It ends where the memory or the view does: reading gives 0 there, writing [`io::ErrorKind::WriteZero`] from `write_all`.
 ///
 /// ```
 /// use quintet::shm::SharedMemory;
@@ -20,18 +20,18 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 /// ```
 #[derive(Debug)]
 pub struct MemoryStream<'a> {
-    memory: &'a SharedMemory,
+    view: View<'a>,
     at: u64,
 }
 
 impl<'a> MemoryStream<'a> {
-    pub(super) fn new(memory: &'a SharedMemory) -> Self {
-        MemoryStream { memory, at: 0 }
+    pub(super) fn new(view: View<'a>) -> Self {
+        MemoryStream { view, at: 0 }
     }
 
     /// How many of so many bytes there are from here on.
     fn fit(&self, len: usize) -> usize {
-        let left = (self.memory.capacity() as u64).saturating_sub(self.at);
+        let left = (self.view.len() as u64).saturating_sub(self.at);
         usize::try_from(left).map_or(len, |left| left.min(len))
     }
 }
@@ -40,7 +40,7 @@ impl Read for MemoryStream<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let len = self.fit(buf.len());
         if len > 0 {
-            self.memory.read_at(self.at, &mut buf[..len])?;
+            self.view.read_at(self.at, &mut buf[..len])?;
             self.at += len as u64;
         }
         Ok(len)
@@ -51,13 +51,14 @@ impl Write for MemoryStream<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let len = self.fit(buf.len());
         if len > 0 {
-            self.memory.write_at(self.at, &buf[..len])?;
+            self.view.write_at(self.at, &buf[..len])?;
             self.at += len as u64;
         }
         Ok(len)
     }
 
-    /// What is written is there for the others at once. (For a file's pages on the disk: [`SharedMemory::flush`].)
+    /// What is written is there for the others at once. (For a file's pages on the disk:
+    /// [`SharedMemory::flush`](super::SharedMemory::flush).)
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -67,7 +68,7 @@ impl Seek for MemoryStream<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let (from, by) = match to {
             SeekFrom::Start(at) => (at, 0),
-            SeekFrom::End(by) => (self.memory.capacity() as u64, by),
+            SeekFrom::End(by) => (self.view.len() as u64, by),
             SeekFrom::Current(by) => (self.at, by),
         };
         self.at = from

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod foreign;
 mod lifetime;
+mod view;
 
 use quintet::shm::{self, MapMode, SharedMemory};
 use quintet::{Error, ErrorKind};

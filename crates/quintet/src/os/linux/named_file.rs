@@ -188,7 +188,7 @@ fn join<K: Kind>(kind: &K, opening: Opening, path: &Path, token: Token) -> Resul
     }
     // From here on, whatever fails, it is let go as whoever holds it lets it go.
     let hold = Hold::new(token, path, Id::of(&stat), K::FOREIGNERS);
-    if !hold.has_the_name() {
+    if !hold.check_name()? {
         return Ok(Joined::Stale);
     }
     let stays = kind.stays(&hold.token, &stat)?;
@@ -241,10 +241,18 @@ impl Hold {
         }
     }
 
-    /// Whether the name leads to this file.
+    /// Whether the name leads to this file, as far as can be seen.
     pub(super) fn has_the_name(&self) -> bool {
-        let there = call(|| rustix::fs::statat(CWD, &self.path, AtFlags::SYMLINK_NOFOLLOW));
-        there.is_ok_and(|there| Id::of(&there) == self.id)
+        self.check_name().unwrap_or(false)
+    }
+
+    /// The same for who must not take a failure for a no.
+    fn check_name(&self) -> Result<bool> {
+        match call(|| rustix::fs::statat(CWD, &self.path, AtFlags::SYMLINK_NOFOLLOW)) {
+            Ok(there) => Ok(Id::of(&there) == self.id),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(Error::os("cannot see what its name leads to", error)),
+        }
     }
 
     /// For who is alone: whether it was removed, which it is not from under a foreigner.
@@ -330,7 +338,7 @@ pub(super) fn remove(path: &Path, foreigners: bool) -> Result<()> {
         return Err(busy("a living process"));
     }
     let hold = Hold::new(token, path, Id::of(&stat), foreigners);
-    if hold.has_the_name() {
+    if hold.check_name()? {
         let removed = hold
             .remove_name()
             .map_err(|error| Error::os("cannot remove it", error))?;
