@@ -24,7 +24,7 @@ const PATIENCE: u32 = 1 << 16;
 pub(crate) struct Bell(AtomicU32);
 
 impl Bell {
-    #[cfg(any(test, loom))]
+    #[cfg(all(test, loom))]
     pub(crate) fn new() -> Self {
         Bell(AtomicU32::new(0))
     }
@@ -54,40 +54,43 @@ impl Bell {
         word | SLEEPER
     }
 
-    /// Rings: what the word was, for who has to wake those that sleep; `None` if nobody does, or another has just rung.
+    /// Rings: whether somebody sleeps, who has to be woken, and nobody else has just rung.
     #[cold]
-    pub(crate) fn ring(&self) -> Option<u32> {
+    pub(crate) fn ring(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
         if word & SLEEPER == 0 {
-            return None;
+            return false;
         }
         let rung = word.wrapping_add(ONCE) & !SLEEPER;
         step();
         self.0
             .compare_exchange(word, rung, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
-            .then_some(word)
     }
 
     #[cfg(not(loom))]
     pub(crate) fn word(&self) -> &AtomicU32 {
         &self.0
     }
+
+    /// No model sleeps.
+    #[cfg(loom)]
+    pub(crate) fn word(&self) -> &std::sync::atomic::AtomicU32 {
+        unimplemented!()
+    }
 }
 
-#[cfg(not(loom))]
 pub(crate) use waiter::{Readiness, Sleeper, Waiter};
 
-#[cfg(not(loom))]
 mod waiter {
     use super::Bell;
+    use crate::os::atomic::{AtomicU32, Ordering};
     use crate::os::fence;
     use crate::os::parking::Place;
     use crate::wait::{self, SLICE, Spin};
     use crate::{Deadline, Result};
     use std::cell::{Cell, RefCell};
     use std::fmt;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Something that can be waited for together with other things: it is there or not, and rings when it comes.
     pub(crate) trait Readiness: fmt::Debug + Sync {
@@ -163,8 +166,8 @@ mod waiter {
         /// Wakes up to so many, if anybody sleeps.
         #[inline]
         pub(crate) fn wake(&self, count: u32) {
-            if let Some(was) = self.bell.ring() {
-                self.place.wake(self.bell.word(), was, count);
+            if self.bell.ring() {
+                self.place.wake(self.bell.word(), count);
             }
         }
 

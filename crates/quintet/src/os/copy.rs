@@ -45,15 +45,6 @@ pub(crate) fn append(from: &[AtomicU64], len: usize, to: &mut Vec<u8>) {
     }
 }
 
-/// As [`append`], to the beginning of `to`.
-#[cfg(not(loom))]
-#[inline]
-pub(crate) fn out_of(from: &[AtomicU64], to: &mut [u8]) {
-    assert!(to.len() <= size_of_val(from));
-    // SAFETY: there are as many bytes, as has just been checked; `to` is ours alone.
-    unsafe { copy(from.as_ptr().cast(), to.as_mut_ptr(), to.len()) };
-}
-
 /// Copies bytes to the beginning of a run of words of shared memory, which is mapped for writing.
 #[cfg(not(loom))]
 #[inline]
@@ -221,13 +212,6 @@ pub(crate) fn append(from: &[crate::os::atomic::AtomicU64], len: usize, to: &mut
 }
 
 #[cfg(loom)]
-pub(crate) fn out_of(from: &[crate::os::atomic::AtomicU64], to: &mut [u8]) {
-    let mut copy = Vec::new();
-    append(from, to.len(), &mut copy);
-    to.copy_from_slice(&copy);
-}
-
-#[cfg(loom)]
 pub(crate) fn into_words(from: &[u8], to: &[crate::os::atomic::AtomicU64]) {
     for (bytes, word) in from.chunks(8).zip(to) {
         let mut whole = [0; 8];
@@ -260,8 +244,6 @@ mod tests {
             let mut back = vec![7];
             append(&words, bytes.len(), &mut back);
             prop_assert_eq!(&back[1..], &bytes[..]);
-            out_of(&words, &mut back[..bytes.len()]);
-            prop_assert_eq!(&back[..bytes.len()], &bytes[..]);
         }
     }
 }

@@ -91,15 +91,6 @@ pub(crate) enum Opening {
     OpenExisting,
 }
 
-/// Whom a wake-up at a place to sleep is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// So many of those who sleep there, whoever.
-    Some,
-    /// All who sleep there.
-    All,
-}
-
 /// How a named object is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ObjectOptions {

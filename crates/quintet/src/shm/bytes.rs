@@ -17,10 +17,6 @@ impl<'a> Bytes<'a> {
         Bytes { words, len }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     pub(super) fn start(&self) -> NonNull<u8> {
         NonNull::from(self.words).cast()
     }

@@ -9,7 +9,7 @@ use super::process::{Identity, UserId};
 use super::token::Token;
 use crate::layout::{Extent, Header, Layout};
 use crate::os::step::call;
-use crate::os::types::{Access, How, MapMode, ObjectOptions, Opening};
+use crate::os::types::{Access, MapMode, ObjectOptions, Opening};
 use crate::{Error, ErrorKind, Name, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, Stat};
@@ -143,7 +143,7 @@ impl Segment {
 
     /// A place to sleep at: see `parking.rs`.
     #[expect(clippy::unused_self, reason = "it is the object's on Windows")]
-    pub(crate) fn parking(&self, _number: usize, _how: How) -> Place {
+    pub(crate) fn parking(&self, _number: usize) -> Place {
         Place
     }
 

@@ -3,7 +3,6 @@
 mod blocking;
 mod call;
 mod claim;
-pub(crate) mod clock;
 mod error;
 mod event;
 pub(crate) mod fence;

@@ -25,7 +25,7 @@ use super::token::{self, Token};
 use super::{error, wide};
 use crate::layout::{Header, Layout};
 use crate::os::copy;
-use crate::os::types::{Access, How, ObjectOptions, Opening};
+use crate::os::types::{Access, ObjectOptions, Opening};
 use crate::{Name, Result, Scope};
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::NonNull;
@@ -150,8 +150,8 @@ impl Segment {
     }
 
     /// A place to sleep at: see `parking.rs`.
-    pub(crate) fn parking(&self, number: usize, how: How) -> Place {
-        Place::new(&self.beside, number, how, self.access)
+    pub(crate) fn parking(&self, number: usize) -> Place {
+        Place::new(&self.beside, number, self.access)
     }
 
     /// The name goes by itself when the process ends.

@@ -36,7 +36,7 @@ struct Apart;
 const _: () = assert!(size_of::<Control>() == 256 && std::mem::offset_of!(Control, head) == 128);
 
 impl Control {
-    #[cfg(any(test, loom))]
+    #[cfg(all(test, loom))]
     pub(super) fn new() -> Self {
         Control {
             pushed: AtomicU64::new(0),

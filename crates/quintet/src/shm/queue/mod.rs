@@ -42,6 +42,8 @@ mod batch;
 mod consumer;
 mod kind;
 mod lane;
+#[cfg(all(test, loom))]
+mod models;
 mod peek;
 mod producer;
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]

@@ -3,6 +3,7 @@ use super::lane::Lane;
 use super::queue::Shared;
 use super::room::{Held, KeptLane};
 use super::writing::Writing;
+use crate::os::atomic::Ordering;
 use crate::os::copy;
 use crate::os::fence::Publisher;
 use crate::participants::{self, Seat};
@@ -12,7 +13,6 @@ use crate::{Deadline, Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// One who puts messages into a [`Queue`](super::Queue).
 ///

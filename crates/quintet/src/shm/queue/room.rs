@@ -3,15 +3,14 @@
 use super::lane::{Control, Lane};
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
+use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::parking::Place;
 use crate::os::segment::{Look, Segment};
-use crate::os::types::How;
 use crate::participants::{self, Slot};
 use crate::{Error, ErrorKind, Result, Scheme};
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The most lanes, and so producers, of a queue.
 pub(super) const LANES: usize = 256;
@@ -155,10 +154,8 @@ impl Held {
     pub(super) fn new(segment: Segment) -> Result<Self> {
         let shape = Shape::of(segment.header(), segment.len())?;
         Ok(Held {
-            ready: segment.parking(0, How::Some),
-            space: (1..=shape.lanes)
-                .map(|lane| segment.parking(lane, How::Some))
-                .collect(),
+            ready: segment.parking(0),
+            space: (1..=shape.lanes).map(|lane| segment.parking(lane)).collect(),
             segment,
             shape,
         })

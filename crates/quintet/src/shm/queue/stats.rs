@@ -1,8 +1,8 @@
 use super::lane::Control;
 use super::record::{Head, Kind, extent, whole_number};
 use super::room::{Held, Room, Shape};
+use crate::os::atomic::Ordering;
 use crate::participants::{self, Slot};
-use std::sync::atomic::Ordering;
 
 /// What has gone through a [`Queue`](super::Queue) since it was made.
 ///

@@ -4,12 +4,12 @@ use super::lane::{Found, Lane};
 use super::record::whole_number;
 use super::room::{Held, Hold, KeptLane};
 use super::{Batch, Received};
+use crate::os::atomic::{Ordering, fence};
 use crate::os::copy;
 use crate::os::step::step;
 use crate::participants::{self, Seat, Slot};
 use crate::{Error, Result};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 
 /// What a consumer sees of its queue.
 #[derive(Debug)]
