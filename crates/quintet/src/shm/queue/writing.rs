@@ -92,13 +92,17 @@ impl Writing {
         self.limit = head.wrapping_add(lane.capacity());
         self.held.clear();
         for at in held {
-            let behind = head.wrapping_sub(at);
-            if behind == 0 || behind > lane.capacity() || !at.is_multiple_of(8) {
+            // One that is still in the queue is behind the limit anyway.
+            if head.wrapping_sub(at).cast_signed() <= 0 || !at.is_multiple_of(8) {
                 continue;
             }
             if let Kind::Message { len, .. } = Head(lane.word(at).load(Ordering::Acquire)).kind() {
-                let from = at.wrapping_add(lane.capacity());
-                self.held.push((from, from.wrapping_add(extent(len.into()))));
+                // It is in the way once in each lap: where it comes next.
+                let size = extent(len.into());
+                let behind = self.end.wrapping_sub(at.wrapping_add(size)).cast_signed();
+                let laps = u64::try_from(behind).map_or(0, |behind| behind / lane.capacity() + 1);
+                let from = at.wrapping_add(laps.wrapping_mul(lane.capacity()));
+                self.held.push((from, from.wrapping_add(size)));
             }
         }
         Ok(())

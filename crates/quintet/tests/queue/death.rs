@@ -1,0 +1,129 @@
+//! Producers and consumers that die, or are stopped.
+
+use super::{PATIENCE, marked};
+use quintet::shm::Queue;
+use quintet::test_hooks;
+use quintet_testkit::{Role, eventually, start, start_with_deadline};
+use std::time::Duration;
+
+/// Opens queue `arg(0)` and pushes three messages, the last two together, and dies before its step number `arg(1)`.
+pub(crate) fn dies_pushing(p: &mut Role) {
+    let queue = Queue::open_existing(p.arg(0)).unwrap();
+    test_hooks::die_at(p.arg(1).parse().unwrap());
+    let mut producer = queue.producer().unwrap();
+    producer.push(marked(1, 0)).unwrap();
+    producer.push_all([marked(1, 1), marked(1, 2)]).unwrap();
+    drop(producer);
+    test_hooks::disarm();
+    p.say("passed");
+}
+
+/// Pops `arg(1)` messages of queue `arg(0)`, and dies with the last in hand.
+pub(crate) fn pops_and_dies(p: &mut Role) {
+    let queue = Queue::open_existing(p.arg(0)).unwrap();
+    let mut consumer = queue.consumer().unwrap();
+    let mut message = Vec::new();
+    for _ in 0..p.arg(1).parse().unwrap() {
+        consumer.pop_timeout(&mut message, PATIENCE).unwrap();
+    }
+    p.die();
+}
+
+/// Waits for a message of queue `arg(0)`, peeks at it, and does nothing more until it is told to end.
+pub(crate) fn waits(p: &mut Role) {
+    let queue = Queue::open_existing(p.arg(0)).unwrap();
+    let mut consumer = queue.consumer().unwrap();
+    let peeked = consumer.peek_timeout(PATIENCE).unwrap();
+    p.say(peeked.len());
+    p.listen();
+}
+
+#[test]
+fn a_producer_that_dies_at_any_step_costs_nobody_anything() {
+    let t = start_with_deadline(Duration::from_secs(300));
+    let name = t.name("q");
+    let queue = Queue::builder(&name).unwrap().producers(1).create_new().unwrap();
+    let mut consumer = queue.consumer().unwrap();
+    let mut message = Vec::new();
+    for step in 0.. {
+        let mut peer = t.spawn("dies_pushing", &[&name, &step.to_string()]);
+        let passed = peer.hear_or_end().is_some();
+        peer.wait_exit();
+        // The kernel lets go of the lane at once, and it goes on behind what was pushed.
+        let mut next = queue.producer().unwrap();
+        next.push(marked(1, 3)).unwrap();
+        let mut got = Vec::new();
+        while consumer.try_pop(&mut message).unwrap().is_some() {
+            let number = u32::from_le_bytes(message[4..8].try_into().unwrap());
+            assert_eq!(message, marked(1, number), "torn");
+            got.push(number);
+        }
+        assert!(
+            [&[3][..], &[0, 3], &[0, 1, 2, 3]].contains(&&got[..]),
+            "{got:?} after a death at step {step}"
+        );
+        let stats = queue.stats();
+        assert_eq!((stats.waiting, stats.pushed - stats.taken, stats.lost), (0, 0, 0));
+        if passed {
+            assert!(step > 8, "it makes only {step} steps: are the hooks there?");
+            break;
+        }
+    }
+}
+
+#[test]
+fn what_a_dead_consumer_had_in_hand_is_lost_and_counted() {
+    let t = start();
+    let name = t.name("q");
+    let queue = Queue::create_new(&name).unwrap();
+    let mut producer = queue.producer().unwrap();
+    producer
+        .push_all((0..10).map(|number| marked(1, number)))
+        .unwrap();
+    t.spawn("pops_and_dies", &[&name, "3"]).wait_exit();
+    let stats = queue.stats();
+    assert_eq!(
+        (stats.taken, stats.waiting, stats.lost, stats.consumers),
+        (3, 7, 1, 0)
+    );
+    // Whoever comes after it goes on with the next.
+    let mut consumer = queue.consumer().unwrap();
+    let mut message = Vec::new();
+    let received = consumer.pop(&mut message).unwrap();
+    assert_eq!((received.sequence, message), (3, marked(1, 3)));
+    consumer.done();
+    assert_eq!((queue.stats().lost, queue.stats().in_hand), (1, 0));
+}
+
+#[test]
+fn a_stopped_peeker_holds_up_nobody_and_a_dead_one_neither() {
+    let t = start();
+    let name = t.name("q");
+    let queue = Queue::builder(&name)
+        .unwrap()
+        .capacity(4096)
+        .create_new()
+        .unwrap();
+    let mut producer = queue.producer().unwrap();
+    let mut peer = t.spawn("waits", &[&name]);
+    producer.push(vec![1; 700]).unwrap();
+    peer.expect("700");
+    peer.stop();
+    let mut consumer = queue.consumer().unwrap();
+    let mut message = Vec::new();
+    let mut round = |peeks: &str| {
+        for number in 0..100u8 {
+            producer.push_timeout(vec![number; 400], PATIENCE).unwrap();
+            consumer
+                .pop_timeout(&mut message, PATIENCE)
+                .unwrap_or_else(|error| panic!("{peeks}: {error}"));
+        }
+    };
+    round("stopped");
+    peer.kill();
+    eventually("it is gone", || queue.stats().consumers == 1);
+    round("dead");
+    drop(consumer);
+    let stats = queue.stats();
+    assert_eq!((stats.waiting, stats.lost), (1, 0));
+}
