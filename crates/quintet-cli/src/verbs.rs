@@ -11,7 +11,6 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
         Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
         Scheme::Shm => &["create", "hold", "read", "write", "stat", "rm", "ls"],
-        Scheme::Queue => &["stat", "rm", "ls"],
         _ => &["stat", "rm", "ls"],
     }
 }
