@@ -41,7 +41,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
-    /// Let foreign programs talk to the quintet command: C# on Linux, Win32 calls under Wine
+    /// Let foreign programs talk to the quintet command: C# and Python on Linux, Win32 calls under Wine
     Interop {
         /// The Windows part only
         #[arg(long, conflicts_with = "all")]

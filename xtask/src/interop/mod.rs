@@ -1,4 +1,4 @@
-//! Foreign programs against the `quintet` command: C# as the notes have it, and the Win32 calls behind that C#.
+//! Foreign programs against the `quintet` command: C# as the notes have it, the Win32 calls behind that C#, and Python.
 
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use crate::workspace::Workspace;
 
 mod csharp;
 mod peer;
+mod python;
 mod stage;
 mod suite;
 mod win32;
@@ -20,7 +21,9 @@ pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<E
     let mut suite = Suite::new(workspace)?;
     let mut unusable = Ok(());
     if linux {
-        unusable = csharp::run(workspace, &mut suite).context("C# on Linux");
+        unusable = csharp::run(workspace, &mut suite)
+            .context("C# on Linux")
+            .and_then(|()| python::run(workspace, &mut suite).context("Python on Linux"));
     }
     if windows && unusable.is_ok() {
         unusable = Win32::build(workspace)

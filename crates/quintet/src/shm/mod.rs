@@ -18,8 +18,10 @@
 //! # What can go wrong in other hands
 //! On Linux a program that makes the file *shorter* (`ftruncate`) while others have it mapped ends those with SIGBUS when they
 //! touch what is gone. Nothing can be done about that by who is hit, short of a signal handler for the whole process, which
-//! is the program's to have; anonymous memory is sealed against it. Python before 3.13 removes the name of memory that it
-//! merely attached to when it exits: [`SharedMemory::has_name`] tells.
+//! is the program's to have; anonymous memory is sealed against it.
+//!
+//! Python removes the name of memory that it merely attached to when it exits, unless it was attached with `track=False`
+//! (3.13; before, with `resource_tracker.unregister("/NAME", "shared_memory")` after it): [`SharedMemory::has_name`] tells.
 
 mod bytes;
 mod child;

@@ -220,8 +220,8 @@ impl SharedMemory {
         self.address.as_ref()
     }
 
-    /// Whether its name still leads to it. It does not when another program has removed the name, as Python before 3.13
-    /// does at its exit: then whoever opens it now gets another memory. (Always true without a name, and on Windows.)
+    /// Whether its name still leads to it. It does not when another program has removed the name, as Python does at its exit
+    /// unless it attached with `track=False`: then whoever opens it now gets another memory. (Always true without a name, and on Windows.)
     pub fn has_name(&self) -> bool {
         self.memory.has_the_name()
     }

@@ -283,8 +283,8 @@ fn what_is_not_committed_was_never_there() {
     let t = start();
     let queue = Queue::create_new(t.name("q")).unwrap();
     let mut producer = queue.producer().unwrap();
-    drop(producer.reserve(100).unwrap());
-    std::mem::forget(producer.reserve(100).unwrap());
+    let mut place = producer.reserve(100).unwrap();
+    place.write_at(0, "never").unwrap();
     let mut place = producer.reserve(10).unwrap();
     fails(place.write_at(8, "abc"), ErrorKind::TooLarge);
     place.write_at(0, "short").unwrap();
