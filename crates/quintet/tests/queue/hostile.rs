@@ -37,7 +37,7 @@ fn any_words_in_it_give_errors_at_worst() {
         for _ in 0..20 {
             let value = match next(&mut state) % 4 {
                 0 => u64::MAX,
-                1 => 1 << 63 | next(&mut state) % 5000,
+                1 => (1 << 63) | (next(&mut state) % 5000),
                 2 => next(&mut state) % 10_000 * 8,
                 _ => next(&mut state),
             };
