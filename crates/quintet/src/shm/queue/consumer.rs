@@ -260,7 +260,8 @@ impl Parts {
 
     /// Takes what is being peeked at: whether nobody else has.
     pub(super) fn take(&mut self, lane: usize, found: &Found) -> bool {
-        let taken = self.view.lane(lane).take(found, found.end());
+        // Not a forked child, which holds nothing.
+        let taken = self.taking.seat.is_ours() && self.view.lane(lane).take(found, found.end());
         if taken {
             self.taking.note(&self.view, 1);
         }
@@ -286,9 +287,7 @@ impl Readiness for Parts {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        if self.taking.seat.is_ours() {
-            self.taking.settle(&self.view);
-        }
+        self.taking.settle(&self.view);
         self.taking.seat.leave(self.taking.slot(&self.view));
     }
 }

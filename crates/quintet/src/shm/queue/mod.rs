@@ -16,18 +16,18 @@
 //! - **Pop** (`lane.rs`): load the head; if there is a record there, copy its bytes; then move the head behind it by compare-and-swap.
 //!   If that succeeds nobody had taken it before, so it had not been overwritten, so the copy is right. If it fails, try again
 //!   with what is there now. Nothing is ever locked, and a consumer that is stopped or dies on the way has changed nothing.
-//! - **In place** (`peek.rs`, and popping what is long): say in our slot which record we hold; fence; make sure that the head
-//!   is still there. From then on the producer sees what we hold, and goes around it, whoever takes the message. Taking it is
-//!   the same compare-and-swap.
+//! - **In place** (`peek.rs`, and popping what is long): say which record we hold (`hold.rs`); fence; make sure that the head
+//!   is still there. From then on the producer sees what we hold, and goes around it, lap after lap, whoever takes the message.
+//!   Taking it is the same compare-and-swap.
 //! - **Room**: what lies before the head is free, but for what consumers hold in place. The producer looks that up when
-//!   what it knew to be free is used up. What dead consumers hold is taken away by who finds nothing else.
+//!   what it knew to be free is used up. If that is not enough, it asks which of them live, and takes the room of those that are dead.
 //!
 //! # Deaths
 //! | of | when | what happens |
 //! |---|---|---|
 //! | producer | before the publishing store | nothing was pushed; the word is still 0, and the next producer of the lane writes there |
 //! | producer | after it | it was pushed; the next producer finds the records behind the noted tail, and goes on behind them |
-//! | consumer | before its compare-and-swap | nothing was taken; what it held in place is released by who needs the place |
+//! | consumer | before its compare-and-swap | nothing was taken; what it held in place is used again by who needs the place |
 //! | consumer | after it | the message is lost, and counted: it was taken, and no slot counts it as done |
 //! | any | before it wakes who it should | they look by themselves within a slice (50 ms) |
 //!
@@ -40,6 +40,7 @@
 
 mod batch;
 mod consumer;
+mod hold;
 mod kind;
 mod lane;
 #[cfg(all(test, loom))]

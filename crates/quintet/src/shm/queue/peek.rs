@@ -48,7 +48,7 @@ impl<'a, T: Trust> Peek<'a, T> {
     }
 
     /// Takes it: whether it is ours now. If not, another consumer has taken it since, and whatever was made of it here is to be
-    /// forgotten.
+    /// forgotten. A forked child takes nothing of what its parent peeked at.
     #[must_use = "another consumer may have taken it"]
     pub fn take(self) -> bool {
         self.parts.take(self.lane, &self.found)

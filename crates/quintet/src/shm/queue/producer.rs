@@ -282,7 +282,7 @@ impl<T: Trust> Producer<T> {
     /// How many messages were pushed in its lane, by its producers before it as well: the [sequence
     /// number](super::Received::sequence) of the next one.
     pub fn pushed(&self) -> u64 {
-        self.parts.writing.next_number() - u64::from(self.parts.writing.drafted())
+        self.parts.writing.pushed()
     }
 
     /// The number of its lane.
@@ -297,12 +297,20 @@ impl Parts {
         self.lane.get()
     }
 
+    /// Refuses to go on in a process that was forked from the one whose it is.
+    #[inline(always)]
+    pub(super) fn check_ours(&self) -> Result<()> {
+        if self.seat.is_ours() {
+            Ok(())
+        } else {
+            Err(self.shared.about(participants::forked()))
+        }
+    }
+
     /// Before anything else.
     #[inline(always)]
     fn begin(&mut self) -> Result<()> {
-        if !self.seat.is_ours() {
-            return Err(self.shared.about(participants::forked()));
-        }
+        self.check_ours()?;
         // What a panic left.
         self.writing.discard();
         Ok(())
@@ -357,8 +365,11 @@ impl Parts {
         let (held, lane) = (&*self.shared.held, self.seat.index());
         let state = || {
             let head = &held.lane(lane).control.head;
-            let holders = held.held_in(lane).count();
-            (head.load(Ordering::SeqCst), holders)
+            // As good as a list of them.
+            let held = held.held_in(lane).fold(0, |sum: u64, (consumer, hold)| {
+                sum.wrapping_mul(31).wrapping_add(hold.0 ^ consumer as u64)
+            });
+            (head.load(Ordering::SeqCst), held)
         };
         let seen = Cell::new(state());
         let writing = RefCell::new(&mut self.writing);
@@ -439,14 +450,21 @@ impl Parts {
 #[cold]
 fn look_for_place(held: &Held, lane: usize, writing: &mut Writing, len: u32) -> Result<Option<u64>> {
     let ring = held.lane(lane);
-    let positions = || held.held_in(lane).map(|(_, position)| position);
-    writing.look_for_room(ring, positions())?;
+    writing.look_for_room(ring, held.held_in(lane).map(|(_, hold)| Ok(hold)))?;
     let place = writing.place(ring, len);
-    if place.is_some() || positions().next().is_none() {
+    if place.is_some() || held.held_in(lane).next().is_none() {
         return Ok(place);
     }
-    held.release_the_dead(lane)?;
-    writing.look_for_room(ring, positions())?;
+    // Without what dead consumers hold. It is not taken away, as a new one may just be taking over from a dead one. Nor would
+    // it hold what we take here: it cannot begin to hold what the head has passed.
+    let of_the_living = held
+        .held_in(lane)
+        .filter_map(|(consumer, hold)| match held.is_alive(consumer) {
+            Ok(true) => Some(Ok(hold)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        });
+    writing.look_for_room(ring, of_the_living)?;
     Ok(writing.place(ring, len))
 }
 

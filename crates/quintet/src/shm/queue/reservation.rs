@@ -82,7 +82,7 @@ impl<'a, T: Trust> Reservation<'a, T> {
     /// Puts the message into the queue.
     ///
     /// # Errors
-    /// None so far.
+    /// On Linux [`Unsupported`](crate::ErrorKind::Unsupported) in a forked child.
     pub fn commit(self) -> Result<()> {
         let len = self.len();
         self.commit_len(len)
@@ -91,7 +91,7 @@ impl<'a, T: Trust> Reservation<'a, T> {
     /// As [`commit`](Self::commit), of the first `len` bytes only.
     ///
     /// # Errors
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than there are; it is not pushed then.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than there are, besides those of `commit`; it is not pushed then.
     pub fn commit_len(self, len: usize) -> Result<()> {
         let within = u32::try_from(len).ok().filter(|len| *len <= self.len);
         let Some(len) = within else {
@@ -101,6 +101,7 @@ impl<'a, T: Trust> Reservation<'a, T> {
             );
             return Err(self.parts.about(error));
         };
+        self.parts.check_ours()?;
         self.parts.draft(self.start, len);
         self.parts.publish();
         Ok(())

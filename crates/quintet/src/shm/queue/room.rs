@@ -1,5 +1,6 @@
 //! The shared memory of a queue.
 
+use super::hold::Hold;
 use super::lane::{Control, Lane};
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
@@ -29,8 +30,8 @@ pub(super) static LAYOUT: Layout = Layout {
     text: "1: header 64, parameter u64 lanes 16 log2 of a ring's bytes 16; at 64 ready u32 (1 somebody sleeps, rest rings), \
            fences u32, consumers' high water u32; slots of 64 at 128: 256 consumers, 256 producers: held u64 unused, aux u64 \
            done, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand \
-           u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; holds u64 of 256 at 98432: lane + 1 at 55, \
-           position / 8; rings at 102400; records of words: \
+           u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; holds u64 of 256 at 98432: pairs of \
+           words 27, first word 29, lane 8; rings at 102400; records of words: \
            head u64 published 1 pad 1 number 30 length 32, body; locks at 2^62: life 1, 1 unused, 2 a slot",
     size: RINGS,
     extent: Extent::Open,
@@ -133,7 +134,7 @@ impl Shape {
 
     /// The longest message: with it, whatever is before it in the ring, there is room for it in an empty one.
     pub(super) fn longest(self) -> usize {
-        self.ring / 2 - 16
+        (self.ring / 2 - 16).min(Hold::LONGEST)
     }
 }
 
@@ -234,8 +235,18 @@ impl Held {
         }
     }
 
+    /// Refuses to go on in a process that was forked from the one that opened it.
+    fn check_ours(&self) -> Result<()> {
+        if self.segment.token().is_ours() {
+            Ok(())
+        } else {
+            Err(participants::forked())
+        }
+    }
+
     /// Becomes a consumer.
     pub(super) fn sit_as_consumer(&self) -> Result<participants::Seat> {
+        self.check_ours()?;
         let room = self.room();
         participants::Seat::take(
             &room.consumers_high,
@@ -259,6 +270,7 @@ impl Held {
         &self,
         recover: impl FnMut(usize) -> Result<()>,
     ) -> Result<participants::Seat> {
+        self.check_ours()?;
         let room = self.room();
         participants::Seat::take(
             &room.header.high_water,
@@ -269,14 +281,14 @@ impl Held {
         )
     }
 
-    /// Where records begin in a lane that consumers hold in place, whether these live or not.
-    pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, u64)> {
+    /// What consumers hold in place in a lane, and which consumers, whether these live or not.
+    pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, Hold)> {
         let room = self.room();
         let high = room.consumers_high.load(Ordering::Acquire) as usize;
         let holds = &room.holds[..high.min(CONSUMERS)];
         holds.iter().enumerate().filter_map(move |(index, hold)| {
             let hold = Hold(hold.load(Ordering::Acquire));
-            (hold.lane() == Some(lane)).then(|| (index, hold.position()))
+            (hold.lane() == Some(lane)).then_some((index, hold))
         })
     }
 
@@ -285,17 +297,9 @@ impl Held {
         &self.room().holds[consumer]
     }
 
-    /// Takes away what consumers hold in a lane who are dead.
-    pub(super) fn release_the_dead(&self, lane: usize) -> Result<()> {
-        for (index, position) in self.held_in(lane) {
-            if !self.segment.token().is_taken(index)? {
-                let hold = Hold::of(lane, position);
-                // Unless the slot has been taken anew, and with it what was held.
-                let _ =
-                    self.room().holds[index].compare_exchange(hold.0, 0, Ordering::AcqRel, Ordering::Relaxed);
-            }
-        }
-        Ok(())
+    /// Whether a consumer lives, by the kernel's word.
+    pub(super) fn is_alive(&self, consumer: usize) -> Result<bool> {
+        self.segment.token().is_taken(consumer)
     }
 }
 
@@ -326,38 +330,9 @@ impl KeptLane {
     }
 }
 
-/// A record that a consumer holds in place: which lane's, and where it begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hold(pub(super) u64);
-
-impl Hold {
-    const POSITION_BITS: u32 = 55;
-
-    pub(super) fn of(lane: usize, position: u64) -> Self {
-        Hold(((lane as u64 + 1) << Self::POSITION_BITS) | (position / 8))
-    }
-
-    fn lane(self) -> Option<usize> {
-        ((self.0 >> Self::POSITION_BITS) as usize).checked_sub(1)
-    }
-
-    fn position(self) -> u64 {
-        (self.0 & ((1 << Self::POSITION_BITS) - 1)) * 8
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hold_is_where_it_was_made() {
-        for (lane, position) in [(0, 0), (255, 8), (7, 1 << 50)] {
-            let hold = Hold::of(lane, position);
-            assert_eq!((hold.lane(), hold.position()), (Some(lane), position));
-        }
-        assert_eq!(Hold(0).lane(), None);
-    }
 
     #[test]
     fn a_shape_is_what_its_parameter_says() {

@@ -34,16 +34,33 @@ pub struct QueueStats {
     pub consumers: usize,
 }
 
-/// How far to follow records that a dead producer left.
-const PATIENCE: u32 = 1 << 16;
+/// How many records to follow in all lanes together, which dead producers left or which are pads.
+const PATIENCE: u32 = 1 << 17;
 
 impl QueueStats {
     pub(super) fn of_held(held: &Held) -> Self {
         let token = held.segment().token();
+        let is_ours = token.is_ours();
+        let room = held.room();
+        // A forked child has no way to ask the kernel.
+        let is_signed = |slot: usize| {
+            let slots = [&room.consumers[..], &room.producers[..]];
+            slots
+                .into_iter()
+                .flatten()
+                .nth(slot)
+                .is_some_and(|slot| slot.pid() != 0)
+        };
         QueueStats::of(
-            held.room(),
+            room,
             held.shape,
-            |slot| token.is_taken(slot).unwrap_or(false),
+            |slot| {
+                if is_ours {
+                    token.is_taken(slot).unwrap_or(false)
+                } else {
+                    is_signed(slot)
+                }
+            },
             |lane, position| Head(held.lane(lane).word(position).load(Ordering::Acquire)),
         )
     }
@@ -56,11 +73,12 @@ impl QueueStats {
         head_at: impl Fn(usize, u64) -> Head,
     ) -> Self {
         let mut stats = QueueStats::default();
+        let mut patience = PATIENCE;
         let lanes = participants::used(&room.header.high_water, &room.producers[..shape.lanes]).len();
         for (index, lane) in room.lanes[..lanes].iter().enumerate() {
-            let (pushed, taken) = flow(lane, |position| head_at(index, position));
-            stats.pushed += pushed;
-            stats.taken += taken.min(pushed);
+            let (pushed, taken) = flow(lane, &mut patience, |position| head_at(index, position));
+            stats.pushed = stats.pushed.saturating_add(pushed);
+            stats.taken = stats.taken.saturating_add(taken.min(pushed));
             stats.producers += usize::from(is_alive(room.consumers.len() + index));
         }
         stats.waiting = stats.pushed - stats.taken;
@@ -83,12 +101,13 @@ pub(super) fn consumers(room: &Room) -> &[Slot] {
 }
 
 /// How many messages were pushed in a lane, and how many of them were taken.
-fn flow(lane: &Control, head_at: impl Fn(u64) -> Head) -> (u64, u64) {
+fn flow(lane: &Control, patience: &mut u32, head_at: impl Fn(u64) -> Head) -> (u64, u64) {
     let head = lane.head.load(Ordering::Acquire);
     let mut at = lane.tail.load(Ordering::Acquire);
     let mut pushed = lane.pushed.load(Ordering::Acquire);
     // What a dead producer published and did not note.
-    for _ in 0..PATIENCE {
+    while let Some(left) = patience.checked_sub(1) {
+        *patience = left;
         match head_at(at).kind() {
             Kind::Message { len, number } => {
                 at = at.wrapping_add(extent(len.into()));
@@ -100,7 +119,8 @@ fn flow(lane: &Control, head_at: impl Fn(u64) -> Head) -> (u64, u64) {
     }
     // The next to be taken says how many were.
     let mut next = head;
-    for _ in 0..PATIENCE {
+    while let Some(left) = patience.checked_sub(1) {
+        *patience = left;
         match head_at(next).kind() {
             Kind::Message { number, .. } => return (pushed, whole_number(number, pushed)),
             Kind::Pad(bytes) => next = next.wrapping_add(bytes),

@@ -1,8 +1,9 @@
 //! The consumers' side of a queue: which message is next, and how it becomes ours.
 
+use super::hold::Hold;
 use super::lane::{Found, Lane};
 use super::record::whole_number;
-use super::room::{Held, Hold, KeptLane};
+use super::room::{Held, KeptLane};
 use super::{Batch, Received};
 use crate::os::atomic::{Ordering, fence};
 use crate::os::copy;
@@ -56,14 +57,18 @@ pub(super) struct Taking {
     done: u64,
     in_hand: u64,
 
-    /// The last number seen in each lane.
-    numbers: Vec<u64>,
+    /// The last message seen in each lane: its number, and where it was.
+    last: Vec<(u64, u64)>,
     /// Of lanes that make no sense: where, so that it is said once.
     senseless: Vec<Option<u64>>,
 }
 
 /// After so many from one lane the others come first.
 const MOST_IN_A_ROW: u32 = 32;
+
+/// As many bytes on there may have been too many messages, of 8 bytes each at least, to know a message's number from its low
+/// bits and the last one's number.
+const FAR: u64 = 1 << 31;
 
 /// Longer messages are taken first and copied then; shorter ones are copied first, as another may take them meanwhile, but
 /// saying that one holds them costs more than a copy in vain.
@@ -72,8 +77,12 @@ const COPIED_FIRST: u32 = 2048;
 impl Taking {
     pub(super) fn new(view: &View, seat: Seat) -> Self {
         let held = &view.held;
-        let numbers = (0..held.shape.lanes)
-            .map(|lane| held.lane(lane).control.pushed.load(Ordering::Acquire))
+        let last = (0..held.shape.lanes)
+            .map(|lane| {
+                let control = held.lane(lane).control;
+                let head = control.head.load(Ordering::Acquire);
+                (control.pushed.load(Ordering::Acquire), head)
+            })
             .collect();
         Taking {
             done: held.room().consumers[seat.index()].aux.load(Ordering::Acquire),
@@ -81,7 +90,7 @@ impl Taking {
             next: 0,
             in_a_row: 0,
             in_hand: 0,
-            numbers,
+            last,
             senseless: vec![None; held.shape.lanes],
         }
     }
@@ -132,9 +141,12 @@ impl Taking {
     }
 
     #[inline(always)]
-    fn received(&mut self, lane: usize, found: &Found) -> Received {
-        let number = &mut self.numbers[lane];
-        *number = whole_number(found.number, *number);
+    fn received(&mut self, view: &View, lane: usize, found: &Found) -> Received {
+        let (number, at) = &mut self.last[lane];
+        if found.at.wrapping_sub(*at) >= FAR {
+            *number = view.lane(lane).control.pushed.load(Ordering::Acquire);
+        }
+        (*number, *at) = (whole_number(found.number, *number), found.at);
         Received {
             len: found.len as usize,
             lane,
@@ -159,7 +171,7 @@ impl Taking {
                     self.in_a_row += 1;
                     self.note(view, 1);
                     view.make_room_known(self.next, lane);
-                    return Ok(Some(self.received(self.next, &found)));
+                    return Ok(Some(self.received(view, self.next, &found)));
                 }
             }
         }
@@ -193,7 +205,7 @@ impl Taking {
                 view.make_room_known(index, lane);
             }
             if taken {
-                return Ok(Some(self.received(index, &found)));
+                return Ok(Some(self.received(view, index, &found)));
             }
         }
         message.clear();
@@ -205,7 +217,11 @@ impl Taking {
         while count < most {
             let sought = match self.seek(view) {
                 // Those that were taken are given first.
-                Err(_) if count > 0 => break,
+                Err(_) if count > 0 => {
+                    // It is said the next time.
+                    self.senseless.fill(None);
+                    break;
+                }
                 sought => sought?,
             };
             let Some((index, first)) = sought else { break };
@@ -218,7 +234,7 @@ impl Taking {
                 let Some(body) = lane.body(found.at, found.len) else {
                     break;
                 };
-                let received = self.received(index, &found);
+                let received = self.received(view, index, &found);
                 batch.add(body, received);
                 last = found;
                 if count + (batch.len() - before) >= most || batch.is_large() {
@@ -251,7 +267,7 @@ impl Taking {
             fence(Ordering::SeqCst);
             if view.lane(index).control.head.load(Ordering::SeqCst) == found.head {
                 self.settle(view);
-                return Ok(Some((self.received(index, &found), index, found)));
+                return Ok(Some((self.received(view, index, &found), index, found)));
             }
             self.let_go(view, index);
         }
@@ -260,7 +276,7 @@ impl Taking {
 
     /// Says that a record is held in place. Before it is taken, so that there is no moment in between.
     fn hold(&self, view: &View, lane: usize, found: &Found) {
-        let hold = Hold::of(lane, found.at);
+        let hold = Hold::of(lane, found.at, found.len);
         view.held
             .hold_of(self.seat.index())
             .store(hold.0, Ordering::SeqCst);
@@ -268,6 +284,10 @@ impl Taking {
     }
 
     pub(super) fn let_go(&self, view: &View, lane: usize) {
+        // In a forked child it is the parent that holds it.
+        if !self.seat.is_ours() {
+            return;
+        }
         view.held.hold_of(self.seat.index()).store(0, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         view.make_room_known(lane, view.lane(lane));
@@ -278,14 +298,14 @@ impl Taking {
     pub(super) fn note(&mut self, view: &View, count: u64) {
         let slot = self.slot(view);
         step();
-        self.done += self.in_hand;
+        self.done = self.done.wrapping_add(self.in_hand);
         slot.aux.store(self.done, Ordering::Release);
         self.in_hand = count;
         slot.in_hand.store(count, Ordering::Release);
     }
 
     pub(super) fn settle(&mut self, view: &View) {
-        if self.in_hand > 0 {
+        if self.in_hand > 0 && self.seat.is_ours() {
             self.note(view, 0);
         }
     }

@@ -1,5 +1,6 @@
 //! The producer's side of a lane: where the next message goes, and how it becomes visible.
 
+use super::hold::Hold;
 use super::lane::{Lane, nonsense};
 use super::record::{HEAD, Head, Kind, extent, whole_number};
 use crate::Result;
@@ -75,35 +76,36 @@ impl Writing {
         self.pushed.wrapping_add(self.drafted.into())
     }
 
-    /// How many are drafted.
-    pub(super) fn drafted(&self) -> u32 {
-        self.drafted
+    /// How many were published.
+    pub(super) fn pushed(&self) -> u64 {
+        self.pushed
     }
 
-    /// Finds out anew how much room there is. `held`: where records begin that somebody holds in place, in this lane.
-    pub(super) fn look_for_room(&mut self, lane: Lane<'_>, held: impl Iterator<Item = u64>) -> Result<()> {
+    /// Finds out anew how much room there is. `held`: what somebody holds in place in this lane; it is asked when the head has
+    /// been looked at.
+    pub(super) fn look_for_room(
+        &mut self,
+        lane: Lane<'_>,
+        held: impl Iterator<Item = Result<Hold>>,
+    ) -> Result<()> {
         let head = lane.control.head.load(Ordering::SeqCst);
-        if self.tail.wrapping_sub(head) > lane.capacity() {
+        let limit = head.wrapping_add(lane.capacity());
+        let in_use = |from: u64| from.wrapping_sub(head) <= lane.capacity();
+        // The second: of what is drafted, if somebody has moved the head back.
+        if !in_use(self.tail) || !in_use(self.end) {
             return Err(nonsense());
         }
         // Who holds a record says so, fences, and then makes sure that the head has not passed it yet. So whoever holds
-        // one that it has passed is seen from here on.
+        // one that it has passed is seen from here on. What it has not passed is beyond the limit anyway.
         fence(Ordering::SeqCst);
-        self.limit = head.wrapping_add(lane.capacity());
+        self.limit = limit;
         self.held.clear();
-        for at in held {
-            // One that is still in the queue is behind the limit anyway.
-            if head.wrapping_sub(at).cast_signed() <= 0 || !at.is_multiple_of(8) {
-                continue;
-            }
-            if let Kind::Message { len, .. } = Head(lane.word(at).load(Ordering::Acquire)).kind() {
-                // It is in the way once in each lap: where it comes next.
-                let size = extent(len.into());
-                let behind = self.end.wrapping_sub(at.wrapping_add(size)).cast_signed();
-                let laps = u64::try_from(behind).map_or(0, |behind| behind / lane.capacity() + 1);
-                let from = at.wrapping_add(laps.wrapping_mul(lane.capacity()));
-                self.held.push((from, from.wrapping_add(size)));
-            }
+        for hold in held {
+            let hold = hold?;
+            // Where its place comes next, in this lap or in the next one: those who hold it may do so for many.
+            let ahead = hold.place().wrapping_sub(self.tail) & (lane.capacity() - 1);
+            let from = self.tail.wrapping_add(ahead);
+            self.held.push((from, from.wrapping_add(hold.bytes())));
         }
         Ok(())
     }
