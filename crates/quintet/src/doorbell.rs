@@ -73,10 +73,16 @@ impl Bell {
         &self.0
     }
 
-    /// No model sleeps.
+    /// Whether the word is that, as a futex asks before it lets anybody sleep.
+    #[cfg(all(test, loom))]
+    pub(crate) fn is(&self, word: u32) -> bool {
+        self.0.load(Ordering::Acquire) == word
+    }
+
+    /// No model sleeps in the kernel.
     #[cfg(loom)]
     pub(crate) fn word(&self) -> &std::sync::atomic::AtomicU32 {
-        unreachable!("no model sleeps")
+        unreachable!("no model sleeps in the kernel")
     }
 }
 
@@ -147,20 +153,29 @@ mod waiter {
 
         /// Says that this thread is about to sleep: what the word is until it rings; `None` if there is no need to sleep.
         pub(crate) fn before_sleep(&self, is_there: impl Fn() -> Result<bool>) -> Result<Option<u32>> {
+            let word = self.announce();
+            Ok((!is_there()?).then_some(word))
+        }
+
+        /// For who has slept and needs no more wake-ups: others may sleep beside what there still is. Who publishes at this
+        /// moment sees that they do, or is seen, as when we go to sleep ourselves.
+        pub(crate) fn pass_on(&self, is_there: impl Fn() -> Result<bool>) -> Result<()> {
+            if self.others_sleep() {
+                self.announce();
+                if is_there()? {
+                    self.wake(1);
+                }
+            }
+            Ok(())
+        }
+
+        /// Says that somebody sleeps, to all who publish from here on: what the word is until it rings.
+        fn announce(&self) -> u32 {
             let word = self.bell.announce();
             if !fence::before_sleep() {
                 self.fences.store(1, Ordering::SeqCst);
             }
-            Ok((!is_there()?).then_some(word))
-        }
-
-        /// For who has slept and needs no more wake-ups: others may sleep beside what there still is.
-        pub(crate) fn pass_on(&self, is_there: impl Fn() -> Result<bool>) -> Result<()> {
-            if self.others_sleep() && is_there()? {
-                self.bell.announce();
-                self.wake(1);
-            }
-            Ok(())
+            word
         }
 
         /// Wakes up to so many, if anybody sleeps.

@@ -17,6 +17,8 @@
 
 pub(crate) mod atomic;
 pub(crate) mod copy;
+#[cfg(all(test, loom))]
+pub(crate) mod modelling;
 pub(crate) mod per_process;
 pub(crate) mod pipe_types;
 pub(crate) mod step;

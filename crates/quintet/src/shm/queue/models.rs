@@ -1,33 +1,56 @@
-//! Models of a lane, in which loom tries every order of its parties' steps: `cargo xtask models`.
+//! Models of a lane and of the consumers' bell, in which loom tries every order of their steps: `cargo xtask models`.
+//!
+//! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead. To loom
+//! a SeqCst access is no more than an acquiring or releasing one, so what rests on the order of two of them has a fence here.
 
-use super::lane::{Control, Lane};
-use super::record::whole_number;
+use super::hold::Hold;
+use super::lane::{Control, Found, Lane};
 use super::writing::Writing;
-use crate::os::atomic::{AtomicU64, Ordering};
+use crate::doorbell::Bell;
+use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::copy;
-use crate::os::step::stopping;
+use crate::os::modelling::{Bed, check, check_with_stops, check_within};
+use crate::os::step::{step, stopping};
 use loom::sync::Arc;
 use loom::thread;
 
-/// Every order with at most so many switches away from a thread that could go on.
-const SWITCHES: usize = 3;
+/// Words of a ring.
+const WORDS: usize = 8;
 
-fn check(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(SWITCHES);
-    builder.check(model);
-}
-
-struct Memory {
+/// A queue with one lane.
+struct Room {
     control: Control,
     ring: Vec<AtomicU64>,
+    hold: AtomicU64,
+    ready: Bell,
+    sleepers: AtomicU32,
+    bed: Bed,
 }
 
-impl Memory {
-    fn new(words: usize) -> Arc<Self> {
-        Arc::new(Memory {
-            control: Control::new(),
-            ring: (0..words).map(|_| AtomicU64::new(0)).collect(),
+/// A message: its number, and so many words that are all that number.
+type Message = (u32, Vec<u8>);
+
+/// It has the bytes that it was pushed with.
+fn check_whole((number, bytes): &Message) {
+    assert!(!bytes.is_empty() && bytes.len().is_multiple_of(8));
+    for word in bytes.chunks(8) {
+        assert_eq!(word, u64::from(*number).to_le_bytes(), "torn");
+    }
+}
+
+impl Room {
+    /// An empty one in which the next message goes to that word.
+    fn new(word: usize) -> Arc<Self> {
+        let control = Control::new();
+        control.head.store(word as u64 * 8, Ordering::Relaxed);
+        control.tail.store(word as u64 * 8, Ordering::Relaxed);
+        Arc::new(Room {
+            control,
+            ring: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
+            hold: AtomicU64::new(0),
+            ready: Bell::new(),
+            sleepers: AtomicU32::new(0),
+            bed: Bed::default(),
         })
     }
 
@@ -37,95 +60,420 @@ impl Memory {
             ring: &self.ring,
         }
     }
-}
 
-/// A message of two words, which both say which one it is.
-fn message(number: u64) -> Vec<u8> {
-    [number.to_le_bytes(), number.to_le_bytes()].concat()
-}
-
-/// As a producer pushes.
-fn push(lane: Lane<'_>, writing: &mut Writing, number: u64) -> bool {
-    let len = 16;
-    if writing.place(lane, len).is_none() {
-        writing.look_for_room(lane, std::iter::empty()).unwrap();
+    fn writing(&self) -> Writing {
+        Writing::resume(self.lane()).unwrap()
     }
-    let Some(start) = writing.place(lane, len) else {
-        return false;
-    };
-    lane.end_behind(start, len);
-    copy::into_words(&message(number), lane.body(start, len).unwrap());
-    writing.draft(lane, start, len);
-    writing.publish(lane);
-    true
+
+    /// Writes a message of so many words, which nobody sees yet: whether there was room.
+    fn draft(&self, writing: &mut Writing, words: usize) -> bool {
+        let len = words as u32 * 8;
+        let start = writing.place(self.lane(), len).or_else(|| {
+            let held = std::iter::once_with(|| Hold(self.hold.load(Ordering::Acquire)));
+            let held = held.filter(|hold| hold.lane().is_some()).map(Ok);
+            writing.look_for_room(self.lane(), held).unwrap();
+            writing.place(self.lane(), len)
+        });
+        let Some(start) = start else { return false };
+        self.lane().end_behind(start, len);
+        let body = self.lane().body(start, len).unwrap();
+        copy::into_words(&writing.next_number().to_le_bytes().repeat(words), body);
+        writing.draft(self.lane(), start, len);
+        true
+    }
+
+    fn push(&self, writing: &mut Writing, words: usize) -> bool {
+        self.draft(writing, words) && writing.publish(self.lane()) == 1
+    }
+
+    /// As a producer does, with a full fence.
+    fn push_and_ring(&self, writing: &mut Writing, messages: usize) {
+        for _ in 0..messages {
+            assert!(self.draft(writing, 1));
+        }
+        let count = writing.publish(self.lane());
+        fence(Ordering::SeqCst);
+        if self.ready.has_sleepers() {
+            self.wake(count);
+        }
+    }
+
+    fn wake(&self, count: u32) {
+        if self.ready.ring() {
+            self.bed.wake(count);
+        }
+    }
+
+    fn copy(&self, found: &Found) -> Message {
+        let mut bytes = Vec::new();
+        let body = self.lane().body(found.at, found.len).unwrap();
+        copy::append(body, found.len as usize, &mut bytes);
+        (found.number, bytes)
+    }
+
+    /// As a consumer pops what is short.
+    fn pop(&self) -> Option<Message> {
+        loop {
+            let found = match self.lane().glance() {
+                Some((found, _)) => found,
+                None => self.lane().find().unwrap()?,
+            };
+            let message = self.copy(&found);
+            if self.lane().take(&found, found.end()) {
+                check_whole(&message);
+                return Some(message);
+            }
+        }
+    }
+
+    /// As a consumer pops what is long: takes it first, and copies it then. Or somebody else takes it.
+    fn pop_in_place(&self) -> Option<Message> {
+        let found = self.lane().find().unwrap()?;
+        self.hold(&found);
+        let taken = self.lane().take(&found, found.end());
+        step();
+        let message = taken.then(|| self.copy(&found));
+        step();
+        self.let_go();
+        message.inspect(check_whole)
+    }
+
+    /// Looks at the next message, and leaves it there.
+    fn peek(&self) -> Option<(Found, Message)> {
+        let found = self.lane().find().unwrap()?;
+        self.hold(&found);
+        fence(Ordering::SeqCst);
+        if self.control.head.load(Ordering::SeqCst) != found.head {
+            self.let_go();
+            return None;
+        }
+        let message = self.copy(&found);
+        check_whole(&message);
+        Some((found, message))
+    }
+
+    fn hold(&self, found: &Found) {
+        let hold = Hold::of(0, found.at, found.len);
+        self.hold.store(hold.0, Ordering::SeqCst);
+        step();
+    }
+
+    fn let_go(&self) {
+        self.hold.store(0, Ordering::SeqCst);
+    }
+
+    /// Several by one step.
+    fn pop_batch(&self) -> Vec<Message> {
+        loop {
+            let Some(first) = self.lane().find().unwrap() else {
+                return Vec::new();
+            };
+            let (mut last, mut messages) = (first, vec![self.copy(&first)]);
+            while let Some(next) = self.lane().find_after(&last) {
+                messages.push(self.copy(&next));
+                last = next;
+            }
+            if self.lane().take(&first, last.end()) {
+                messages.iter().for_each(check_whole);
+                return messages;
+            }
+        }
+    }
+
+    fn drain(&self) -> Vec<Message> {
+        std::iter::from_fn(|| self.pop()).collect()
+    }
+
+    /// As `Waiter` waits.
+    fn wait(&self) -> Message {
+        let mut slept = false;
+        let is_there = || self.lane().find().unwrap().is_some();
+        let others_sleep = || self.sleepers.load(Ordering::Acquire) > 0;
+        let announce = || {
+            let word = self.ready.announce();
+            fence(Ordering::SeqCst);
+            word
+        };
+        loop {
+            if slept && others_sleep() {
+                self.ready.announce();
+            }
+            if let Some(message) = self.pop() {
+                if slept && others_sleep() {
+                    announce();
+                    if is_there() {
+                        self.wake(1);
+                    }
+                }
+                return message;
+            }
+            slept = true;
+            self.sleepers.fetch_add(1, Ordering::AcqRel);
+            let word = announce();
+            if !is_there() {
+                self.bed.sleep(|| self.ready.is(word));
+            }
+            self.sleepers.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
 }
 
-/// As a consumer pops: what it got, checked, if nobody else took it.
-fn pop(lane: Lane<'_>) -> Option<u64> {
-    let found = lane.find().unwrap()?;
-    let mut bytes = Vec::new();
-    copy::append(lane.body(found.at, found.len)?, found.len as usize, &mut bytes);
-    lane.take(&found, found.end()).then(|| {
-        let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-        assert_eq!(bytes, message(number), "torn");
-        assert_eq!(whole_number(found.number, number), number, "out of order");
-        number
-    })
+/// Each of the first so many messages came to one of them, in order to each.
+fn check_once(pushed: u64, consumers: &[Vec<Message>]) {
+    let mut numbers: Vec<u32> = Vec::new();
+    for messages in consumers {
+        let of_one: Vec<u32> = messages.iter().map(|message| message.0).collect();
+        assert!(of_one.is_sorted(), "{of_one:?}");
+        numbers.extend(of_one);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..pushed as u32).collect::<Vec<_>>());
 }
 
 #[test]
-fn each_message_goes_to_one_consumer_whole_and_in_order() {
+fn each_message_comes_to_one_consumer_whole_and_in_order() {
+    for start in [0, WORDS - 2] {
+        check(move || {
+            let room = Room::new(start);
+            let mut writing = room.writing();
+            // Two are there, and what is pushed next needs the place of the first.
+            assert!(room.push(&mut writing, 1) && room.push(&mut writing, 1));
+            let consumers = [(), ()].map(|()| {
+                let room = room.clone();
+                thread::spawn(move || Vec::from_iter(room.pop()))
+            });
+            for _ in 0..3 {
+                room.push(&mut writing, 2);
+            }
+            let mut got = consumers.map(|consumer| consumer.join().unwrap()).to_vec();
+            got.push(room.drain());
+            check_once(writing.pushed(), &got);
+        });
+    }
+}
+
+#[test]
+fn messages_that_are_published_and_taken_together_are_each_there_once() {
     check(|| {
-        // Room for two: the third goes over the first.
-        let memory = Memory::new(8);
-        let consumer = {
-            let memory = memory.clone();
-            thread::spawn(move || [pop(memory.lane()), pop(memory.lane())])
-        };
-        let lane = memory.lane();
-        let mut writing = Writing::resume(lane).unwrap();
-        let mut pushed = 0;
-        for number in 0..3 {
-            pushed += u64::from(push(lane, &mut writing, number));
+        let room = Room::new(WORDS - 3);
+        let mut writing = room.writing();
+        assert!(room.push(&mut writing, 1));
+        let other = room.clone();
+        let batches = thread::spawn(move || other.pop_batch());
+        let other = room.clone();
+        let single = thread::spawn(move || Vec::from_iter(other.pop()));
+        if room.draft(&mut writing, 1) {
+            room.draft(&mut writing, 1);
         }
-        let mut got: Vec<u64> = std::iter::from_fn(|| pop(lane)).collect();
-        let theirs: Vec<u64> = consumer.join().unwrap().into_iter().flatten().collect();
-        assert!(theirs.is_sorted() && got.is_sorted());
-        got.extend(theirs);
-        got.extend(std::iter::from_fn(|| pop(lane)));
-        got.sort_unstable();
-        // What did not fit was not pushed; what came after it has its own number.
-        assert_eq!(got.len() as u64, pushed);
-        got.dedup();
-        assert_eq!(got.len() as u64, pushed, "twice");
+        writing.publish(room.lane());
+        room.push(&mut writing, 1);
+        let got = [batches.join().unwrap(), single.join().unwrap(), room.drain()];
+        check_once(writing.pushed(), &got);
     });
 }
 
 #[test]
-fn a_producer_that_dies_leaves_whole_messages_and_a_lane_to_go_on_with() {
-    for steps in 0..5 {
-        check(move || {
-            let memory = Memory::new(16);
-            let producer = {
-                let memory = memory.clone();
-                thread::spawn(move || {
-                    let lane = memory.lane();
-                    let mut writing = Writing::resume(lane).unwrap();
-                    stopping::after(steps, || push(lane, &mut writing, 0)).is_some()
-                })
-            };
-            let first = pop(memory.lane());
-            let finished = producer.join().unwrap();
-            let lane = memory.lane();
-            let mut writing = Writing::resume(lane).unwrap();
-            let next = writing.next_number();
-            assert!(next <= 1 && (next == 1 || !finished));
-            assert!(first.is_none() || next == 1, "taken and not counted");
-            assert!(push(lane, &mut writing, next));
-            let mut got: Vec<u64> = first.into_iter().collect();
-            got.extend(std::iter::from_fn(|| pop(lane)));
-            assert_eq!(got, (0..=next).collect::<Vec<_>>());
-            assert_eq!(memory.control.pushed.load(Ordering::Relaxed), next + 1);
+fn a_lane_whose_producer_stopped_anywhere_goes_on_with_the_next() {
+    check_with_stops(|steps| {
+        // The second of them has a pad before it.
+        let room = Room::new(WORDS - 3);
+        let dying = room.clone();
+        let thread = thread::spawn(move || {
+            stopping::after(steps, || {
+                let mut writing = dying.writing();
+                assert!(dying.draft(&mut writing, 1) && dying.draft(&mut writing, 2));
+                writing.publish(dying.lane());
+                dying.push(&mut writing, 1);
+            })
+            .is_none()
         });
+        let mut got = Vec::from_iter(room.pop());
+        let stopped = thread.join().unwrap();
+        let mut next = room.writing();
+        let before = next.pushed();
+        assert!([0, 2, 3].contains(&before), "{before}");
+        assert!(stopped || before >= 2);
+        got.extend(room.drain());
+        assert!(room.push(&mut next, 1));
+        got.extend(room.drain());
+        check_once(before + 1, &[got]);
+        stopped
+    });
+}
+
+#[test]
+fn who_goes_on_in_a_lane_may_stop_there_too() {
+    check_with_stops(|steps| {
+        let room = Room::new(0);
+        // The first one published two and noted neither.
+        let first = stopping::after(2, || {
+            let mut writing = room.writing();
+            assert!(room.draft(&mut writing, 1) && room.draft(&mut writing, 1));
+            writing.publish(room.lane());
+        });
+        assert!(first.is_none() && room.control.tail.load(Ordering::Acquire) == 0);
+        let dying = room.clone();
+        let thread = thread::spawn(move || {
+            stopping::after(steps, || {
+                let mut writing = dying.writing();
+                dying.push(&mut writing, 1);
+            })
+            .is_none()
+        });
+        let mut got = room.pop_batch();
+        let stopped = thread.join().unwrap();
+        let last = room.writing();
+        got.extend(room.drain());
+        assert!([2, 3].contains(&last.pushed()));
+        check_once(last.pushed(), &[got]);
+        stopped
+    });
+}
+
+#[test]
+fn a_consumer_that_stops_anywhere_takes_one_message_with_it_at_most() {
+    check_with_stops(|steps| {
+        let room = Room::new(WORDS - 2);
+        let mut writing = room.writing();
+        assert!(room.push(&mut writing, 1) && room.push(&mut writing, 1));
+        let dying = room.clone();
+        let thread = thread::spawn(move || stopping::after(steps, || dying.pop_in_place()));
+        let mut got = Vec::from_iter(room.pop());
+        // Its place is used by nobody as long as it is not known to be dead.
+        let more = room.push(&mut writing, 2);
+        let theirs = thread.join().unwrap();
+        // Now it is.
+        room.let_go();
+        got.extend(room.drain());
+        assert!(room.push(&mut writing, 2));
+        got.extend(room.drain());
+        let stopped = theirs.is_none();
+        got.extend(theirs.flatten());
+        got.sort();
+        assert!(got.windows(2).all(|two| two[0].0 < two[1].0), "twice");
+        let (there, pushed) = (got.len() as u64, 3 + u64::from(more));
+        assert!(there == pushed || stopped && there + 1 == pushed);
+        stopped
+    });
+}
+
+/// Another one takes everything, and the producer comes by again and again.
+fn laps(room: &Room, writing: &mut Writing) -> u64 {
+    let mut taken = 0;
+    for _ in 0..4 {
+        taken += room.drain().len() as u64;
+        room.push(writing, 1);
+        room.push(writing, 1);
     }
+    taken + room.drain().len() as u64
+}
+
+#[test]
+fn what_somebody_looks_at_stays_however_often_the_producer_comes_by() {
+    check_within(2, || {
+        let room = Room::new(WORDS - 2);
+        let mut writing = room.writing();
+        assert!(room.push(&mut writing, 1));
+        let other = room.clone();
+        let looker = thread::spawn(move || {
+            if let Some((found, message)) = other.peek() {
+                // A second look at the same bytes.
+                assert_eq!(other.copy(&found), message);
+                other.let_go();
+            }
+        });
+        let taken = laps(&room, &mut writing);
+        looker.join().unwrap();
+        assert_eq!(taken, writing.pushed());
+    });
+}
+
+#[test]
+fn what_is_copied_after_it_was_taken_stays_that_long() {
+    check_within(2, || {
+        let room = Room::new(WORDS - 3);
+        let mut writing = room.writing();
+        assert!(room.push(&mut writing, 2));
+        let other = room.clone();
+        let slow = thread::spawn(move || other.pop_in_place());
+        let taken = laps(&room, &mut writing);
+        let theirs = slow.join().unwrap();
+        assert_eq!(taken + u64::from(theirs.is_some()), writing.pushed());
+    });
+}
+
+#[test]
+fn what_one_looks_at_and_another_takes_is_taken_once() {
+    check(|| {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        assert!(room.push(&mut writing, 1));
+        let other = room.clone();
+        let looker = thread::spawn(move || {
+            let peeked = other.peek();
+            let taken = peeked.filter(|(found, _)| other.lane().take(found, found.end()));
+            other.let_go();
+            Vec::from_iter(taken.map(|(_, message)| message))
+        });
+        let ours = Vec::from_iter(room.pop());
+        room.push(&mut writing, 5);
+        let got = [ours, looker.join().unwrap(), room.drain()];
+        check_once(writing.pushed(), &got);
+    });
+}
+
+#[test]
+fn the_word_behind_the_last_message_is_never_what_was_there_before() {
+    check(|| {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        // The ring has been full of other messages' heads and bytes.
+        for _ in 0..4 {
+            assert!(room.push(&mut writing, 1) && room.push(&mut writing, 2));
+            assert_eq!(room.drain().len(), 2);
+        }
+        let other = room.clone();
+        let consumer =
+            thread::spawn(move || Vec::from_iter([other.pop(), other.pop()].into_iter().flatten()));
+        assert!(room.push(&mut writing, 1));
+        assert_eq!(consumer.join().unwrap().len() + room.drain().len(), 1);
+    });
+}
+
+#[test]
+fn a_push_wakes_who_sleeps() {
+    check(|| {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        let other = room.clone();
+        let sleeper = thread::spawn(move || other.wait());
+        room.push_and_ring(&mut writing, 1);
+        check_whole(&sleeper.join().unwrap());
+    });
+}
+
+fn two_sleepers(push: impl Fn(&Room, &mut Writing) + Sync + Send + 'static) {
+    check_within(2, move || {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        let sleepers = [(), ()].map(|()| {
+            let other = room.clone();
+            thread::spawn(move || vec![other.wait()])
+        });
+        push(&room, &mut writing);
+        check_once(2, &sleepers.map(|sleeper| sleeper.join().unwrap()));
+    });
+}
+
+#[test]
+fn two_pushes_wake_two_that_sleep() {
+    two_sleepers(|room, writing| {
+        room.push_and_ring(writing, 1);
+        room.push_and_ring(writing, 1);
+    });
+}
+
+#[test]
+fn one_push_of_two_wakes_two_that_sleep() {
+    two_sleepers(|room, writing| room.push_and_ring(writing, 2));
 }
