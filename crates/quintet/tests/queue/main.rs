@@ -1,10 +1,14 @@
 //! Queues, between processes.
 
 #[cfg(target_os = "linux")]
+mod crowd;
+#[cfg(target_os = "linux")]
 mod death;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod model;
+#[cfg(target_os = "linux")]
+mod steps;
 
 use quintet::shm::{Batch, Queue};
 use quintet::sync::{Event, Reset, Waitable, wait_all, wait_any};
@@ -14,9 +18,27 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
+use crowd::{has_no_room, opens_as_another, pops_on, pushes_on};
+#[cfg(target_os = "linux")]
 use death::{dies_pushing, pops_and_dies, waits};
 #[cfg(target_os = "linux")]
-quintet_testkit::peers!(doubles, pushes, pops_all, dies_pushing, pops_and_dies, waits);
+use steps::{dies_popping, fails_at_any_call, forks};
+#[cfg(target_os = "linux")]
+quintet_testkit::peers!(
+    dies_popping,
+    dies_pushing,
+    doubles,
+    fails_at_any_call,
+    forks,
+    has_no_room,
+    opens_as_another,
+    pops_all,
+    pops_and_dies,
+    pops_on,
+    pushes,
+    pushes_on,
+    waits,
+);
 #[cfg(windows)]
 quintet_testkit::peers!(doubles, pushes, pops_all);
 
