@@ -10,6 +10,7 @@
 mod dice;
 mod driver;
 mod pipe;
+mod queue;
 mod report;
 mod sync;
 
@@ -52,16 +53,19 @@ enum Storm {
     Sync,
     /// Objects that come and go with their holders
     Names,
+    /// Producers and consumers of a queue
+    Queue,
 }
 
 impl Storm {
-    const ALL: [Storm; 3] = [Storm::Pipe, Storm::Sync, Storm::Names];
+    const ALL: [Storm; 4] = [Storm::Pipe, Storm::Sync, Storm::Names, Storm::Queue];
 
     fn name(self) -> &'static str {
         match self {
             Storm::Pipe => "pipe",
             Storm::Sync => "sync",
             Storm::Names => "names",
+            Storm::Queue => "queue",
         }
     }
 
@@ -71,6 +75,7 @@ impl Storm {
             Storm::Pipe => pipe::WORKERS,
             Storm::Sync => sync::WORKERS,
             Storm::Names => sync::OPENERS,
+            Storm::Queue => queue::WORKERS,
         }
     }
 
@@ -78,6 +83,7 @@ impl Storm {
         match self {
             Storm::Pipe => pipe::work(kind, seed, folder),
             Storm::Sync | Storm::Names => sync::work(kind, seed, folder),
+            Storm::Queue => queue::work(kind, seed, folder),
         }
     }
 
@@ -85,13 +91,14 @@ impl Storm {
     fn begin(self, folder: &std::path::Path) -> Result<Box<dyn Any>, String> {
         match self {
             Storm::Sync => sync::begin(folder),
+            Storm::Queue => queue::begin(folder),
             Storm::Pipe | Storm::Names => Ok(Box::new(())),
         }
     }
 
     /// Whether workers may also be stopped for a while.
     fn stops(self) -> bool {
-        matches!(self, Storm::Sync | Storm::Names)
+        matches!(self, Storm::Sync | Storm::Names | Storm::Queue)
     }
 
     /// Whether everything is as it was; what is not, otherwise. `held` is what `begin` gave.
@@ -104,6 +111,11 @@ impl Storm {
                 sync::nothing_left(folder)
             }
             Storm::Names => sync::nothing_left(folder),
+            Storm::Queue => {
+                queue::aftermath(folder)?;
+                drop(held);
+                queue::nothing_left(folder)
+            }
         }
     }
 }
