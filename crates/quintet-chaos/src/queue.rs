@@ -112,9 +112,8 @@ fn push(dice: &mut Dice, producer: &mut Producer) -> Result<(), String> {
         }
         1 => {
             // The first is not committed, and so was never there.
-            let mut place = producer.reserve_timeout(200, LONG).map_err(text)?;
-            place.write_at(0, [0xee; 200]).map_err(text)?;
-            drop(place);
+            let mut never = producer.reserve_timeout(200, LONG).map_err(text)?;
+            never.write_at(0, [0xee; 200]).map_err(text)?;
             let mut place = producer.reserve_timeout(next.len(), LONG).map_err(text)?;
             place.write_at(0, &next).map_err(text)?;
             place.commit().map_err(text)?;

@@ -85,8 +85,8 @@ fn number(state: &mut u64) -> u64 {
         1 => u64::MAX - any % 16,
         2 => 1 << (any % 64),
         // A message, a pad, a position, near each other.
-        3 => 1 << 63 | (any & 0xff) << 32 | any >> 40 & 0xfff,
-        4 => 3 << 62 | any % 600,
+        3 => (1 << 63) | ((any & 0xff) << 32) | ((any >> 40) & 0xfff),
+        4 => (3 << 62) | (any % 600),
         5 => any % 10_000 * 8,
         _ => any,
     }

@@ -178,7 +178,6 @@ pub(crate) fn forks(p: &mut Role) {
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(status, 0, "the child was not refused");
     // The child has taken nothing, and let nothing go.
-    drop(place);
     assert_eq!(queue.stats().waiting, 1);
     let mut message = Vec::new();
     assert!(other.try_pop(&mut message).unwrap().is_some());
