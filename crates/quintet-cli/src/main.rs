@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
-//! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`
-//! and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
+//! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`,
+//! `queue` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -20,6 +20,9 @@ mod ls;
 mod note;
 mod object;
 mod patience;
+mod pull;
+mod push;
+mod queue;
 mod read;
 mod record;
 mod recv;
@@ -63,6 +66,8 @@ fn main() -> ExitCode {
     let done = match verb {
         Verb::Send(args) => send::run(&args),
         Verb::Recv(args) => recv::run(&args),
+        Verb::Push(args) => push::run(args),
+        Verb::Pull(args) => pull::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Create(args) => create::run(&args),
         Verb::Hold(args) => hold::run(&args),
