@@ -13,6 +13,7 @@ mod endpoint;
 mod failure;
 mod fifo;
 mod hold;
+mod hz;
 mod image;
 mod input;
 mod lines;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Verb::Read(args) => read::run(&args),
         Verb::Write(args) => write::run(&args),
         Verb::Ls(args) => ls::run(&args),
+        Verb::Hz(args) => hz::run(&args),
         Verb::Stat(args) => stat::run(&args),
         Verb::Rm(args) => rm::run(&args),
         Verb::Demo(args) => demo::run(&args),

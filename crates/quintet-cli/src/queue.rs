@@ -150,7 +150,7 @@ impl Inlet {
             ErrorKind::TimedOut => {
                 let (left, pushed) = self.left();
                 Failure::Deadline(format!(
-                    "{}: {left} of {pushed} messages were not taken in time; what nobody keeps open is gone now",
+                    "{}: {left} of {pushed} messages were not taken in time, and are gone unless another process has it open",
                     self.queue.address()
                 ))
             }

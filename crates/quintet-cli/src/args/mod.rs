@@ -1,9 +1,11 @@
 //! The command line.
 
+mod hz;
 mod memory;
 mod objects;
 mod queue;
 
+pub(crate) use hz::HzArgs;
 pub(crate) use memory::{ReadArgs, SizeArgs, WriteArgs};
 pub(crate) use objects::{
     Abandoned, AccessArgs, CreateArgs, EventArgs, HoldArgs, MakeArgs, ReleaseArgs, ResetArgs, RunArgs,
@@ -77,6 +79,7 @@ pub(crate) enum Verb {
     Read(ReadArgs),
     Write(WriteArgs),
     Ls(LsArgs),
+    Hz(HzArgs),
     Stat(StatArgs),
     Rm(RmArgs),
     Demo(DemoArgs),
