@@ -35,7 +35,7 @@ Examples:
   ls | quintet push --lines queue://jobs
   # Larger messages need a larger queue; both sides say so, as either may make it
   quintet push queue://frames --capacity 16M --file frame.raw
-  # Leave it there for who comes later, in a queue that somebody keeps (quintet hold)
+  # Leave it there for who comes later, in a queue that somebody else has open
   quintet push --no-drain queue://jobs frame-7.raw")]
 pub(crate) struct PushArgs {
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
