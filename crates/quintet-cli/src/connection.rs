@@ -1,7 +1,9 @@
-//! What data goes through: a named pipe, or one end of a FIFO file.
+//! What data goes through: a named pipe, one end of a FIFO file, or into a queue.
 
 use crate::failure::Failure;
 use crate::fifo;
+use crate::queue::Inlet;
+use crate::text::WIDEST;
 use quintet::pipe::{PipeMode, PipeStream};
 use quintet::{Deadline, PeerIdentity};
 use std::fmt;
@@ -55,6 +57,7 @@ impl fmt::Display for Incoming {
 pub(crate) enum Outgoing {
     Pipe(Box<PipeStream>),
     Fifo(fifo::Writer),
+    Queue(Inlet),
 }
 
 impl Outgoing {
@@ -62,6 +65,34 @@ impl Outgoing {
         match self {
             Outgoing::Pipe(stream) => stream.mode(),
             Outgoing::Fifo(_) => PipeMode::Byte,
+            Outgoing::Queue(_) => PipeMode::Message,
+        }
+    }
+
+    /// No record is longer, nor than what the arguments say. `converted`: it may get shorter on its way.
+    pub(crate) fn limit(&self, asked: u64, converted: bool) -> u64 {
+        match self {
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) => asked,
+            Outgoing::Queue(inlet) if converted => inlet.max_message().saturating_mul(WIDEST),
+            Outgoing::Queue(inlet) => inlet.max_message(),
+        }
+    }
+
+    /// What to do about a record that is longer.
+    pub(crate) fn help_with_length(&self) -> &'static str {
+        match self {
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) => "raise --max-message on both sides if that is meant",
+            Outgoing::Queue(_) => {
+                "a queue takes a little less than half its --capacity: create it with a larger one"
+            }
+        }
+    }
+
+    /// After all that was written, of which `sent` is what came of it: waits for what there is to wait for.
+    pub(crate) fn finish(&self, sent: Result<(), Failure>, deadline: Deadline) -> Result<(), Failure> {
+        match self {
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) => sent,
+            Outgoing::Queue(inlet) => inlet.finish(sent, deadline),
         }
     }
 
@@ -73,6 +104,7 @@ impl Outgoing {
                 Ok(stream.write_all(bytes)?)
             }
             Outgoing::Fifo(writer) => writer.write_all(bytes, deadline),
+            Outgoing::Queue(inlet) => inlet.push(bytes, deadline),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::fifo::Fifo;
 use crate::note;
 use crate::patience;
+use crate::queue::QueueEnd;
 use crate::verbs;
 use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
 use quintet::{Address, Deadline, Error, ErrorKind, named};
@@ -37,6 +38,7 @@ pub(crate) struct Endpoint {
 pub(crate) enum End {
     Pipe(PipeEnd),
     Fifo(Fifo),
+    Queue(QueueEnd),
 }
 
 impl Endpoint {
@@ -66,6 +68,16 @@ impl Endpoint {
                     .unwrap_or(DEFAULT_MAX_MESSAGE),
             });
         }
+        if let Some(queue) = QueueEnd::at(address, args)? {
+            return Ok(Endpoint {
+                end: End::Queue(queue),
+                deadline: args.timeout.into(),
+                mode: Some(PipeMode::Message),
+                // The queue itself says which message is too long.
+                max_message: u64::MAX,
+            });
+        }
+        not_for_queues(args)?;
         // Finds what is wrong with the address as it was given; with the flags in it, it would not be recognised.
         let _ = (PipeServer::at(address)?, PipeClient::at(address)?);
         let listens = args.listen || (direction == Direction::In && !args.connect);
@@ -111,7 +123,7 @@ impl Endpoint {
     pub(crate) fn what_has_records(&self) -> &'static str {
         match self.end {
             End::Pipe(_) => "--lines, or --mode message",
-            End::Fifo(_) => "--lines",
+            End::Fifo(_) | End::Queue(_) => "--lines",
         }
     }
 
@@ -217,6 +229,14 @@ fn check_flags(args: &EndpointArgs, listens: bool) -> Result<(), Failure> {
     };
     match flags.iter().find(|(_, given)| *given) {
         Some((flag, _)) => Err(Failure::Usage(format!("{flag} is for {end}: add {other}"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses flags that are for queues.
+pub(crate) fn not_for_queues(args: &EndpointArgs) -> Result<(), Failure> {
+    match args.for_queues() {
+        Some(flag) => Err(Failure::Usage(format!("{flag} is for queue://"))),
         None => Ok(()),
     }
 }

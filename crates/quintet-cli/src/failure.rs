@@ -113,12 +113,13 @@ impl From<Error> for Failure {
 
 /// The error's text. What the library calls an option is a flag here.
 fn in_flags(error: &Error) -> String {
-    const FLAGS: [(&str, &str); 5] = [
+    const FLAGS: [(&str, &str); 6] = [
         ("max_instances", "--max-instances"),
         ("max_message", "--max-message"),
         ("mode message", "--mode message"),
         ("without a mode", "without --mode"),
         ("access everyone", "--access everyone"),
+        ("larger capacity", "larger --capacity"),
     ];
     let text = error.to_string();
     let (object, text) = text.split_at(error.object().map_or(0, str::len));

@@ -99,6 +99,16 @@ fn details(entry: &Entry) -> String {
             }));
             words.extend(detail("reset").map(|reset| format!("{reset} reset")));
         }
+        Scheme::Queue => {
+            let some = |key, one: &str, many: &str| match detail(key)? {
+                "1" => Some(format!("1 {one}")),
+                number => Some(format!("{number} {many}")),
+            };
+            words.extend(some("messages", "message", "messages"));
+            words.extend(some("producers", "producer", "producers"));
+            words.extend(some("consumers", "consumer", "consumers"));
+            words.extend(some("lost", "lost", "lost").filter(|_| detail("lost") != Some("0")));
+        }
         Scheme::Shm => words.extend(entry.size.map(|size| format!("{size} bytes"))),
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
-//! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`
-//! and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
+//! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`,
+//! `queue` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -13,6 +13,7 @@ mod endpoint;
 mod failure;
 mod fifo;
 mod hold;
+mod hz;
 mod image;
 mod input;
 mod lines;
@@ -20,6 +21,9 @@ mod ls;
 mod note;
 mod object;
 mod patience;
+mod pull;
+mod push;
+mod queue;
 mod read;
 mod record;
 mod recv;
@@ -63,6 +67,8 @@ fn main() -> ExitCode {
     let done = match verb {
         Verb::Send(args) => send::run(&args),
         Verb::Recv(args) => recv::run(&args),
+        Verb::Push(args) => push::run(args),
+        Verb::Pull(args) => pull::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Create(args) => create::run(&args),
         Verb::Hold(args) => hold::run(&args),
@@ -73,6 +79,7 @@ fn main() -> ExitCode {
         Verb::Read(args) => read::run(&args),
         Verb::Write(args) => write::run(&args),
         Verb::Ls(args) => ls::run(&args),
+        Verb::Hz(args) => hz::run(&args),
         Verb::Stat(args) => stat::run(&args),
         Verb::Rm(args) => rm::run(&args),
         Verb::Demo(args) => demo::run(&args),

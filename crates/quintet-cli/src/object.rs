@@ -1,19 +1,21 @@
-//! A semaphore, a mutex, an event or shared memory, by its address and the flags.
+//! A semaphore, a mutex, an event, shared memory or a queue, by its address and the flags.
 
-use crate::args::{AccessArgs, EventArgs, MakeArgs, SizeArgs};
+use crate::args::{AccessArgs, EventArgs, MakeArgs, QueueArgs, SizeArgs};
+use crate::endpoint;
 use crate::failure::Failure;
-use quintet::shm::SharedMemory;
+use quintet::shm::{Queue, SharedMemory};
 use quintet::sync::{Event, Mutex, Semaphore};
 use quintet::{Address, Error, ErrorKind, Result as Quintet, Scheme, named};
 use std::fmt;
 
-/// One of the four, open.
+/// One of them, open.
 #[derive(Debug)]
 pub(crate) enum Object {
     Semaphore(Semaphore),
     Mutex(Mutex),
     Event(Event),
     Memory(#[expect(dead_code, reason = "open, for others to use")] SharedMemory),
+    Queue(Queue),
 }
 
 /// What to do about one that is there already, or not yet.
@@ -40,6 +42,7 @@ impl Object {
             Scheme::Mutex => open!(Mutex::at(address)?, opening).map(Object::Mutex),
             Scheme::Event => open!(Event::at(address)?, opening).map(Object::Event),
             Scheme::Shm => open!(SharedMemory::at(address)?, opening).map(Object::Memory),
+            Scheme::Queue => open!(Queue::at(address)?, opening).map(Object::Queue),
             // Refuses an address of anything else.
             _ => open!(Semaphore::at(address)?, opening).map(Object::Semaphore),
         }
@@ -60,6 +63,7 @@ impl Object {
             // Memory that is there is as much as was asked for, or was not opened.
             Object::Mutex(_) | Object::Memory(_) => return Ok(object),
             Object::Event(event) => (event.reset_kind().to_string(), "reset"),
+            Object::Queue(queue) => return check_queue(queue, address).map(|()| object),
         };
         match address.option(key) {
             // To go on would be to promise what is not so: at most 3 at a time, say, where there are 5.
@@ -70,6 +74,24 @@ impl Object {
             _ => Ok(object),
         }
     }
+}
+
+/// Refuses a queue that was there with less than an address asks for.
+pub(crate) fn check_queue(queue: &Queue, address: &Address) -> Result<(), Failure> {
+    for (key, is) in [
+        ("capacity", queue.capacity()),
+        ("producers", queue.max_producers()),
+    ] {
+        if let Some(asked) = endpoint::option::<u64>(address, key)
+            && asked > is as u64
+        {
+            return Err(Failure::Failed(format!(
+                "{}: it is there already, with {key} {is} and not {asked}",
+                queue.address()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether an option says what is.
@@ -105,7 +127,8 @@ pub(crate) fn too_long(
     ))
 }
 
-fn existing<T>(
+/// Opens what has to be there.
+pub(crate) fn existing<T>(
     address: &Address,
     access: &AccessArgs,
     open: impl FnOnce(&Address) -> Quintet<T>,
@@ -161,7 +184,13 @@ impl Flags {
     pub(crate) fn new(make: &MakeArgs, event: Option<&EventArgs>, persistent: bool) -> Self {
         const SEM: &[Scheme] = &[Scheme::Sem];
         const EVENT: &[Scheme] = &[Scheme::Event];
-        const ALL: &[Scheme] = &[Scheme::Sem, Scheme::Mutex, Scheme::Event, Scheme::Shm];
+        const ALL: &[Scheme] = &[
+            Scheme::Sem,
+            Scheme::Mutex,
+            Scheme::Event,
+            Scheme::Shm,
+            Scheme::Queue,
+        ];
         let flag = |key, value, schemes| Flag { key, value, schemes };
         let yes = |given: bool| given.then(|| "true".to_string());
         let reset = event.and_then(|event| event.reset);
@@ -185,6 +214,21 @@ impl Flags {
         self
     }
 
+    /// And a queue.
+    pub(crate) fn with_queue(mut self, queue: &QueueArgs) -> Self {
+        for (key, value) in [
+            ("capacity", queue.capacity.map(|bytes| bytes.to_string())),
+            ("producers", queue.producers.map(|n| n.to_string())),
+        ] {
+            self.0.push(Flag {
+                key,
+                value,
+                schemes: &[Scheme::Queue],
+            });
+        }
+        self
+    }
+
     /// Puts those that were given into the addresses whose kind has them; there has to be one.
     pub(crate) fn put_into(&self, addresses: &[Address]) -> Result<Vec<Address>, Failure> {
         for address in addresses {
@@ -193,6 +237,7 @@ impl Flags {
                 Scheme::Mutex => drop(Mutex::at(address)?),
                 Scheme::Event => drop(Event::at(address)?),
                 Scheme::Shm => drop(SharedMemory::at(address)?),
+                Scheme::Queue => drop(Queue::at(address)?),
                 _ => drop(Semaphore::at(address)?),
             }
         }

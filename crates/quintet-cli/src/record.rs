@@ -36,8 +36,23 @@ pub(crate) struct Printer {
 /// One source's part of the printing: its sender, and what it has sent of a character so far.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pub(crate) sender: Option<PeerIdentity>,
+    /// As JSON has it.
+    sender: Option<Value>,
+    /// What it says itself of the number of a record.
+    number: Option<u64>,
     decoder: Option<TextDecoder>,
+}
+
+impl Source {
+    /// The next record has this number.
+    pub(crate) fn number(&mut self, number: u64) {
+        self.number = Some(number);
+    }
+
+    /// The next record comes from this lane of a queue.
+    pub(crate) fn lane(&mut self, lane: usize) {
+        self.sender = Some(json!({ "lane": lane }));
+    }
 }
 
 impl Printer {
@@ -53,7 +68,8 @@ impl Printer {
     /// A source to print records of.
     pub(crate) fn source(&self, sender: Option<PeerIdentity>) -> Source {
         Source {
-            sender,
+            sender: sender.as_ref().map(person),
+            number: None,
             decoder: self.encoding.map(Encoding::decoder),
         }
     }
@@ -107,11 +123,11 @@ impl Printer {
     fn json(&self, source: &Source, bytes: &[u8], text: Option<String>) -> Value {
         let mut record = json!({
             "time": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
-            "sequence": self.sequence,
+            "sequence": source.number.unwrap_or(self.sequence),
             "length": bytes.len(),
         });
         if let Some(sender) = &source.sender {
-            record["sender"] = person(sender);
+            record["sender"] = sender.clone();
         }
         match text.or_else(|| String::from_utf8(bytes.to_vec()).ok()) {
             Some(text) => record["text"] = text.into(),

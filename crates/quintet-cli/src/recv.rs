@@ -8,6 +8,7 @@ use crate::fifo;
 use crate::input::PIECE;
 use crate::lines::Lines;
 use crate::note::{self, Progress};
+use crate::queue::QueueEnd;
 use crate::record::{self, Format, Printer, Source};
 use crate::text::Encoding;
 use quintet::pipe::{Direction, PipeMode, PipeServer, PipeStream};
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &RecvArgs) -> Result<(), Failure> {
         End::Pipe(pipe) if pipe.listens => Sources::Clients(pipe.serve()?, pipe),
         End::Pipe(pipe) => return connect(args, &endpoint, pipe),
         End::Fifo(fifo) => Sources::Writers(fifo.serve()?),
+        End::Queue(queue) => return take(args, &endpoint, queue),
     };
     let job = Job::new(args, &endpoint)?;
     if args.follow {
@@ -37,11 +39,13 @@ fn check_mode(args: &RecvArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<()
     let what = match mode {
         PipeMode::Byte if args.lines => return Ok(()),
         PipeMode::Byte if args.count.is_some() => "--count counts messages",
-        PipeMode::Byte if args.format == Some(Format::Lines) => "--format lines puts each message on a line",
+        PipeMode::Byte if args.print.format == Some(Format::Lines) => {
+            "--format lines puts each message on a line"
+        }
         PipeMode::Message if args.lines => {
             return Err(Failure::Usage(
-                "--lines is for byte mode: in message mode each message is a record already (--format lines \
-                 puts a newline after each)"
+                "--lines is for byte mode: in message mode, and of a queue, each message is a record already (--format \
+                 lines puts a newline after each)"
                     .into(),
             ));
         }
@@ -67,6 +71,30 @@ fn connect(args: &RecvArgs, endpoint: &Endpoint, pipe: &PipeEnd) -> Result<(), F
         ))),
         _ => Ok(()),
     }
+}
+
+/// Takes messages out of a queue.
+fn take(args: &RecvArgs, endpoint: &Endpoint, queue: &QueueEnd) -> Result<(), Failure> {
+    let job = Job::new(args, endpoint)?;
+    let mut outlet = queue.consume()?;
+    let want = if args.follow {
+        u64::MAX
+    } else {
+        args.count.unwrap_or(1)
+    };
+    let mut source = job.with_printer(|printer| printer.source(None));
+    let mut message = Vec::new();
+    for _ in 0..want {
+        let received = outlet.pop(&mut message)?;
+        source.number(received.sequence);
+        source.lane(received.lane);
+        job.with_printer(|printer| {
+            printer.print(&mut source, &message, true)?;
+            printer.flush()
+        })?;
+        outlet.done();
+    }
+    Ok(())
 }
 
 /// What gives one source of data after the other.
@@ -143,10 +171,10 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn new(args: &'a RecvArgs, endpoint: &'a Endpoint) -> Result<Self, Failure> {
-        let file = args.file.as_deref().filter(|path| *path != Path::new("-"));
-        let format = match args.format {
+        let file = args.print.file.as_deref().filter(|path| *path != Path::new("-"));
+        let format = match args.print.format {
             Some(format) => format,
-            None if args.json => Format::Json,
+            None if args.print.json => Format::Json,
             None if file.is_none() && std::io::stdout().is_terminal() => Format::Quoted,
             None if args.lines => Format::Lines,
             None => Format::Raw,
@@ -154,7 +182,7 @@ impl<'a> Job<'a> {
         Ok(Job {
             args,
             endpoint,
-            printer: Mutex::new(Printer::new(record::output(file)?, format, args.encoding)),
+            printer: Mutex::new(Printer::new(record::output(file)?, format, args.print.encoding)),
             to_file: file.is_some(),
         })
     }
@@ -223,7 +251,7 @@ impl<'a> Job<'a> {
     }
 
     fn receive_lines(&self, incoming: &Incoming, mut source: Source, want: u64) -> Result<u64, Failure> {
-        let mut lines = Lines::new(self.args.encoding.map_or(1, Encoding::width));
+        let mut lines = Lines::new(self.args.print.encoding.map_or(1, Encoding::width));
         let mut piece = vec![0; PIECE];
         let mut got = 0;
         loop {

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
     if let Some(mode) = endpoint.mode {
         check_mode(args, &endpoint, mode)?;
     }
-    let from_stdin = args.text.is_none() && args.file.as_ref().is_none_or(|path| path == "-");
+    let from_stdin = args.text.is_none() && args.data.file.as_ref().is_none_or(|path| path == "-");
     match &endpoint.end {
         End::Pipe(pipe) if args.follow && !pipe.listens => {
             return Err(Failure::Usage("--follow is for a server: add --listen".into()));
@@ -27,6 +27,13 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
                 "--follow is for a server, and nobody is the server of a FIFO file".into(),
             ));
         }
+        End::Queue(_) if args.follow => {
+            return Err(Failure::Usage(
+                "--follow is for a server, and nobody is the server of a queue".into(),
+            ));
+        }
+        End::Queue(_) => {}
+        _ if args.drain.no_drain => return Err(Failure::Usage("--no-drain is for queue://".into())),
         _ => {}
     }
     if args.follow && from_stdin {
@@ -39,6 +46,11 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
     let pipe = match &endpoint.end {
         End::Pipe(pipe) => pipe,
         End::Fifo(fifo) => return send(args, data, &Outgoing::Fifo(fifo.connect()?), &endpoint),
+        End::Queue(queue) => {
+            let to = Outgoing::Queue(queue.produce(!args.drain.no_drain)?);
+            let sent = send(args, data, &to, &endpoint);
+            return to.finish(sent, endpoint.deadline);
+        }
     };
     if !pipe.listens {
         return send(args, data, &Outgoing::Pipe(pipe.connect()?.into()), &endpoint);
@@ -61,7 +73,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
 }
 
 fn check_mode(args: &SendArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<(), Failure> {
-    if mode == PipeMode::Byte && args.count.is_some() && !args.lines {
+    if mode == PipeMode::Byte && args.data.count.is_some() && !args.data.lines {
         return Err(Failure::Usage(format!(
             "--count counts messages, and in byte mode there are none: add {}",
             endpoint.what_has_records()
@@ -79,11 +91,14 @@ enum Data {
 impl Data {
     fn open(args: &SendArgs, endpoint: &Endpoint) -> Result<Self, Failure> {
         let Some(text) = &args.text else {
-            return Ok(Data::Input(Input::open(args.file.as_deref(), endpoint.deadline)?));
+            return Ok(Data::Input(Input::open(
+                args.data.file.as_deref(),
+                endpoint.deadline,
+            )?));
         };
         // On Linux an argument is any bytes, and those are sent; on Windows this is its text in UTF-8.
         let text = text.clone().into_encoded_bytes();
-        convert(args.encoding, &text)?;
+        convert(args.data.encoding, &text)?;
         Ok(Data::Text(text))
     }
 }
@@ -91,47 +106,39 @@ impl Data {
 fn send(args: &SendArgs, data: Data, to: &Outgoing, endpoint: &Endpoint) -> Result<(), Failure> {
     let mode = to.mode();
     check_mode(args, endpoint, mode)?;
-    let times = args.count.unwrap_or(1);
+    let times = args.data.count.unwrap_or(1);
     let out = Out {
         to,
         endpoint,
-        encoding: args.encoding,
-        newline: (mode == PipeMode::Byte && args.lines)
-            .then(|| lines::newline(args.encoding.map_or(1, Encoding::width))),
+        encoding: args.data.encoding,
+        newline: (mode == PipeMode::Byte && args.data.lines)
+            .then(|| lines::newline(args.data.encoding.map_or(1, Encoding::width))),
     };
     match data {
-        Data::Text(text) if args.lines => (0..times).try_for_each(|_| {
+        Data::Text(text) if args.data.lines => (0..times).try_for_each(|_| {
             let text = text.strip_suffix(b"\n").unwrap_or(&text);
             text.split(|byte| *byte == b'\n')
                 .try_for_each(|line| out.record(line.strip_suffix(b"\r").unwrap_or(line)))
         }),
         Data::Text(text) => (0..times).try_for_each(|_| out.record(&text)),
-        Data::Input(input) if args.lines => out.lines(input, args.count.unwrap_or(u64::MAX)),
+        Data::Input(input) if args.data.lines => out.lines(input, args.data.count.unwrap_or(u64::MAX)),
         Data::Input(input) if mode == PipeMode::Byte => out.stream(input),
         Data::Input(input) => {
-            let message = whole(input, endpoint.max_message)?;
+            let message = whole(input, &out)?;
             (0..times).try_for_each(|_| out.record(&message))
         }
     }
 }
 
 /// A message is sent as a whole, so it has to be read as one; not much more of it than is allowed.
-fn whole(mut input: Input, limit: u64) -> Result<Vec<u8>, Failure> {
+fn whole(mut input: Input, out: &Out<'_>) -> Result<Vec<u8>, Failure> {
+    let limit = out.limit();
     let expected = input.len.unwrap_or(0).min(limit);
     let mut whole = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let read = (&mut input).take(limit.saturating_add(1)).read_to_end(&mut whole);
     read.map_err(|error| input.failed(&error))?;
-    check_len(&whole, "message", limit)?;
+    out.check_len(&whole, "message")?;
     Ok(whole)
-}
-
-fn check_len(record: &[u8], what: &str, limit: u64) -> Result<(), Failure> {
-    if record.len() as u64 > limit {
-        return Err(Failure::Failed(format!(
-            "this is a {what} of more than {limit} bytes; raise --max-message on both sides if that is meant"
-        )));
-    }
-    Ok(())
 }
 
 /// The text in the encoding that was asked for.
@@ -165,6 +172,22 @@ impl Out<'_> {
         self.bytes(&self.finished(text)?)
     }
 
+    /// No record is longer, before it is converted.
+    fn limit(&self) -> u64 {
+        self.to.limit(self.endpoint.max_message, self.encoding.is_some())
+    }
+
+    fn check_len(&self, record: &[u8], what: &str) -> Result<(), Failure> {
+        let limit = self.limit();
+        if record.len() as u64 > limit {
+            let help = self.to.help_with_length();
+            return Err(Failure::Failed(format!(
+                "this is a {what} of more than {limit} bytes; {help}"
+            )));
+        }
+        Ok(())
+    }
+
     /// A record as it goes into the pipe.
     fn finished<'t>(&self, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Failure> {
         let mut bytes = convert(self.encoding, text)?;
@@ -190,7 +213,7 @@ impl Out<'_> {
     fn take_lines(&self, input: Input, most: u64, ready: &mut Vec<u8>) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(PIECE, input);
         let mut line = Vec::new();
-        let limit = self.endpoint.max_message;
+        let limit = self.limit();
         for _ in 0..most {
             line.clear();
             let mut limited = (&mut input).take(limit.saturating_add(1));
@@ -199,7 +222,7 @@ impl Out<'_> {
                 break;
             }
             let end = line.strip_suffix(b"\n").unwrap_or(&line);
-            check_len(end, "line", limit)?;
+            self.check_len(end, "line")?;
             let end = end.strip_suffix(b"\r").unwrap_or(end);
             if self.newline.is_none() {
                 self.record(end)?;

@@ -38,7 +38,10 @@ pub(crate) fn object(entry: &Entry) -> Value {
     for (key, value) in &entry.details {
         object[*key] = match *key {
             // What is not a number ("unlimited") is no limit, and null.
-            "clients" | "max_instances" | "count" | "maximum" | "waiting" => value.parse::<u64>().ok().into(),
+            "clients" | "max_instances" | "count" | "maximum" | "waiting" | "messages" | "pushed"
+            | "taken" | "in_hand" | "lost" | "producers" | "consumers" | "capacity" | "max_producers" => {
+                value.parse::<u64>().ok().into()
+            }
             "locked" | "set" | "persistent" => (value == "yes").into(),
             _ => value.as_str().into(),
         };

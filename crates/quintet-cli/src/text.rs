@@ -3,6 +3,9 @@
 use encoding_rs::{Decoder, Encoding as Table};
 use std::borrow::Cow;
 
+/// The most bytes in UTF-8 of which another encoding makes one.
+pub(crate) const WIDEST: u64 = 4;
+
 /// An encoding of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Encoding {

@@ -11,6 +11,9 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
         Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
         Scheme::Shm => &["create", "hold", "read", "write", "stat", "rm", "ls"],
+        Scheme::Queue => &[
+            "push", "pull", "send", "recv", "hz", "create", "hold", "stat", "rm", "ls",
+        ],
         _ => &["stat", "rm", "ls"],
     }
 }

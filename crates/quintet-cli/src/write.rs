@@ -5,12 +5,10 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::object;
 use crate::send;
+use crate::text::WIDEST;
 use crate::verbs;
 use quintet::Deadline;
 use std::io::Read;
-
-/// The most bytes in UTF-8 of which another encoding makes one.
-const WIDEST: u64 = 4;
 
 pub(crate) fn run(args: &WriteArgs) -> Result<(), Failure> {
     verbs::check("write", &args.address)?;

@@ -3,14 +3,16 @@
 mod common;
 
 use common::*;
-use quintet::shm::SharedMemory;
+use quintet::shm::{Queue, SharedMemory};
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 19] = [
     "send",
     "recv",
+    "push",
+    "pull",
     "run",
     "create",
     "hold",
@@ -21,6 +23,7 @@ const VERBS: [&str; 16] = [
     "read",
     "write",
     "ls",
+    "hz",
     "stat",
     "rm",
     "demo",
@@ -143,6 +146,64 @@ fn perform_run(stage: &Stage<'_>, example: &str) {
     says(&stage.run(example), &["quintet "]);
 }
 
+/// Runs an example with a queue.
+fn perform_queue(stage: &mut Stage<'_>, example: &str) {
+    const PULL: &str = "quintet pull queue://jobs";
+    match example {
+        PULL | "quintet push queue://jobs frame-7.raw" => {
+            let pulled = stage.pair(PULL, "quintet push queue://jobs frame-7.raw");
+            assert_eq!(pulled.0, "frame-7.raw");
+        }
+        "ls | quintet push --lines queue://jobs" => {
+            stage.input = "one\ntwo\n";
+            let pushed = stage.start(example);
+            let pulled = stage.run("quintet pull --count 2 --format lines queue://jobs");
+            assert_eq!(pulled, stage.input);
+            pushed.wait_output().succeeded();
+        }
+        "quintet push queue://frames --capacity 16M --file frame.raw" => {
+            let file = stage.t.temp_dir().join("frame.raw");
+            fs::write(&file, vec![b'x'; 5 << 20]).unwrap();
+            let here = example.replace("frame.raw", file.to_str().unwrap());
+            let (pulled, _) = stage.pair("quintet pull queue://frames --capacity 16M", &here);
+            assert_eq!(pulled.len(), 5 << 20);
+        }
+        _ => {
+            let queue = Queue::create_new(stage.name("queue")).unwrap();
+            let mut producer = queue.producer().unwrap();
+            if example.starts_with("quintet pull ") {
+                producer.push_all(["one", "two"]).unwrap();
+            }
+            match example {
+                "quintet push --no-drain queue://jobs frame-7.raw" => {
+                    stage.run(example);
+                    assert_eq!(queue.stats().waiting, 1);
+                }
+                "quintet pull -n queue://jobs" => assert_eq!(stage.run(example), "one"),
+                "quintet pull --follow --format lines queue://jobs" => {
+                    let follower = stage.start(example);
+                    follower.wait_for_stdout("one\ntwo\n");
+                    interrupt(follower);
+                }
+                "quintet pull --count 2 --json queue://jobs" => {
+                    says(&stage.run(example), &["\"lane\":0", "\"text\":\"two\""]);
+                }
+                "quintet hz queue://jobs" => {
+                    let hz = stage.start(example);
+                    hz.wait_for_stdout("0.00 pushed/s");
+                    interrupt(hz);
+                }
+                // As it is, it would take ten seconds.
+                "quintet hz --interval 10 --count 1 --json queue://jobs" => {
+                    let shorter = example.replace("10", "0.1");
+                    says(&stage.run(&shorter), &["pushed_per_second"]);
+                }
+                _ => panic!("no way to run this example is known here: {example}"),
+            }
+        }
+    }
+}
+
 /// Runs one example as it is meant. A new one needs a way to be run here.
 fn perform(t: &Test, example: &str) {
     let mut stage = Stage::new(t);
@@ -211,7 +272,9 @@ fn perform(t: &Test, example: &str) {
                 says(&output.failed(2), &["quintet hold"]);
             }
         }
-        "quintet hold sem://jobs --max 3" | "quintet hold shm://frame --size 64K" => {
+        "quintet hold sem://jobs --max 3"
+        | "quintet hold shm://frame --size 64K"
+        | "quintet hold queue://jobs" => {
             let address = example.split_whitespace().nth(2).unwrap();
             let holder = stage.start(example);
             quintet_testkit::eventually("it is there", || {
@@ -310,6 +373,7 @@ fn perform(t: &Test, example: &str) {
         "quintet demo --messages 100000" => {}
         "quintet completions bash > ~/.local/share/bash-completion/completions/quintet"
         | "quintet completions powershell >> $PROFILE" => says(&stage.run(example), &["quintet", "send"]),
+        _ if example.contains("queue://") => perform_queue(&mut stage, example),
         _ => panic!("no way to run this example is known here: {example}"),
     }
 }

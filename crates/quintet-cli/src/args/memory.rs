@@ -126,7 +126,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// As `parse_size`, but not nothing.
-fn parse_some(text: &str) -> Result<u64, String> {
+pub(super) fn parse_some(text: &str) -> Result<u64, String> {
     match parse_size(text)? {
         0 => Err("it has to be at least 1".into()),
         size => Ok(size),

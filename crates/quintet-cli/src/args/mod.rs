@@ -1,13 +1,17 @@
 //! The command line.
 
+mod hz;
 mod memory;
 mod objects;
+mod queue;
 
+pub(crate) use hz::HzArgs;
 pub(crate) use memory::{ReadArgs, SizeArgs, WriteArgs};
 pub(crate) use objects::{
     Abandoned, AccessArgs, CreateArgs, EventArgs, HoldArgs, MakeArgs, ReleaseArgs, ResetArgs, RunArgs,
     SetArgs, WaitArgs,
 };
+pub(crate) use queue::{DrainArgs, PullArgs, PushArgs, QueueArgs};
 
 use crate::record::Format;
 use crate::text::Encoding;
@@ -33,6 +37,7 @@ Addresses:
   mutex://NAME   a mutex: one owner at a time
   event://NAME   an event: set or not, for others to wait for
   shm://NAME     shared memory: bytes that several processes have
+  queue://NAME   a queue in shared memory: each message to one of those who take them
 
 Examples:
   # Receive in one terminal, send from another
@@ -43,6 +48,9 @@ Examples:
   # Run a command while nobody else does, or at most 3 at a time
   quintet run mutex://backup -- make backup
   quintet run sem://jobs --max 3 -- make job
+  # Hand out work, take it
+  quintet push queue://jobs frame-7.raw
+  quintet pull queue://jobs
   # See what is there
   quintet ls
 
@@ -59,6 +67,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Send(SendArgs),
     Recv(RecvArgs),
+    Push(PushArgs),
+    Pull(PullArgs),
     Run(RunArgs),
     Create(CreateArgs),
     Hold(HoldArgs),
@@ -69,6 +79,7 @@ pub(crate) enum Verb {
     Read(ReadArgs),
     Write(WriteArgs),
     Ls(LsArgs),
+    Hz(HzArgs),
     Stat(StatArgs),
     Rm(RmArgs),
     Demo(DemoArgs),
@@ -87,7 +98,7 @@ Examples:
 }
 
 /// Which end to be, and how: what `send` and `recv` have in common.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct EndpointArgs {
     /// Be the server: create the pipe and wait for a client
     #[arg(long, conflicts_with = "connect")]
@@ -143,6 +154,83 @@ pub(crate) struct EndpointArgs {
         hide_short_help = true
     )]
     pub(crate) connect_timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) queue: QueueArgs,
+
+    /// If this makes a queue, it stays until `quintet rm` (Linux only)
+    #[arg(long)]
+    pub(crate) persistent: bool,
+}
+
+impl EndpointArgs {
+    /// Of the flags that are for named pipes only, one that was given.
+    pub(crate) fn for_pipes(&self) -> Option<&'static str> {
+        given(&[
+            ("--listen", self.listen),
+            ("--connect", self.connect),
+            ("--mode", self.mode.is_some()),
+            ("--direction", self.direction.is_some()),
+            ("--max-instances", self.max_instances.is_some()),
+            ("--in-buffer", self.in_buffer.is_some()),
+            ("--out-buffer", self.out_buffer.is_some()),
+            ("--connect-timeout", self.connect_timeout.is_some()),
+        ])
+    }
+
+    /// Of the flags that are for queues only, one that was given.
+    pub(crate) fn for_queues(&self) -> Option<&'static str> {
+        given(&[
+            ("--capacity", self.queue.capacity.is_some()),
+            ("--producers", self.queue.producers.is_some()),
+            ("--persistent", self.persistent),
+        ])
+    }
+}
+
+fn given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
+    flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+}
+
+/// What to send, but for TEXT.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataArgs {
+    /// Each line of the data is a message; in byte mode, is written as it comes
+    #[arg(long)]
+    pub(crate) lines: bool,
+
+    /// How many messages: TEXT or the file so many times; with --lines, so many lines of the file or standard input at
+    /// most
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// Take the data from a file; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Convert the text from UTF-8 [default: as it is]
+    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
+    pub(crate) encoding: Option<Encoding>,
+}
+
+/// How to print what was received, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PrintArgs {
+    /// Write the data to a file; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// How to print a record [default: raw; with --lines lines; on a terminal quoted]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+
+    /// The same as --format json
+    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "format")]
+    pub(crate) json: bool,
+
+    /// The data is text in this encoding, to print as UTF-8
+    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
+    pub(crate) encoding: Option<Encoding>,
 }
 
 /// Send bytes or messages
@@ -150,7 +238,7 @@ pub(crate) struct EndpointArgs {
 #[command(after_help = "\
 Data is TEXT, or --file, or standard input. In message mode it is one message; with --lines each line is one. \
 A client (the default) waits for a server to appear. `send` ends when everything is in the pipe, where the \
-reader still finds it. Into a FIFO file it goes when somebody reads it.
+reader still finds it. Into a FIFO file it goes when somebody reads it. Into a queue see `quintet push --help`.
 
 Examples:
   # To a server, as it reads: bytes, or a message
@@ -169,28 +257,17 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
 
-    /// Each line of the data is a message; in byte mode, is written as it comes
-    #[arg(long)]
-    pub(crate) lines: bool,
+    #[command(flatten)]
+    pub(crate) drain: DrainArgs,
 
-    /// How many messages: TEXT or the file so many times; with --lines, so many lines of the file or standard input at
-    /// most
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
-    pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
 
     /// As a server, go on with the next client when one has been served
     #[arg(long, conflicts_with = "connect")]
     pub(crate) follow: bool,
 
-    /// Take the data from a file; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "text")]
-    pub(crate) file: Option<PathBuf>,
-
-    /// Convert the text from UTF-8 [default: as it is]
-    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
-    pub(crate) encoding: Option<Encoding>,
-
-    /// Where to: pipe://NAME or fifo:///PATH
+    /// Where to: pipe://NAME, queue://NAME or fifo:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -205,7 +282,7 @@ pub(crate) struct SendArgs {
 A server (the default) takes one client. In byte mode `recv` ends when the other side closes; in message mode \
 after one message, or --count. With --follow it goes on, a server with further clients. Bytes come out raw, \
 unless standard output is a terminal: then quoted. A FIFO file is created unless it is there; `recv` ends when all \
-writers have closed.
+writers have closed. From a queue comes one message, or --count: see `quintet pull --help`.
 
 Examples:
   # Be the server; what one client writes
@@ -236,23 +313,10 @@ pub(crate) struct RecvArgs {
     #[arg(long)]
     pub(crate) follow: bool,
 
-    /// Write the data to a file; - is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
 
-    /// How to print a record [default: raw; with --lines lines; on a terminal quoted]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub(crate) format: Option<Format>,
-
-    /// The same as --format json
-    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "format")]
-    pub(crate) json: bool,
-
-    /// The data is text in this encoding, to print as UTF-8
-    #[arg(long, value_enum, value_name = "ENCODING", ignore_case = true)]
-    pub(crate) encoding: Option<Encoding>,
-
-    /// Where from: pipe://NAME or fifo:///PATH
+    /// Where from: pipe://NAME, queue://NAME or fifo:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -292,7 +356,7 @@ pub(crate) struct StatArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: pipe://NAME, shm://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -306,7 +370,7 @@ Examples:
   quintet rm pipe://TestPipe
   quintet rm sem://jobs")]
 pub(crate) struct RmArgs {
-    /// Which: pipe://NAME, shm://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

@@ -1,6 +1,6 @@
 //! The command line of semaphores, mutexes and events.
 
-use super::{SizeArgs, parse_time, words};
+use super::{QueueArgs, SizeArgs, parse_time, words};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use quintet::sync::{Access, Reset};
@@ -26,11 +26,11 @@ pub(crate) struct MakeArgs {
 }
 
 /// Who may use an object.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct AccessArgs {
     /// Whose processes may use it; and if it is there, whose it may be [default: user]
     #[arg(long, value_name = "WHO", value_parser = words::<Access>(["user", "everyone"]))]
-    access: Option<Access>,
+    pub(crate) access: Option<Access>,
 }
 
 impl AccessArgs {
@@ -133,7 +133,7 @@ pub(crate) enum Abandoned {
     Fail,
 }
 
-/// Make a semaphore, a mutex, an event or shared memory that stays
+/// Make an object that stays: a semaphore, a mutex, an event, shared memory, a queue
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It stays until `quintet rm`, or until the machine starts again. On Linux only: on Windows an object is there as \
@@ -144,7 +144,8 @@ Examples:
   quintet create sem://items --max 100 --count 0
   quintet create mutex://backup
   quintet create event://ready --reset manual
-  quintet create shm://frame --size 64K")]
+  quintet create shm://frame --size 64K
+  quintet create queue://jobs --capacity 1M")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub(crate) make: MakeArgs,
@@ -155,7 +156,10 @@ pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub(crate) size: SizeArgs,
 
-    /// What to make: sem://NAME, mutex://NAME, event://NAME or shm://NAME
+    #[command(flatten)]
+    pub(crate) queue: QueueArgs,
+
+    /// What to make: sem://NAME, mutex://NAME, event://NAME, shm://NAME or queue://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -170,6 +174,7 @@ COMMAND until Ctrl-C or another signal ends it. With COMMAND until that has ende
 Examples:
   quintet hold sem://jobs --max 3
   quintet hold shm://frame --size 64K
+  quintet hold queue://jobs
   # Two objects for as long as a script runs
   quintet hold event://ready mutex://backup -- make all")]
 pub(crate) struct HoldArgs {
@@ -182,11 +187,14 @@ pub(crate) struct HoldArgs {
     #[command(flatten)]
     pub(crate) size: SizeArgs,
 
+    #[command(flatten)]
+    pub(crate) queue: QueueArgs,
+
     /// What this makes stays until `quintet rm` (Linux only)
     #[arg(long)]
     pub(crate) persistent: bool,
 
-    /// What to hold: sem://NAME, mutex://NAME, event://NAME or shm://NAME
+    /// What to hold: sem://NAME, mutex://NAME, event://NAME, shm://NAME or queue://NAME
     #[arg(required = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) addresses: Vec<Address>,
 

@@ -179,20 +179,10 @@ fn check_options(address: &Address) -> Result<(), Failure> {
 
 /// Refuses flags that mean nothing for a FIFO.
 fn check_flags(args: &EndpointArgs) -> Result<(), Failure> {
-    let flags = [
-        ("--listen", args.listen),
-        ("--connect", args.connect),
-        ("--mode", args.mode.is_some()),
-        ("--direction", args.direction.is_some()),
-        ("--max-instances", args.max_instances.is_some()),
-        ("--in-buffer", args.in_buffer.is_some()),
-        ("--out-buffer", args.out_buffer.is_some()),
-        ("--connect-timeout", args.connect_timeout.is_some()),
-    ];
-    match flags.iter().find(|(_, given)| *given) {
-        Some((flag, _)) => Err(Failure::Usage(format!(
+    if let Some(flag) = args.for_pipes() {
+        return Err(Failure::Usage(format!(
             "{flag} is for pipe://: through a FIFO file go bytes in one direction, and nobody is its server"
-        ))),
-        None => Ok(()),
+        )));
     }
+    endpoint::not_for_queues(args)
 }

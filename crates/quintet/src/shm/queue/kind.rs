@@ -75,12 +75,12 @@ fn see(look: &Look) -> Result<(look::Seen, look::Details)> {
         ("messages", stats.waiting.to_string()),
         ("pushed", stats.pushed.to_string()),
         ("taken", stats.taken.to_string()),
-        ("in-hand", stats.in_hand.to_string()),
+        ("in_hand", stats.in_hand.to_string()),
         ("lost", stats.lost.to_string()),
         ("producers", stats.producers.to_string()),
         ("consumers", stats.consumers.to_string()),
         ("capacity", shape.ring.to_string()),
-        ("max-producers", shape.lanes.to_string()),
+        ("max_producers", shape.lanes.to_string()),
     ];
     Ok(((holders, owners, waiting), details))
 }

@@ -2,6 +2,7 @@ use super::Reservation;
 use super::lane::Lane;
 use super::queue::Shared;
 use super::room::{Held, KeptLane};
+use super::stats;
 use super::writing::Writing;
 use crate::os::atomic::Ordering;
 use crate::os::copy;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// let mut producer = queue.producer()?;
 /// producer.push(b"one")?;
 /// producer.push_all([b"two", b"six"])?; // seen at once, and with one wake-up
-/// assert_eq!(queue.stats().waiting, 3);
+/// assert_eq!((producer.waiting(), queue.stats().waiting), (3, 3));
 /// # Ok::<(), quintet::Error>(())
 /// ```
 #[derive(Debug)]
@@ -283,6 +284,11 @@ impl<T: Trust> Producer<T> {
     /// number](super::Received::sequence) of the next one.
     pub fn pushed(&self) -> u64 {
         self.parts.writing.pushed()
+    }
+
+    /// How many of the messages [`pushed`](Self::pushed) in its lane are not taken yet.
+    pub fn waiting(&self) -> u64 {
+        stats::waiting(&self.parts.shared.held, self.lane(), self.pushed())
     }
 
     /// The number of its lane.

@@ -100,6 +100,13 @@ pub(super) fn consumers(room: &Room) -> &[Slot] {
     participants::used(&room.consumers_high, &room.consumers)
 }
 
+/// How many of the messages pushed in a lane are in it.
+pub(super) fn waiting(held: &Held, lane: usize, pushed: u64) -> u64 {
+    let head_at = |position| Head(held.lane(lane).word(position).load(Ordering::Acquire));
+    let (_, taken) = flow(held.lane(lane).control, &mut { PATIENCE }, head_at);
+    pushed.saturating_sub(taken)
+}
+
 /// How many messages were pushed in a lane, and how many of them were taken.
 fn flow(lane: &Control, patience: &mut u32, head_at: impl Fn(u64) -> Head) -> (u64, u64) {
     let head = lane.head.load(Ordering::Acquire);

@@ -1,0 +1,42 @@
+//! The command line of `hz`.
+
+use super::parse_time;
+use clap::{ValueHint, value_parser};
+use quintet::Address;
+use std::time::Duration;
+
+/// Show how many messages a second go through a queue
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A line a second, until interrupted or --count: how many were pushed, how many were taken, how many are in it. It only looks: \
+it takes nothing, and keeps nothing open. When the queue has gone it ends (exit code 1).
+
+Examples:
+  quintet hz queue://jobs
+  # Once, over ten seconds, for a program
+  quintet hz --interval 10 --count 1 --json queue://jobs")]
+pub(crate) struct HzArgs {
+    /// How long to look for each line, in seconds (or 500ms, 2m)
+    #[arg(long, value_name = "TIME", default_value = "1", value_parser = parse_interval, allow_negative_numbers = true)]
+    pub(crate) interval: Duration,
+
+    /// How many lines [default: until interrupted]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// Each line is a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Which: queue://NAME
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+}
+
+/// As `parse_time`, but not nothing: nothing can be counted in it.
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    match parse_time(text)? {
+        Duration::ZERO => Err("it has to be more than 0".into()),
+        time => Ok(time),
+    }
+}

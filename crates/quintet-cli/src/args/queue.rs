@@ -1,0 +1,160 @@
+//! The command line of queues.
+
+use super::memory::parse_some;
+use super::objects::TimeArgs;
+use super::{AccessArgs, DataArgs, EndpointArgs, PrintArgs, RecvArgs, SendArgs, parse_time};
+use clap::{ValueHint, value_parser};
+use quintet::Address;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// How large a queue is, if this makes it.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct QueueArgs {
+    /// Of a queue: how many bytes each producer has, or with K, M, G; if it is there, how many at least [default: 64K]
+    #[arg(long, value_name = "N", value_parser = parse_some)]
+    pub(crate) capacity: Option<u64>,
+
+    /// Of a queue: how many producers there can be at a time; if it is there, how many at least [default: 64]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=256))]
+    pub(crate) producers: Option<u32>,
+}
+
+/// Put messages into a queue, each for one of those who pull
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Data is TEXT, or --file, or standard input: one message, or with --lines each line. The queue is made unless it is there; \
+it goes, with what is in it, with the last process that has it open. So `push` ends when all that it put in is taken, or \
+with exit code 124 when the --timeout has passed; at once if the queue is persistent (quintet create). With --no-drain at \
+once as well: somebody has to have the queue open then. A message has at most a little less than half of the --capacity. \
+`quintet send` does the same.
+
+Examples:
+  quintet push queue://jobs frame-7.raw
+  # Each line is a message
+  ls | quintet push --lines queue://jobs
+  # Larger messages need a larger queue; both sides say so, as either may make it
+  quintet push queue://frames --capacity 16M --file frame.raw
+  # Leave it there for who comes later, in a queue that somebody else has open
+  quintet push --no-drain queue://jobs frame-7.raw")]
+pub(crate) struct PushArgs {
+    /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
+
+    #[command(flatten)]
+    drain: DrainArgs,
+
+    #[command(flatten)]
+    queue: QueueArgs,
+
+    #[command(flatten)]
+    access: AccessArgs,
+
+    /// If this makes the queue, it stays until `quintet rm` (Linux only)
+    #[arg(long)]
+    persistent: bool,
+
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// Which: queue://NAME
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+
+    /// What to put in
+    #[arg(value_hint = ValueHint::Other, allow_negative_numbers = true)]
+    text: Option<OsString>,
+}
+
+/// When to end.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct DrainArgs {
+    /// Into a queue that somebody else has open: end when everything is in it, taken or not
+    #[arg(long)]
+    pub(crate) no_drain: bool,
+}
+
+impl From<PushArgs> for SendArgs {
+    fn from(args: PushArgs) -> Self {
+        SendArgs {
+            endpoint: EndpointArgs {
+                timeout: args.timeout,
+                access: args.access.access,
+                queue: args.queue,
+                persistent: args.persistent,
+                ..EndpointArgs::default()
+            },
+            drain: args.drain,
+            data: args.data,
+            follow: false,
+            address: args.address,
+            text: args.text,
+        }
+    }
+}
+
+/// Take messages out of a queue
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Takes one message, or --count, or with --follow what comes until interrupted. Each message goes to one of those who pull. \
+The queue is made unless it is there, so either side can start first. Bytes come out raw, unless standard output is a \
+terminal: then quoted. `quintet recv` does the same.
+
+Examples:
+  # One message, as soon as there is one
+  quintet pull queue://jobs
+  # If there is one now
+  quintet pull -n queue://jobs
+  # Each on a line, until interrupted
+  quintet pull --follow --format lines queue://jobs
+  # With their time, number, length and lane (a producer's place)
+  quintet pull --count 2 --json queue://jobs")]
+pub(crate) struct PullArgs {
+    #[command(flatten)]
+    time: TimeArgs,
+
+    #[command(flatten)]
+    queue: QueueArgs,
+
+    #[command(flatten)]
+    access: AccessArgs,
+
+    /// If this makes the queue, it stays until `quintet rm` (Linux only)
+    #[arg(long)]
+    persistent: bool,
+
+    /// How many messages [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "follow", value_parser = value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Go on until interrupted
+    #[arg(long)]
+    follow: bool,
+
+    #[command(flatten)]
+    print: PrintArgs,
+
+    /// Which: queue://NAME
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+}
+
+impl From<PullArgs> for RecvArgs {
+    fn from(args: PullArgs) -> Self {
+        RecvArgs {
+            endpoint: EndpointArgs {
+                timeout: args.time.time(),
+                access: args.access.access,
+                queue: args.queue,
+                persistent: args.persistent,
+                ..EndpointArgs::default()
+            },
+            lines: false,
+            count: args.count,
+            follow: args.follow,
+            print: args.print,
+            address: args.address,
+        }
+    }
+}
