@@ -54,9 +54,17 @@ pub(crate) fn into_words(from: &[u8], to: &[AtomicU64]) {
     unsafe { copy(from.as_ptr(), to.as_ptr().cast::<u8>().cast_mut(), from.len()) };
 }
 
-/// From here on one instruction that copies any number of bytes is faster than several that copy a few.
+/// From here on one instruction that copies any number of bytes is as fast as many that copy a few, or faster.
 #[cfg(target_arch = "x86_64")]
-const LONG: usize = 512;
+const LONG: usize = 1024;
+
+/// Except where it writes a little further in a page than it reads: then the processor takes each load for one of what was
+/// just stored, and that instruction becomes ten times slower (measured: 3.5 GB/s instead of 50), the others do not.
+#[cfg(target_arch = "x86_64")]
+fn is_close_behind(from: *const u8, to: *mut u8) -> bool {
+    const PAGE: usize = 4096;
+    (1..64).contains(&((to.addr().wrapping_sub(from.addr())) % PAGE))
+}
 
 /// # Safety
 /// Both are mapped for so many bytes, `to` for writing.
@@ -65,10 +73,10 @@ const LONG: usize = 512;
 unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: as the caller says.
     unsafe {
-        if len < LONG {
-            copy_short(from, to, len);
+        if len < LONG || is_close_behind(from, to) {
+            copy_by_moves(from, to, len);
         } else {
-            copy_long(from, to, len);
+            copy_by_one(from, to, len);
         }
     }
 }
@@ -77,7 +85,7 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 /// As [`copy`].
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
+unsafe fn copy_by_one(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: it reads and writes what the caller says is there, and nothing else; the direction flag is clear, as the
     // calling convention has it, and stays so.
     unsafe {
@@ -97,7 +105,7 @@ unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
 /// As [`copy`].
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn copy_short(from: *const u8, to: *mut u8, len: usize) {
+unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
     /// One move of some width through a register.
     macro_rules! moved {
         ($class:ident, $load:literal, $store:literal, $from:expr, $to:expr) => {
@@ -227,7 +235,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_copies(bytes in proptest::collection::vec(any::<u8>(), 0..1500)) {
+        fn it_copies(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
             let mut shared = vec![0xaa; bytes.len() + 2];
             let inner = NonNull::from(&mut shared[1..]).cast::<u8>();
             // SAFETY: there are as many bytes and one more.

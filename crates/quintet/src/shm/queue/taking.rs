@@ -226,7 +226,7 @@ impl Taking {
             };
             let Some((index, first)) = sought else { break };
             let lane = view.lane(index);
-            let before = batch.len();
+            let (before, known) = (batch.len(), self.last[index]);
             let mut last = first;
             let mut next = Some(first);
             // What is copied here is right if it can be taken after that.
@@ -251,7 +251,9 @@ impl Taking {
                     break;
                 }
             } else {
+                // Another was faster, so what was read may be anything, the numbers too.
                 batch.truncate(before);
+                self.last[index] = known;
             }
         }
         if count > 0 {
