@@ -57,7 +57,7 @@ impl fmt::Display for Incoming {
 pub(crate) enum Outgoing {
     Pipe(Box<PipeStream>),
     Fifo(fifo::Writer),
-    Queue(Inlet),
+    Queue(Box<Inlet>),
 }
 
 impl Outgoing {

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
         End::Pipe(pipe) => pipe,
         End::Fifo(fifo) => return send(args, data, &Outgoing::Fifo(fifo.connect()?), &endpoint),
         End::Queue(queue) => {
-            let to = Outgoing::Queue(queue.produce(!args.drain.no_drain)?);
+            let to = Outgoing::Queue(Box::new(queue.produce(!args.drain.no_drain)?));
             let sent = send(args, data, &to, &endpoint);
             return to.finish(sent, endpoint.deadline);
         }
