@@ -14,6 +14,8 @@ pub(crate) const ROLE: &str = "QUINTET_PEER_ROLE";
 pub(crate) const ARGS: &str = "QUINTET_PEER_ARGS";
 /// Set when the thread that started this process lives as long as the test.
 pub(crate) const TIED: &str = "QUINTET_PEER_TIED";
+/// Set when this process has its stdin in common with the role that started it, and must leave it what it is told.
+pub(crate) const DEAF: &str = "QUINTET_PEER_DEAF";
 
 /// What a role has: its arguments, and its test at the other end of a line.
 ///
@@ -37,6 +39,10 @@ impl Role {
         thread::Builder::new()
             .name("role's stdin".to_owned())
             .spawn(move || {
+                if env::var_os(DEAF).is_some() {
+                    os::wait_for_the_end_of_stdin();
+                    os::die();
+                }
                 for line in io::stdin().lock().lines() {
                     let Some(text) = line.ok().and_then(|line| wire::unescape(&line)) else {
                         break;

@@ -139,7 +139,16 @@ impl Test {
             .args(["--exact", "peer_process", "--nocapture", "--test-threads=1"])
             .env(role::ROLE, role)
             .env(role::ARGS, wire::join(args))
-            .env_remove(role::TIED);
+            .env_remove(role::TIED)
+            .env_remove(role::DEAF);
+        command
+    }
+
+    /// As [`peer_command`](Self::peer_command), for a role that starts a child which has the same stdin: the child ends when
+    /// that does, and does not take away what the role is told.
+    pub fn deaf_peer_command(role: &str) -> Command {
+        let mut command = Self::peer_command(role, &[]);
+        command.env(role::DEAF, "1");
         command
     }
 

@@ -25,6 +25,18 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Waits until nobody can write into this process's stdin any more, without reading from it.
+pub(crate) fn wait_for_the_end_of_stdin() {
+    // With no event to wait for, only that the other ends are closed is told, or that there is no such descriptor.
+    let mut stdin = libc::pollfd {
+        fd: libc::STDIN_FILENO,
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: there is one entry, which lives across the call.
+    while unsafe { libc::poll(&mut stdin, 1, -1) } < 1 {}
+}
+
 /// Has the kernel kill this process when the thread that started it ends: also while it is stopped and cannot see that
 /// its stdin has ended.
 pub(crate) fn tie_to_parent() {

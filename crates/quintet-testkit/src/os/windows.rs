@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::ptr;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
+use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
 
 /// The exit code of a process that ended itself: what a Unix shell shows for `kill -9`.
@@ -20,6 +23,27 @@ const KILLED: i32 = 137;
 /// Ends this process as from outside.
 pub(crate) fn die() -> ! {
     exit_now(KILLED)
+}
+
+/// Waits until nobody can write into this process's stdin any more, without reading from it.
+pub(crate) fn wait_for_the_end_of_stdin() {
+    let stdin = io::stdin();
+    let null = ptr::null_mut();
+    // SAFETY: it asks about our stdin, which stays open, and is given no place to write to. It fails once the other ends
+    // are closed; there is no call that waits for that.
+    while unsafe {
+        PeekNamedPipe(
+            stdin.as_raw_handle(),
+            null,
+            0,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
+    } != 0
+    {
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Ends this process with no regard to what its threads are doing.

@@ -185,7 +185,7 @@ impl Player {
 
 /// A child that lives as long as our stdin has another end, whatever becomes of us; or until it is killed.
 fn child_command() -> Command {
-    let mut command = Test::peer_command("bystander", &[]);
+    let mut command = Test::deaf_peer_command("bystander");
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
