@@ -6,6 +6,9 @@
 //!
 //! A [`View`] is a part of it, by offset and length.
 //!
+//! A [`Queue`] is a structure in such memory, with a layout of its own: many [`Producer`]s put messages in, each of which one of
+//! many [`Consumer`]s takes out, whoever dies when.
+//!
 //! What you read while another process writes may be half of each. Guard it with a [`Mutex`](crate::sync::Mutex) or a
 //! [`Semaphore`](crate::sync::Semaphore), or use atomics in it. Whatever is in it, nothing here gives a `&[u8]` to bytes
 //! that another process may write, but for [`SharedMemory::as_slice`], which is `unsafe` and says why.
