@@ -99,7 +99,7 @@ impl Room {
     }
 
     fn wake(&self, count: u32) {
-        if self.ready.ring() {
+        if self.ready.ring().is_some() {
             self.bed.wake(count);
         }
     }

@@ -217,7 +217,7 @@ impl Held {
         Waiter {
             bell: &room.ready,
             place: &self.ready,
-            fences: &room.fences,
+            fences: Some(&room.fences),
             sleepers: Some(&room.header.waiting),
             own: consumer.map(|index| &room.consumers[index].waiting),
         }
@@ -229,7 +229,7 @@ impl Held {
         Waiter {
             bell: &room.lanes[lane].space,
             place: &self.space[lane],
-            fences: &room.fences,
+            fences: Some(&room.fences),
             sleepers: None,
             own: Some(&room.producers[lane].waiting),
         }
