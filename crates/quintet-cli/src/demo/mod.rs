@@ -77,7 +77,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     };
     let commands = demo.exchange(args.messages, COMMAND, Row::new("pipe", "commands of 64 B"))?;
     let mut rows = Rows {
-        frames: Row::new("mailbox", "frames of 2 MB"),
+        frames: Row::new("mailbox", "frames 1920×1080"),
         jobs: Row::new("queue", "jobs of 9 B"),
     };
     say(&format!(
