@@ -38,7 +38,11 @@ fn it_shows_two_processes_and_a_table() {
         assert!(line.chars().count() <= 100, "{line}");
     }
     // One row for each line of what was sent, under the headings.
-    let is_row = |line: &&str| ["pipe ", "mailbox ", "queue "].iter().any(|what| line.starts_with(what));
+    let is_row = |line: &&str| {
+        ["pipe ", "mailbox ", "queue "]
+            .iter()
+            .any(|what| line.starts_with(what))
+    };
     let rows: Vec<&str> = printed.lines().filter(is_row).collect();
     assert_eq!(rows.len(), 3, "{printed}");
     let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));

@@ -52,7 +52,7 @@ impl Room {
 
     /// Writes a value that is its number in each word, which nobody sees yet: where.
     fn draft(&self, writing: &Writing) -> usize {
-        let buffer = writing.begin(self.boxes());
+        let buffer = writing.begin(self.boxes(), WORDS * 8);
         let number = writing.number() + 1;
         copy::into_words(&number.to_le_bytes().repeat(WORDS), self.boxes().body(buffer));
         buffer
