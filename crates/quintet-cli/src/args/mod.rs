@@ -375,7 +375,7 @@ pub(crate) struct RmArgs {
     pub(crate) address: Address,
 }
 
-/// See it work: two processes, pipes and a semaphore between them, every message verified
+/// See it work: two processes, with pipes, shared memory and a semaphore between them, every message verified
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
