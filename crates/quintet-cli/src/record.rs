@@ -21,7 +21,7 @@ pub(crate) enum Format {
     Quoted,
     /// Hexadecimal digits and a newline
     Hex,
-    /// A JSON object on a line: time, sequence, length, sender, and text, or hex where it is no text
+    /// A JSON object on a line: time, sequence, length, sender (or a value's age), and text, or hex where it is no text
     Json,
 }
 

@@ -29,7 +29,7 @@ Of shared memory what another process writes meanwhile may come out half old, ha
 bytes, whatever size was asked for: use --len.
 
 Of a mailbox it is the newest value, always whole. If none was written yet, that is a failure (exit code 1), unless --timeout, \
---count or --follow says to wait. With --count or --follow it goes on with each newer value as it comes; one that was \
+--count or --follow says to wait. With the last two it goes on with each newer value as it comes; one that was \
 overwritten before it was read is skipped.
 
 With --image the bytes are pixels, row by row with nothing between them, and come out as a PNG file.
@@ -44,8 +44,10 @@ Examples:
   quintet read shm://frame --offset 8 --len 10 --encoding utf-16le
   # The newest value
   quintet read mailbox://position
-  # Each as it comes, with its number, length and age, until interrupted
-  quintet read --follow --json mailbox://position
+  # Each on a line as it comes, until interrupted
+  quintet read --follow --format lines mailbox://position
+  # The newest and the next, with their number, length and age
+  quintet read --count 2 --json mailbox://position
   # The newest frame of a camera; at most 5 seconds of waiting for the first
   quintet read --timeout 5 mailbox://camera --image 640x480:bgr8 -o frame.png")]
 pub(crate) struct ReadArgs {
@@ -128,7 +130,7 @@ Examples:
   # A whole file, behind a header of 64 bytes
   quintet write shm://frame --offset 64 --file frame.raw
   # The newest value, for whoever reads it
-  quintet write mailbox://position 'x=120 y=45'
+  quintet write mailbox://position 120,45
   # Each line is the newest value as soon as it comes
   tail -f positions.log | quintet write --lines mailbox://position")]
 pub(crate) struct WriteArgs {

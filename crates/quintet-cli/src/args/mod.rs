@@ -54,6 +54,10 @@ Examples:
   # Hand out work, take it
   quintet push queue://jobs frame-7.raw
   quintet pull queue://jobs
+  # The newest value: keep a place for it, write it, read it
+  quintet hold mailbox://position
+  quintet write mailbox://position 120,45
+  quintet read mailbox://position
   # See what is there
   quintet ls
 
