@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use quintet::pipe::{PipeMode, PipeServer};
-use quintet_testkit::{Test, start as start_test};
+use quintet_testkit::start as start_test;
 
 #[test]
 fn a_deadline_is_124() {
