@@ -4,15 +4,24 @@ use crate::args::{AccessArgs, ReadArgs, WriteArgs};
 use crate::failure::Failure;
 use crate::image::Image;
 use crate::input::{Input, PIECE};
+use crate::note;
 use crate::object;
 use crate::patience;
 use crate::read;
 use crate::send;
 use crate::text::WIDEST;
 use crate::write;
-use quintet::shm::{Mailbox, MailboxReader, Reading};
-use quintet::{Address, Deadline};
+use quintet::shm::{Mailbox, MailboxReader, MailboxWriter, Reading};
+use quintet::{Address, Deadline, ErrorKind};
 use std::io::{BufRead, BufReader, Read};
+use std::thread;
+use std::time::Duration;
+
+/// So long another writer is waited for in any case: those of a shell write one value and end.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// How often to look whether it has ended.
+const AGAIN: Duration = Duration::from_millis(1);
 
 /// Prints the newest value, or several.
 pub(crate) fn read(args: &ReadArgs) -> Result<(), Failure> {
@@ -117,24 +126,25 @@ pub(crate) fn write(args: &WriteArgs) -> Result<(), Failure> {
             "--offset is not for mailbox://: a value is written as a whole".into(),
         ));
     }
+    let deadline = args.timeout.into();
     let mailbox = open(&args.address, &args.access)?;
     if args.lines {
-        return write_lines(args, &mailbox);
+        return write_lines(args, &mailbox, deadline);
     }
     let too_long = || too_long(&mailbox, "this is a value");
-    let data = write::data(args, mailbox.size() as u64)?.ok_or_else(too_long)?;
+    let data = write::data(args, mailbox.size() as u64, deadline)?.ok_or_else(too_long)?;
     let data = send::convert(args.encoding, &data)?;
     if data.len() > mailbox.size() {
         return Err(too_long());
     }
     // Only now: nobody else can write while we are the writer.
-    mailbox.writer()?.write(&data)?;
+    writer(&mailbox, deadline)?.write(&data)?;
     Ok(())
 }
 
-fn write_lines(args: &WriteArgs, mailbox: &Mailbox) -> Result<(), Failure> {
-    let mut writer = mailbox.writer()?;
-    let input = Input::open(args.file.as_deref(), Deadline::NEVER)?;
+fn write_lines(args: &WriteArgs, mailbox: &Mailbox, deadline: Deadline) -> Result<(), Failure> {
+    let mut writer = writer(mailbox, deadline)?;
+    let input = Input::open(args.file.as_deref(), deadline)?;
     let mut input = BufReader::with_capacity(PIECE, input);
     let size = mailbox.size() as u64;
     let most = match args.encoding {
@@ -160,6 +170,27 @@ fn write_lines(args: &WriteArgs, mailbox: &Mailbox) -> Result<(), Failure> {
             return Err(too_long());
         }
         writer.write(&value)?;
+    }
+}
+
+/// Becomes its writer, as soon as there is no other.
+fn writer(mailbox: &Mailbox, deadline: Deadline) -> Result<MailboxWriter, Failure> {
+    let moment = Deadline::after(MOMENT);
+    let mut told = false;
+    loop {
+        match mailbox.writer() {
+            Err(error) if error.kind() != ErrorKind::Busy => return Err(error.into()),
+            Err(error) if deadline.has_passed() => return Err(Failure::Deadline(error.to_string())),
+            Err(error) if deadline.is_never() && moment.has_passed() => return Err(error.into()),
+            Err(error) => {
+                if !told && moment.has_passed() {
+                    told = true;
+                    note::say(|| format!("{error} (waiting for it; Ctrl-C to stop)"));
+                }
+                thread::sleep(deadline.remaining().map_or(AGAIN, |left| left.min(AGAIN)));
+            }
+            Ok(writer) => return Ok(writer),
+        }
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) fn run(args: &WriteArgs) -> Result<(), Failure> {
     if args.address.scheme() == Scheme::Mailbox {
         return mailbox::write(args);
     }
-    if args.lines {
-        return Err(Failure::Usage("--lines is for mailbox://".into()));
+    if let Some(flag) = args.for_mailboxes() {
+        return Err(Failure::Usage(format!("{flag} is for mailbox://")));
     }
     if args.address.option("mode") == Some("copy") {
         return Err(Failure::Usage(format!(
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &WriteArgs) -> Result<(), Failure> {
         let what = format_args!("more than {room} bytes");
         object::too_long(&memory, &args.address, what, offset)
     };
-    let data = data(args, room)?.ok_or_else(too_long)?;
+    let data = data(args, room, Deadline::NEVER)?.ok_or_else(too_long)?;
     let data = send::convert(args.encoding, &data)?;
     if data.len() as u64 > room {
         return Err(too_long());
@@ -41,11 +41,11 @@ pub(crate) fn run(args: &WriteArgs) -> Result<(), Failure> {
 }
 
 /// All that is to be written; `None` if it does not fit, whatever it is converted to.
-pub(crate) fn data(args: &WriteArgs, room: u64) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn data(args: &WriteArgs, room: u64, deadline: Deadline) -> Result<Option<Vec<u8>>, Failure> {
     if let Some(text) = &args.text {
         return Ok(Some(text.clone().into_encoded_bytes()));
     }
-    let mut input = Input::open(args.file.as_deref(), Deadline::NEVER)?;
+    let mut input = Input::open(args.file.as_deref(), deadline)?;
     let most = match args.encoding {
         Some(_) => room.saturating_mul(WIDEST),
         None => room,

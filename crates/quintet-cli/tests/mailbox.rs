@@ -311,6 +311,10 @@ fn there_is_one_writer_at_a_time() {
         let output = run(&t, args);
         says(&output.failed(1), &[&address, "it has a writer"]);
     }
+    for time in ["0", "20ms"] {
+        let late = run(&t, &["write", "--timeout", time, &address, "x"]);
+        says(&late.failed(124), &[&address, "it has a writer"]);
+    }
     let shown = json(&t, &["stat", "--json", &address]);
     if cfg!(target_os = "linux") {
         assert_eq!(shown["writer"], writer.pid(), "{shown}");
@@ -320,10 +324,19 @@ fn there_is_one_writer_at_a_time() {
         assert!(!shown["writer"].is_null(), "{shown}");
     }
     run(&t, &["read", &address]).succeeded_with("its");
+    let next = start(&t, &["write", "--timeout", "1h", &address, "next"]);
+    assert_eq!(next.try_exit(), None);
     drop(stdin);
     writer.wait_output().succeeded_with("");
-    run(&t, &["write", &address, "x"]).succeeded_with("");
-    assert_eq!(newest(&mailbox), Some((2, b"x".to_vec())));
+    next.wait_output().succeeded_with("");
+    assert_eq!(newest(&mailbox), Some((2, b"next".to_vec())));
+    // Data that does not come is waited for no longer.
+    for lines in [&[][..], &["--lines"]] {
+        let slow = start(&t, &[&["write", "--timeout", "20ms", &address], lines].concat());
+        slow.wait_exit();
+        says(&slow.wait_output().failed(124), &["before the deadline"]);
+    }
+    assert_eq!(mailbox.stats().sequence, 2);
 }
 
 #[test]
@@ -586,6 +599,7 @@ fn what_makes_no_sense_is_2() {
         (&["read", &shm, "--count", "2"], "--count is for mailbox://"),
         (&["read", &shm, "--timeout", "0"], "--timeout is for mailbox://"),
         (&["write", &shm, "--lines"], "--lines is for mailbox://"),
+        (&["write", &shm, "--timeout", "0"], "--timeout is for mailbox://"),
     ] {
         let output = run(&t, args);
         assert!(output.stdout.is_empty());

@@ -122,8 +122,8 @@ impl ReadArgs {
 #[command(after_help = "\
 Data is TEXT, or --file, or standard input, to its end. The memory, or the mailbox, has to be there (quintet create, quintet \
 hold); if the data does not fit, nothing is written. In shared memory what is there behind it stays. Into a mailbox it goes \
-as a whole, and nobody sees half of it. A mailbox has one writer at a time: while another is at work that is a failure \
-(exit code 1).
+as a whole, and nobody sees half of it. A mailbox has one writer at a time: if another does not end in a moment, \
+or in the --timeout, that is a failure.
 
 Examples:
   quintet write shm://frame hello
@@ -141,6 +141,11 @@ pub(crate) struct WriteArgs {
     /// Of a mailbox: each line of the file or standard input is a value, written as it comes
     #[arg(long, conflicts_with = "text")]
     pub(crate) lines: bool,
+
+    /// Of a mailbox: wait for another writer to end, and for the data, until this time has passed, in seconds (or 500ms, 2m);
+    /// exit code 124
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    pub(crate) timeout: Option<Duration>,
 
     /// Take the data from a file; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
@@ -160,6 +165,13 @@ pub(crate) struct WriteArgs {
     /// What to write
     #[arg(value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub(crate) text: Option<OsString>,
+}
+
+impl WriteArgs {
+    /// Of the flags that are for mailboxes only, one that was given.
+    pub(crate) fn for_mailboxes(&self) -> Option<&'static str> {
+        given(&[("--lines", self.lines), ("--timeout", self.timeout.is_some())])
+    }
 }
 
 /// A number of bytes, or one with a unit.
