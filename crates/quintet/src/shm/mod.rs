@@ -32,6 +32,7 @@
 mod bytes;
 mod child;
 mod kind;
+mod lane;
 mod mailbox;
 mod plain;
 mod queue;

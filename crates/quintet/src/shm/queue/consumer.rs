@@ -1,4 +1,4 @@
-use super::lane::Found;
+use crate::shm::lane::Found;
 use super::queue::Shared;
 use super::taking::{Taking, View};
 use super::{Batch, Peek};

@@ -1,4 +1,4 @@
-use super::record::Head;
+use crate::shm::lane::Head;
 use super::room::{LAYOUT, RINGS, Room, Shape};
 use super::stats::{QueueStats, consumers};
 use crate::named::{Entry, NamedKind};

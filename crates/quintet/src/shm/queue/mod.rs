@@ -40,21 +40,17 @@
 
 mod batch;
 mod consumer;
-mod hold;
 mod kind;
-mod lane;
 #[cfg(all(test, loom))]
 mod models;
 mod peek;
 mod producer;
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]
 mod queue;
-mod record;
 mod reservation;
 mod room;
 mod stats;
 mod taking;
-mod writing;
 
 pub use batch::Batch;
 pub use consumer::{Consumer, Received};

@@ -1,6 +1,6 @@
 use super::Received;
 use super::consumer::Parts;
-use super::lane::Found;
+use crate::shm::lane::Found;
 use crate::Result;
 use crate::shm::bytes::Bytes;
 use crate::shm::{Trust, Trusting};

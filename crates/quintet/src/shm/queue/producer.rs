@@ -1,11 +1,10 @@
 use super::Reservation;
-use super::lane::Lane;
+use crate::shm::lane::Lane;
 use super::queue::Shared;
 use super::room::{Held, KeptLane};
 use super::stats;
-use super::writing::Writing;
+use crate::shm::lane::Writing;
 use crate::os::atomic::Ordering;
-use crate::os::copy;
 use crate::os::fence::Publisher;
 use crate::participants::{self, Seat};
 use crate::shm::{Trust, Trusting, Wary};
@@ -415,15 +414,7 @@ impl Parts {
     fn write(&mut self, start: u64, message: &[u8]) {
         let len = message.len() as u32;
         let lane = self.lane.get();
-        lane.end_behind(start, len);
-        if let Some(body) = lane.body(start, len) {
-            // A consumer may be looking at the line that the record begins in, and take it away from us in the middle. So what is
-            // in that line comes last, right before what is looked for.
-            let in_line = body.len().min(7 - (start / 8 % 8) as usize);
-            let (first, rest) = message.split_at((in_line * 8).min(message.len()));
-            copy::into_words(rest, &body[in_line..]);
-            copy::into_words(first, body);
-        }
+        lane.write(start, message);
         self.writing.draft(lane, start, len);
     }
 

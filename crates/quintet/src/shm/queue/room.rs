@@ -1,7 +1,7 @@
 //! The shared memory of a queue.
 
-use super::hold::Hold;
-use super::lane::{Control, Lane};
+use crate::shm::lane::Hold;
+use crate::shm::lane::{Control, Lane};
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};

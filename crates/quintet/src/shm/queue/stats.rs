@@ -1,5 +1,5 @@
-use super::lane::Control;
-use super::record::{Head, Kind, extent, whole_number};
+use crate::shm::lane::Control;
+use crate::shm::lane::{Head, Kind, extent, whole_number};
 use super::room::{Held, Room, Shape};
 use crate::os::atomic::Ordering;
 use crate::participants::{self, Slot};

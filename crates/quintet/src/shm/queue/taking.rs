@@ -1,8 +1,8 @@
 //! The consumers' side of a queue: which message is next, and how it becomes ours.
 
-use super::hold::Hold;
-use super::lane::{Found, Lane};
-use super::record::whole_number;
+use crate::shm::lane::Hold;
+use crate::shm::lane::{Found, Lane};
+use crate::shm::lane::whole_number;
 use super::room::{Held, KeptLane};
 use super::{Batch, Received};
 use crate::os::atomic::{Ordering, fence};

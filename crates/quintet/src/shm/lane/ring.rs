@@ -2,6 +2,7 @@
 
 use super::record::{Head, Kind, extent};
 use crate::doorbell::Bell;
+use crate::os::copy;
 use crate::os::atomic::{AtomicU64, Ordering};
 use crate::os::step::step;
 use crate::{Error, ErrorKind, Result};
@@ -15,16 +16,16 @@ const MOST_PADS: u32 = 600;
 /// What a lane's parties tell each other, besides the ring. Positions are in bytes and only ever grow.
 #[repr(C, align(128))]
 #[derive(Debug)]
-pub(super) struct Control {
+pub(in crate::shm) struct Control {
     /// How many messages were published before `tail`. Written before it.
-    pub(super) pushed: AtomicU64,
+    pub(in crate::shm) pushed: AtomicU64,
     /// Where the next message begins, or one of those that its producer published and then died.
-    pub(super) tail: AtomicU64,
+    pub(in crate::shm) tail: AtomicU64,
     _line: Apart,
     /// Where the next message to take begins.
-    pub(super) head: AtomicU64,
+    pub(in crate::shm) head: AtomicU64,
     /// Rings for the producer when there is room.
-    pub(super) space: Bell,
+    pub(in crate::shm) space: Bell,
 }
 
 /// So that what the producer writes and what the consumers write are in other pairs of cache lines.
@@ -37,7 +38,7 @@ const _: () = assert!(size_of::<Control>() == 256 && std::mem::offset_of!(Contro
 
 impl Control {
     #[cfg(all(test, loom))]
-    pub(super) fn new() -> Self {
+    pub(in crate::shm) fn new() -> Self {
         Control {
             pushed: AtomicU64::new(0),
             tail: AtomicU64::new(0),
@@ -50,33 +51,33 @@ impl Control {
 
 /// A lane.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lane<'a> {
-    pub(super) control: &'a Control,
+pub(in crate::shm) struct Lane<'a> {
+    pub(in crate::shm) control: &'a Control,
     /// As many words as a power of two.
-    pub(super) ring: &'a [AtomicU64],
+    pub(in crate::shm) ring: &'a [AtomicU64],
 }
 
 /// A message in a ring, found and not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::shm) struct Found {
     /// Where `head` was: nobody had taken it while it is still there.
-    pub(super) head: u64,
+    pub(in crate::shm) head: u64,
     /// Where its record begins; behind `head`, if there is something to skip.
-    pub(super) at: u64,
-    pub(super) len: u32,
+    pub(in crate::shm) at: u64,
+    pub(in crate::shm) len: u32,
     /// The low bits of its number.
-    pub(super) number: u32,
+    pub(in crate::shm) number: u32,
 }
 
 impl Found {
     /// Where the next one begins.
-    pub(super) fn end(&self) -> u64 {
+    pub(in crate::shm) fn end(&self) -> u64 {
         self.at.wrapping_add(extent(self.len.into()))
     }
 }
 
 /// What is at a position.
-enum Seen {
+pub(in crate::shm) enum Seen {
     Nothing,
     Message(Found),
     Nonsense,
@@ -85,19 +86,19 @@ enum Seen {
 impl<'a> Lane<'a> {
     /// How many bytes the ring has.
     #[inline(always)]
-    pub(super) fn capacity(&self) -> u64 {
+    pub(in crate::shm) fn capacity(&self) -> u64 {
         self.ring.len() as u64 * 8
     }
 
     /// The word at a position. (The mask keeps it in the ring whatever the position is.)
     #[inline(always)]
-    pub(super) fn word(&self, position: u64) -> &'a AtomicU64 {
+    pub(in crate::shm) fn word(&self, position: u64) -> &'a AtomicU64 {
         &self.ring[(position / 8) as usize & (self.ring.len() - 1)]
     }
 
     /// The bytes of a message whose record begins there: whole words; `None` if they would reach beyond the ring's end.
     #[inline(always)]
-    pub(super) fn body(&self, at: u64, len: u32) -> Option<&'a [AtomicU64]> {
+    pub(in crate::shm) fn body(&self, at: u64, len: u32) -> Option<&'a [AtomicU64]> {
         let begin = ((at / 8) as usize & (self.ring.len() - 1)) + 1;
         let words = (len as usize).div_ceil(8);
         self.ring.get(begin..begin + words)
@@ -105,7 +106,7 @@ impl<'a> Lane<'a> {
 
     /// The next message, if there is one and it follows at once, as nearly always.
     #[inline(always)]
-    pub(super) fn glance(&self) -> Option<(Found, &'a [AtomicU64])> {
+    pub(in crate::shm) fn glance(&self) -> Option<(Found, &'a [AtomicU64])> {
         let head = self.control.head.load(Ordering::Acquire);
         let Kind::Message { len, number } = Head(self.word(head).load(Ordering::Acquire)).kind() else {
             return None;
@@ -124,7 +125,7 @@ impl<'a> Lane<'a> {
     }
 
     /// The next message, if there is one. Taking it is another step.
-    pub(super) fn find(&self) -> Result<Option<Found>> {
+    pub(in crate::shm) fn find(&self) -> Result<Option<Found>> {
         for _ in 0..PATIENCE {
             let head = self.control.head.load(Ordering::Acquire);
             let seen = self.seen(head, head);
@@ -144,15 +145,16 @@ impl<'a> Lane<'a> {
 
     /// The message after one that was found. `None` also if it makes no sense: it will be the first one then.
     #[inline]
-    pub(super) fn find_after(&self, found: &Found) -> Option<Found> {
+    pub(in crate::shm) fn find_after(&self, found: &Found) -> Option<Found> {
         match self.seen(found.end(), found.head) {
             Seen::Message(next) => Some(next),
             _ => None,
         }
     }
 
+    /// What is at a position, where `head` is. It may be anything if the head has passed it since.
     #[inline]
-    fn seen(&self, from: u64, head: u64) -> Seen {
+    pub(in crate::shm) fn seen(&self, from: u64, head: u64) -> Seen {
         let mut at = from;
         for _ in 0..MOST_PADS {
             if !at.is_multiple_of(8) {
@@ -189,7 +191,7 @@ impl<'a> Lane<'a> {
     /// Takes the messages from the first one found up to `end`: not, if another did so before. What was copied out of them
     /// is right if it is taken: as long as nobody has, they stay as they are.
     #[inline(always)]
-    pub(super) fn take(&self, first: &Found, end: u64) -> bool {
+    pub(in crate::shm) fn take(&self, first: &Found, end: u64) -> bool {
         step();
         self.control
             .head
@@ -199,20 +201,35 @@ impl<'a> Lane<'a> {
 
     /// Writes the end behind a record, before anybody can get there. For its producer.
     #[inline(always)]
-    pub(super) fn end_behind(&self, at: u64, len: u32) {
+    pub(in crate::shm) fn end_behind(&self, at: u64, len: u32) {
         let end = at.wrapping_add(extent(len.into()));
         self.word(end).store(0, Ordering::Relaxed);
     }
 
+    /// Writes a message of which the record begins there, and the end behind it. For its producer.
+    #[inline(always)]
+    pub(in crate::shm) fn write(&self, start: u64, message: &[u8]) {
+        let len = message.len() as u32;
+        self.end_behind(start, len);
+        if let Some(body) = self.body(start, len) {
+            // Somebody may be looking at the line that the record begins in, and take it away from us in the middle. So what is
+            // in that line comes last, right before what is looked for.
+            let in_line = body.len().min(7 - (start / 8 % 8) as usize);
+            let (first, rest) = message.split_at((in_line * 8).min(message.len()));
+            copy::into_words(rest, &body[in_line..]);
+            copy::into_words(first, body);
+        }
+    }
+
     /// Whether everything up to there was taken.
-    pub(super) fn is_taken(&self, end: u64) -> bool {
+    pub(in crate::shm) fn is_taken(&self, end: u64) -> bool {
         let left = end.wrapping_sub(self.control.head.load(Ordering::SeqCst));
         left == 0 || left > self.capacity()
     }
 }
 
 #[cold]
-pub(super) fn nonsense() -> Error {
+pub(in crate::shm) fn nonsense() -> Error {
     Error::new(
         ErrorKind::Corrupt,
         "what stands in a producer's lane makes no sense",

@@ -1,7 +1,7 @@
 //! What stands before each message in a ring.
 
 /// How many bytes it takes.
-pub(super) const HEAD: u64 = 8;
+pub(in crate::shm) const HEAD: u64 = 8;
 
 const COMMITTED: u64 = 1 << 63;
 const PAD: u64 = 1 << 62;
@@ -15,11 +15,11 @@ const SEQUENCE: u64 = (1 << SEQUENCE_BITS) - 1;
 /// | 32–61 | the message's number, modulo 2³⁰ |
 /// | 0–31 | the message's length in bytes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head(pub(super) u64);
+pub(in crate::shm) struct Head(pub(in crate::shm) u64);
 
 /// What a head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::shm) enum Kind {
     Nothing,
     /// So many bytes to skip, the head included.
     Pad(u64),
@@ -32,18 +32,18 @@ pub(super) enum Kind {
 }
 
 impl Head {
-    pub(super) const NOTHING: Head = Head(0);
+    pub(in crate::shm) const NOTHING: Head = Head(0);
 
-    pub(super) fn message(len: u32, number: u64) -> Self {
+    pub(in crate::shm) fn message(len: u32, number: u64) -> Self {
         Head(COMMITTED | (number & SEQUENCE) << 32 | u64::from(len))
     }
 
-    pub(super) fn pad(bytes: u64) -> Self {
+    pub(in crate::shm) fn pad(bytes: u64) -> Self {
         Head(COMMITTED | PAD | (bytes / 8) & u64::from(u32::MAX))
     }
 
     #[inline(always)]
-    pub(super) fn kind(self) -> Kind {
+    pub(in crate::shm) fn kind(self) -> Kind {
         if self.0 & (COMMITTED | PAD) == COMMITTED {
             Kind::Message {
                 len: self.0 as u32,
@@ -61,13 +61,13 @@ impl Head {
 
 /// How many bytes a message of that length takes in a ring, its head included: whole words.
 #[inline(always)]
-pub(super) fn extent(len: u64) -> u64 {
+pub(in crate::shm) fn extent(len: u64) -> u64 {
     HEAD + len.next_multiple_of(8)
 }
 
 /// The whole number that is `low` in its low bits and nearest to `near`.
 #[inline]
-pub(super) fn whole_number(low: u32, near: u64) -> u64 {
+pub(in crate::shm) fn whole_number(low: u32, near: u64) -> u64 {
     let ahead = u64::from(low).wrapping_sub(near) & SEQUENCE;
     if ahead > SEQUENCE / 2 {
         near.wrapping_add(ahead).wrapping_sub(SEQUENCE + 1)

@@ -18,15 +18,15 @@ const PAIR_BITS: u32 = 27;
 /// looks cannot believe what stands in the ring there: a hold that comes too late, of a record that was taken and overwritten
 /// before, is there until its consumer has noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hold(pub(super) u64);
+pub(in crate::shm) struct Hold(pub(in crate::shm) u64);
 
 impl Hold {
     /// The longest message that it has a length for: in the largest ring it decides.
-    pub(super) const LONGEST: usize = (1 << 31) - 24;
+    pub(in crate::shm) const LONGEST: usize = (1 << 31) - 24;
 
     /// Of the record at a position, of a message of that length. (What does not fit is cut off: a message of that length, or a
     /// lane of that number, there cannot be.)
-    pub(super) fn of(lane: usize, at: u64, len: u32) -> Self {
+    pub(in crate::shm) fn of(lane: usize, at: u64, len: u32) -> Self {
         let cut = |number: u64, bits: u32| number & ((1 << bits) - 1);
         let pairs = extent(len.into()).div_ceil(16);
         Hold(
@@ -36,17 +36,17 @@ impl Hold {
         )
     }
 
-    pub(super) fn lane(self) -> Option<usize> {
+    pub(in crate::shm) fn lane(self) -> Option<usize> {
         (self.bytes() > 0).then_some((self.0 & ((1 << LANE_BITS) - 1)) as usize)
     }
 
     /// Where it begins, modulo the ring's size.
-    pub(super) fn place(self) -> u64 {
+    pub(in crate::shm) fn place(self) -> u64 {
         (self.0 >> LANE_BITS & ((1 << WORD_BITS) - 1)) * 8
     }
 
     /// How long it is: 8 bytes too much at most.
-    pub(super) fn bytes(self) -> u64 {
+    pub(in crate::shm) fn bytes(self) -> u64 {
         (self.0 >> (LANE_BITS + WORD_BITS)) * 16
     }
 }

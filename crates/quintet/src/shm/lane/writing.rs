@@ -1,7 +1,7 @@
 //! The producer's side of a lane: where the next message goes, and how it becomes visible.
 
 use super::hold::Hold;
-use super::lane::{Lane, nonsense};
+use super::ring::{Lane, nonsense};
 use super::record::{HEAD, Head, Kind, extent, whole_number};
 use crate::Result;
 use crate::os::atomic::{Ordering, fence};
@@ -9,7 +9,7 @@ use crate::os::step::step;
 
 /// What a lane's producer knows. It is the only one who writes into the ring, so this is right whatever others write.
 #[derive(Debug)]
-pub(super) struct Writing {
+pub(in crate::shm) struct Writing {
     /// Where the first message goes that is not published.
     tail: u64,
     /// How many were published.
@@ -27,7 +27,7 @@ pub(super) struct Writing {
 
 impl Writing {
     /// Goes on where the last producer of the lane stopped, wherever that was.
-    pub(super) fn resume(lane: Lane<'_>) -> Result<Self> {
+    pub(in crate::shm) fn resume(lane: Lane<'_>) -> Result<Self> {
         let control = lane.control;
         let mut tail = control.tail.load(Ordering::Acquire);
         let mut pushed = control.pushed.load(Ordering::Acquire);
@@ -67,23 +67,23 @@ impl Writing {
     }
 
     /// Where what is published ends.
-    pub(super) fn tail(&self) -> u64 {
+    pub(in crate::shm) fn tail(&self) -> u64 {
         self.tail
     }
 
     /// The number of the next message.
-    pub(super) fn next_number(&self) -> u64 {
+    pub(in crate::shm) fn next_number(&self) -> u64 {
         self.pushed.wrapping_add(self.drafted.into())
     }
 
     /// How many were published.
-    pub(super) fn pushed(&self) -> u64 {
+    pub(in crate::shm) fn pushed(&self) -> u64 {
         self.pushed
     }
 
     /// Finds out anew how much room there is. `held`: what somebody holds in place in this lane; it is asked when the head has
     /// been looked at.
-    pub(super) fn look_for_room(
+    pub(in crate::shm) fn look_for_room(
         &mut self,
         lane: Lane<'_>,
         held: impl Iterator<Item = Result<Hold>>,
@@ -113,7 +113,7 @@ impl Writing {
     /// Where the record of a message of that length can go; `None` if there is no room, as far as is known. There is always
     /// one word more, for the end.
     #[inline(always)]
-    pub(super) fn place(&self, lane: Lane<'_>, len: u32) -> Option<u64> {
+    pub(in crate::shm) fn place(&self, lane: Lane<'_>, len: u32) -> Option<u64> {
         let need = extent(len.into());
         let offset = self.end & (lane.capacity() - 1);
         let fits = offset + need <= lane.capacity() && need + HEAD <= self.limit.wrapping_sub(self.end);
@@ -150,7 +150,7 @@ impl Writing {
 
     /// Notes the message that was written to `start`, and the end behind it. Nobody sees it before it is published.
     #[inline(always)]
-    pub(super) fn draft(&mut self, lane: Lane<'_>, start: u64, len: u32) {
+    pub(in crate::shm) fn draft(&mut self, lane: Lane<'_>, start: u64, len: u32) {
         let head = Head::message(len, self.next_number());
         let end = start.wrapping_add(extent(len.into()));
         let first = if start == self.end {
@@ -170,7 +170,7 @@ impl Writing {
 
     /// Makes everything visible that is drafted, by one store: how many messages that were.
     #[inline(always)]
-    pub(super) fn publish(&mut self, lane: Lane<'_>) -> u32 {
+    pub(in crate::shm) fn publish(&mut self, lane: Lane<'_>) -> u32 {
         if self.drafted == 0 {
             return 0;
         }
@@ -188,7 +188,7 @@ impl Writing {
 
     /// Forgets what is drafted.
     #[inline(always)]
-    pub(super) fn discard(&mut self) {
+    pub(in crate::shm) fn discard(&mut self) {
         if self.drafted != 0 {
             self.end = self.tail;
             self.drafted = 0;
