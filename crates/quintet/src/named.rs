@@ -135,6 +135,7 @@ pub fn kinds() -> &'static [&'static dyn NamedKind] {
         &crate::shm::SharedMemories,
         &crate::shm::Mailboxes,
         &crate::shm::Queues,
+        &crate::shm::Topics,
         &crate::sync::Semaphores,
         &crate::sync::Mutexes,
         &crate::sync::Events,

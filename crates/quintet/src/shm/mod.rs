@@ -38,6 +38,7 @@ mod plain;
 mod queue;
 mod shared_memory;
 mod stream;
+mod topic;
 mod trust;
 mod view;
 
@@ -53,5 +54,8 @@ pub use queue::{
 };
 pub use shared_memory::{SharedMemory, SharedMemoryBuilder};
 pub use stream::MemoryStream;
+pub use topic::{
+    Delivered, Publisher, Sample, SampleLoan, Subscriber, Topic, TopicBuilder, TopicStats, Topics,
+};
 pub use trust::{Trust, Trusting, Wary};
 pub use view::View;

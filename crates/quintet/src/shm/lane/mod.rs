@@ -8,5 +8,5 @@ mod writing;
 
 pub(super) use hold::Hold;
 pub(super) use record::{HEAD, Head, Kind, extent, whole_number};
-pub(super) use ring::{Control, Found, Lane, Seen};
+pub(super) use ring::{Control, Found, Lane, Seen, nonsense};
 pub(super) use writing::Writing;

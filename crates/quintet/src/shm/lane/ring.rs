@@ -2,8 +2,8 @@
 
 use super::record::{Head, Kind, extent};
 use crate::doorbell::Bell;
-use crate::os::copy;
 use crate::os::atomic::{AtomicU64, Ordering};
+use crate::os::copy;
 use crate::os::step::step;
 use crate::{Error, ErrorKind, Result};
 

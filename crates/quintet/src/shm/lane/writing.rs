@@ -1,8 +1,8 @@
 //! The producer's side of a lane: where the next message goes, and how it becomes visible.
 
 use super::hold::Hold;
-use super::ring::{Lane, nonsense};
 use super::record::{HEAD, Head, Kind, extent, whole_number};
+use super::ring::{Lane, nonsense};
 use crate::Result;
 use crate::os::atomic::{Ordering, fence};
 use crate::os::step::step;

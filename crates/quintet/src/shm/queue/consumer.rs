@@ -1,8 +1,8 @@
-use crate::shm::lane::Found;
 use super::queue::Shared;
 use super::taking::{Taking, View};
 use super::{Batch, Peek};
 use crate::doorbell::{Readiness, Waiter};
+use crate::shm::lane::Found;
 use crate::shm::{Trust, Trusting, Wary};
 use crate::sync::Waitable;
 use crate::wait::Spin;

@@ -1,10 +1,10 @@
-use crate::shm::lane::Head;
 use super::room::{LAYOUT, RINGS, Room, Shape};
 use super::stats::{QueueStats, consumers};
 use crate::named::{Entry, NamedKind};
 use crate::os::look;
 use crate::os::segment::Look;
 use crate::participants;
+use crate::shm::lane::Head;
 use crate::{Address, Name, Result, Scheme};
 
 /// Queues as a kind of named object, for [`named::kinds`](crate::named::kinds).

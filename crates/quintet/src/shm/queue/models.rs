@@ -3,14 +3,14 @@
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead. To loom
 //! a SeqCst access is no more than an acquiring or releasing one, so what rests on the order of two of them has a fence here.
 
-use crate::shm::lane::Hold;
-use crate::shm::lane::{Control, Found, Lane};
-use crate::shm::lane::Writing;
 use crate::doorbell::Bell;
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::copy;
 use crate::os::modelling::{Bed, check, check_with_stops, check_within};
 use crate::os::step::{step, stopping};
+use crate::shm::lane::Hold;
+use crate::shm::lane::Writing;
+use crate::shm::lane::{Control, Found, Lane};
 use loom::sync::Arc;
 use loom::thread;
 

@@ -1,8 +1,8 @@
 use super::Received;
 use super::consumer::Parts;
-use crate::shm::lane::Found;
 use crate::Result;
 use crate::shm::bytes::Bytes;
+use crate::shm::lane::Found;
 use crate::shm::{Trust, Trusting};
 use std::marker::PhantomData;
 use std::ops::Deref;

@@ -1,12 +1,12 @@
 use super::Reservation;
-use crate::shm::lane::Lane;
 use super::queue::Shared;
 use super::room::{Held, KeptLane};
 use super::stats;
-use crate::shm::lane::Writing;
 use crate::os::atomic::Ordering;
 use crate::os::fence::Publisher;
 use crate::participants::{self, Seat};
+use crate::shm::lane::Lane;
+use crate::shm::lane::Writing;
 use crate::shm::{Trust, Trusting, Wary};
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};

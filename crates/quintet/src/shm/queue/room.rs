@@ -1,13 +1,13 @@
 //! The shared memory of a queue.
 
-use crate::shm::lane::Hold;
-use crate::shm::lane::{Control, Lane};
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::parking::Place;
 use crate::os::segment::{Look, Segment};
 use crate::participants::{self, Slot};
+use crate::shm::lane::Hold;
+use crate::shm::lane::{Control, Lane};
 use crate::{Error, ErrorKind, Result, Scheme};
 use std::ptr::NonNull;
 use std::slice;

@@ -1,8 +1,8 @@
-use crate::shm::lane::Control;
-use crate::shm::lane::{Head, Kind, extent, whole_number};
 use super::room::{Held, Room, Shape};
 use crate::os::atomic::Ordering;
 use crate::participants::{self, Slot};
+use crate::shm::lane::Control;
+use crate::shm::lane::{Head, Kind, extent, whole_number};
 
 /// What has gone through a [`Queue`](super::Queue) since it was made.
 ///

@@ -1,14 +1,14 @@
 //! The consumers' side of a queue: which message is next, and how it becomes ours.
 
-use crate::shm::lane::Hold;
-use crate::shm::lane::{Found, Lane};
-use crate::shm::lane::whole_number;
 use super::room::{Held, KeptLane};
 use super::{Batch, Received};
 use crate::os::atomic::{Ordering, fence};
 use crate::os::copy;
 use crate::os::step::step;
 use crate::participants::{self, Seat, Slot};
+use crate::shm::lane::Hold;
+use crate::shm::lane::whole_number;
+use crate::shm::lane::{Found, Lane};
 use crate::{Error, Result};
 use std::sync::Arc;
 

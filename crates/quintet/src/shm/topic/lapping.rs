@@ -1,0 +1,76 @@
+//! The publisher's side of a lane: how it makes room.
+
+use crate::Result;
+use crate::os::atomic::Ordering;
+use crate::os::step::step;
+use crate::shm::lane::{HEAD, Head, Hold, Kind, Lane, Writing, extent};
+
+/// What a publisher knows of its lane.
+#[derive(Debug)]
+pub(super) struct Lapping {
+    pub(super) writing: Writing,
+    /// Where the oldest message begins that is still there.
+    oldest: u64,
+}
+
+impl Lapping {
+    /// Goes on where the last publisher of the lane stopped.
+    pub(super) fn resume(lane: Lane<'_>) -> Result<Self> {
+        Ok(Lapping {
+            writing: Writing::resume(lane)?,
+            oldest: lane.control.head.load(Ordering::Acquire),
+        })
+    }
+
+    /// Where a message of that length goes, if it is known that nobody needs what is there.
+    #[inline(always)]
+    pub(super) fn place(&self, lane: Lane<'_>, len: u32) -> Option<u64> {
+        self.writing.place(lane, len)
+    }
+
+    /// Makes room for a message of that length. `held`: what somebody holds in place in this lane; it is asked when the oldest
+    /// has been moved. `None` if what is held leaves no room.
+    #[cold]
+    pub(super) fn make_room<H: Iterator<Item = Result<Hold>>>(
+        &mut self,
+        lane: Lane<'_>,
+        len: u32,
+        held: impl Fn() -> H,
+    ) -> Result<Option<u64>> {
+        // Some more than is needed, as others pay for each look at what we write here.
+        let mut room = (extent(len.into()) + HEAD).max(lane.capacity() / 8);
+        loop {
+            self.forget(lane, room);
+            self.writing.look_for_room(lane, held())?;
+            let place = self.writing.place(lane, len);
+            if place.is_some() || self.oldest == self.writing.tail() {
+                return Ok(place);
+            }
+            room = room.saturating_mul(2);
+        }
+    }
+
+    /// Moves the oldest forward until there is so much room, or nothing left to forget.
+    fn forget(&mut self, lane: Lane<'_>, room: u64) {
+        let tail = self.writing.tail();
+        let used = lane.capacity().saturating_sub(room);
+        while tail.wrapping_sub(self.oldest) > used {
+            let bytes = match Head(lane.word(self.oldest).load(Ordering::Relaxed)).kind() {
+                Kind::Message { len, .. } => extent(len.into()),
+                Kind::Pad(bytes) => bytes,
+                // Somebody has written into our ring: then all of it is forgotten.
+                Kind::Nothing | Kind::Nonsense => u64::MAX,
+            };
+            if bytes >= tail.wrapping_sub(self.oldest) {
+                self.oldest = tail;
+            } else {
+                self.oldest = self.oldest.wrapping_add(bytes);
+            }
+        }
+        step();
+        // Before anything is written there: `look_for_room` fences. Who copies what was there sees it, then; and who begins to
+        // hold it from now on sees that he is too late.
+        lane.control.head.store(self.oldest, Ordering::SeqCst);
+        step();
+    }
+}

@@ -1,0 +1,277 @@
+use super::SampleLoan;
+use super::lapping::Lapping;
+use super::room::{FIRST_SUBSCRIBER, Held};
+use super::topic::Shared;
+use crate::os::atomic::Ordering;
+use crate::os::fence::Publisher as Fence;
+use crate::participants::{self, Seat};
+use crate::shm::lane::Lane;
+use crate::shm::{Trust, Trusting, Wary};
+use crate::wait::Spin;
+use crate::{Deadline, Error, ErrorKind, Result};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// One who publishes on a [`Topic`](super::Topic).
+///
+/// It never waits for a subscriber. What it published stays for those who have not received it yet, also when it is dropped, or
+/// dies, until a later publisher of its lane needs the room.
+///
+/// ```
+/// use quintet::shm::Topic;
+///
+/// # let name = format!("publisher-doc-{}", std::process::id());
+/// let topic = Topic::create_or_open(&name)?;
+/// let mut subscriber = topic.subscriber()?;
+/// let mut publisher = topic.publisher()?;
+/// publisher.publish(b"small ones are copied")?;
+/// let mut frame = publisher.loan(8)?; // large ones are written where they stay
+/// frame.write_at(0, b"in place")?;
+/// frame.publish()?;
+/// assert_eq!((publisher.published(), publisher.subscribers()), (2, 1));
+/// # Ok::<(), quintet::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Publisher<T: Trust = Wary> {
+    parts: Parts,
+    trust: PhantomData<T>,
+}
+
+#[derive(Debug)]
+pub(super) struct Parts {
+    // Before what it is a seat in.
+    seat: Seat,
+    pub(super) shared: Arc<Shared>,
+    lapping: Lapping,
+    fence: Fence,
+    spin: Spin,
+}
+
+impl Publisher {
+    pub(super) fn new(shared: &Arc<Shared>) -> Result<Self> {
+        let held = &shared.held;
+        let mut lapping = None;
+        let seat = held.sit_as_publisher(|lane| {
+            held.room().publishers[lane].waiting.store(0, Ordering::Release);
+            lapping = Some(Lapping::resume(held.lane(lane))?);
+            Ok(())
+        })?;
+        let lapping = lapping.ok_or_else(|| Error::new(ErrorKind::Os, "a lane was taken and not read"))?;
+        Ok(Publisher {
+            parts: Parts {
+                seat,
+                shared: shared.clone(),
+                lapping,
+                fence: Fence::new(),
+                spin: Spin::default(),
+            },
+            trust: PhantomData,
+        })
+    }
+
+    /// Takes the other processes at their word, so that what is [lent](Self::loan) can be written as a slice.
+    ///
+    /// # Safety
+    /// As long as it lives, every process that has the topic's memory open follows its protocol: through this library, or as
+    /// the memory's layout says.
+    pub unsafe fn trusting(self) -> Publisher<Trusting> {
+        Publisher {
+            parts: self.parts,
+            trust: PhantomData,
+        }
+    }
+}
+
+impl<T: Trust> Publisher<T> {
+    /// Publishes a copy of that: its sequence number, the first's is 0. It is there for every subscriber, as long as its place is
+    /// not needed for later ones.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] if it is longer than [`Topic::max_message`](super::Topic::max_message); [`ErrorKind::Full`] if what
+    /// subscribers hold in place leaves no room for it; [`ErrorKind::Corrupt`] if some process has written into the lane; on
+    /// Linux [`ErrorKind::Unsupported`] in a forked child.
+    #[inline]
+    pub fn publish(&mut self, message: impl AsRef<[u8]>) -> Result<u64> {
+        let message = message.as_ref();
+        let parts = &mut self.parts;
+        let (start, len) = parts.place(message.len())?;
+        parts.lane().write(start, message);
+        parts
+            .lapping
+            .writing
+            .draft(parts.shared.held.lane(parts.seat.index()), start, len);
+        Ok(parts.publish())
+    }
+
+    /// A place in the topic to write a message of that length into: nobody sees it before it is
+    /// [published](SampleLoan::publish).
+    ///
+    /// # Errors
+    /// Those of [`publish`](Self::publish).
+    pub fn loan(&mut self, len: usize) -> Result<SampleLoan<'_, T>> {
+        let (start, len) = self.parts.place(len)?;
+        Ok(SampleLoan::new(&mut self.parts, start, len))
+    }
+
+    /// How many messages were published in its lane, by its publishers before it as well: the sequence number of the next.
+    pub fn published(&self) -> u64 {
+        self.parts.lapping.writing.pushed()
+    }
+
+    /// The number of its lane.
+    pub fn lane(&self) -> usize {
+        self.parts.seat.index()
+    }
+
+    /// How many subscribers there are now.
+    pub fn subscribers(&self) -> usize {
+        subscribers(&self.parts.shared.held)
+    }
+
+    /// Waits until there is a subscriber.
+    ///
+    /// # Errors
+    /// On Linux [`ErrorKind::Unsupported`] in a forked child.
+    pub fn wait_for_subscriber(&mut self) -> Result<()> {
+        self.wait_for_subscriber_timeout(Deadline::NEVER)
+    }
+
+    /// As [`wait_for_subscriber`](Self::wait_for_subscriber), until a deadline.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] besides those of `wait_for_subscriber`.
+    pub fn wait_for_subscriber_timeout(&mut self, deadline: impl Into<Deadline>) -> Result<()> {
+        let parts = &self.parts;
+        parts.check_ours()?;
+        let held = &parts.shared.held;
+        let is_there = || Ok(subscribers(held) > 0);
+        let take = || Ok((subscribers(held) > 0).then_some(()));
+        let waiter = held.waiter_for_subscribers(Some(parts.seat.index()));
+        match waiter.wait(&parts.spin, deadline.into(), take, is_there) {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(parts
+                .shared
+                .about(Error::new(ErrorKind::TimedOut, "nobody subscribed in time"))),
+            Err(error) => Err(parts.shared.about(error)),
+        }
+    }
+}
+
+fn subscribers(held: &Held) -> usize {
+    let room = held.room();
+    let slots = participants::used(&room.subscribers_high, &room.subscribers);
+    (0..slots.len())
+        .filter(|subscriber| held.is_alive(FIRST_SUBSCRIBER + subscriber).unwrap_or(false))
+        .count()
+}
+
+impl Parts {
+    #[inline(always)]
+    pub(super) fn lane(&self) -> Lane<'_> {
+        self.shared.held.lane(self.seat.index())
+    }
+
+    /// Refuses to go on in a process that was forked from the one whose it is.
+    #[inline(always)]
+    pub(super) fn check_ours(&self) -> Result<()> {
+        if self.seat.is_ours() {
+            Ok(())
+        } else {
+            Err(self.shared.about(participants::forked()))
+        }
+    }
+
+    /// Where a message of that length goes.
+    #[inline(always)]
+    fn place(&mut self, len: usize) -> Result<(u64, u32)> {
+        self.check_ours()?;
+        // What a panic left.
+        self.lapping.writing.discard();
+        let shape = self.shared.held.shape;
+        if len > shape.longest() {
+            return Err(self.too_long(len));
+        }
+        let len = len as u32;
+        match self.lapping.place(self.lane(), len) {
+            Some(start) => Ok((start, len)),
+            None => self.make_room(len).map(|start| (start, len)),
+        }
+    }
+
+    #[cold]
+    fn make_room(&mut self, len: u32) -> Result<u64> {
+        let index = self.seat.index();
+        let held = &self.shared.held;
+        let lane = held.lane(index);
+        let by_anybody = || held.held_in(index).map(|(_, hold)| Ok(hold));
+        // It is not taken away from the dead, as a new one may just be taking over from a dead one. Nor would it hold what we
+        // take here: it cannot begin to hold what has been passed.
+        let by_the_living = || {
+            held.held_in(index).filter_map(|(subscriber, hold)| {
+                match held.is_alive(FIRST_SUBSCRIBER + subscriber) {
+                    Ok(true) => Some(Ok(hold)),
+                    Ok(false) => None,
+                    Err(error) => Some(Err(error)),
+                }
+            })
+        };
+        let made = self.lapping.make_room(lane, len, by_anybody).and_then(|made| {
+            if made.is_some() || held.held_in(index).next().is_none() {
+                return Ok(made);
+            }
+            self.lapping.make_room(lane, len, by_the_living)
+        });
+        match made {
+            Ok(Some(start)) => Ok(start),
+            Ok(None) => Err(self.shared.about(
+                Error::new(
+                    ErrorKind::Full,
+                    "what subscribers hold in place leaves no room for a message of that length",
+                )
+                .hint("hold less for a shorter time, or make the topic with a larger capacity"),
+            )),
+            Err(error) => Err(self.shared.about(error)),
+        }
+    }
+
+    #[cold]
+    fn too_long(&self, len: usize) -> Error {
+        let shape = self.shared.held.shape;
+        let what = format!(
+            "a message of {len} bytes: this topic, of {} bytes a publisher, takes at most {}",
+            shape.ring,
+            shape.longest()
+        );
+        self.shared
+            .about(Error::new(ErrorKind::TooLarge, what).hint("create it with a larger capacity"))
+    }
+
+    /// Notes a message that is in its place already, and makes it visible: its number.
+    pub(super) fn publish_in_place(&mut self, start: u64, len: u32) -> u64 {
+        let lane = self.shared.held.lane(self.seat.index());
+        lane.end_behind(start, len);
+        self.lapping.writing.draft(lane, start, len);
+        self.publish()
+    }
+
+    /// Makes visible what is drafted, and wakes who waits for it: its number.
+    #[inline(always)]
+    fn publish(&mut self) -> u64 {
+        let held = &self.shared.held;
+        let number = self.lapping.writing.pushed();
+        self.lapping.writing.publish(held.lane(self.seat.index()));
+        let room = held.room();
+        self.fence.fence(room.fences.load(Ordering::Relaxed) != 0);
+        if room.published.has_sleepers() {
+            held.waiter(None).wake(u32::MAX);
+        }
+        number
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.seat
+            .leave(&self.shared.held.room().publishers[self.seat.index()]);
+    }
+}

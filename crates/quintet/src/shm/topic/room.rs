@@ -1,0 +1,326 @@
+//! The shared memory of a topic.
+
+use crate::doorbell::{Bell, Waiter};
+use crate::layout::{Extent, Header, Layout};
+use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::os::parking::Place;
+use crate::os::segment::{Look, Segment};
+use crate::participants::{self, Seat, Slot};
+use crate::shm::lane::{Control, Hold, Lane};
+use crate::{Error, ErrorKind, Result, Scheme};
+use std::slice;
+
+/// The most lanes, and so publishers, of a topic.
+pub(super) const LANES: usize = 64;
+/// The most subscribers.
+pub(super) const SUBSCRIBERS: usize = 255;
+/// The most messages that a subscriber can hold in place.
+pub(super) const HOLDS: usize = 8;
+
+/// To the kernel the publishers are the first participants; behind them come the subscribers.
+pub(super) const FIRST_SUBSCRIBER: usize = LANES;
+
+/// Where the lanes' control blocks and rings begin: at a page.
+pub(super) const DATA: usize = 40_960;
+/// How many bytes the control blocks take: whole pages.
+const CONTROLS: usize = LANES * size_of::<Control>();
+pub(super) const RINGS: usize = DATA + CONTROLS;
+
+pub(super) static LAYOUT: Layout = Layout {
+    scheme: Scheme::Topic,
+    version: 1,
+    text: "1: header 64, parameter u64 lanes 16 log2 of a ring's bytes 16; at 64 published u32 (1 somebody sleeps, rest rings), \
+           arrived u32 (the same), fences u32, subscribers' high water u32; slots of 64 at 128: 64 publishers, 255 subscribers: held \
+           u64 lost, aux u64 received, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand u64 unused; \
+           holds u64 of 255 by 8 at 20544: pairs of words 27, first word 29, lane 8; lanes of 256 at 40960: pushed u64, tail \
+           u64, at 128 oldest u64, 8 unused; rings at 57344; records of words: head u64 published 1 pad 1 number 30 length 32, \
+           body; locks at 2^62: life 1, 1 unused, 2 a slot",
+    size: RINGS,
+    extent: Extent::Open,
+    participants: (LANES + SUBSCRIBERS) as u32,
+};
+
+/// What all topics begin with.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) header: Header,
+    /// Rings for the subscribers when there is a message.
+    pub(super) published: Bell,
+    /// Rings for the publishers when there is a subscriber.
+    pub(super) arrived: Bell,
+    /// Not 0: who publishes has to fence for himself.
+    pub(super) fences: AtomicU32,
+    /// The highest subscriber there ever was, plus one. (Of publishers the header knows.)
+    pub(super) subscribers_high: AtomicU32,
+    _line: [AtomicU32; 12],
+    pub(super) publishers: [Slot; LANES],
+    pub(super) subscribers: [Slot; SUBSCRIBERS],
+    /// What each subscriber holds in place. Apart from what they write at every message, as publishers look here.
+    holds: [[AtomicU64; HOLDS]; SUBSCRIBERS],
+    _rest: [AtomicU64; 512],
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(
+    std::mem::offset_of!(Room, published) == 64
+        && std::mem::offset_of!(Room, publishers) == 128
+        && std::mem::offset_of!(Room, holds) == 20_544
+        && size_of::<Room>() <= DATA
+        && DATA.is_multiple_of(4096)
+        && RINGS == 57_344
+        && CONTROLS.is_multiple_of(4096)
+);
+
+impl Room {
+    /// The room of a topic seen from outside.
+    pub(super) fn of(look: &Look) -> &Room {
+        // SAFETY: a look has at least the layout's size, which is more than a room's, begins at a page, and stays as long
+        // as it is borrowed. A room is made of atomics, for which any bytes will do and which others may change.
+        unsafe { look.start().cast::<Room>().as_ref() }
+    }
+}
+
+/// The lanes' control blocks, of memory that has at least the layout's size and begins there.
+///
+/// # Safety
+/// The memory stays mapped for the lifetime that the caller gives the result.
+unsafe fn controls<'a>(start: std::ptr::NonNull<u8>) -> &'a [Control; LANES] {
+    // SAFETY: they begin at a page, end where the layout does, and are made of atomics, for which any bytes will do and which
+    // others may change. The caller says that they stay.
+    unsafe { start.add(DATA).cast::<[Control; LANES]>().as_ref() }
+}
+
+/// The control blocks of a topic seen from outside.
+pub(super) fn controls_of(look: &Look) -> &[Control; LANES] {
+    // SAFETY: a look stays mapped as long as it is borrowed, which the result does.
+    unsafe { controls(look.start()) }
+}
+
+/// How a topic's memory is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) lanes: usize,
+    /// Of one ring, in bytes: a power of two.
+    pub(super) ring: usize,
+}
+
+impl Shape {
+    pub(super) const SMALLEST_RING: u64 = 4096;
+    pub(super) const LARGEST_RING: u64 = 1 << 32;
+
+    /// Rounds what was asked for up to what can be.
+    pub(super) fn new(lanes: usize, ring: u64) -> Result<Self> {
+        let error = |what: String| Error::new(ErrorKind::TooLarge, what);
+        if !(1..=LANES).contains(&lanes) {
+            return Err(error(format!(
+                "a topic is for 1 to {LANES} publishers, not for {lanes}"
+            )));
+        }
+        if ring > Self::LARGEST_RING {
+            return Err(error(format!(
+                "a publisher's capacity is at most 4 GiB, not {ring} bytes"
+            )));
+        }
+        let ring = ring.max(Self::SMALLEST_RING).next_power_of_two();
+        let shape = usize::try_from(ring).ok().map(|ring| Shape { lanes, ring });
+        shape
+            .filter(|shape| shape.size().is_some())
+            .ok_or_else(|| error("so much memory cannot be addressed".into()))
+    }
+
+    /// Of the whole; `None` if no machine has as much.
+    pub(super) fn size(self) -> Option<usize> {
+        let size = self.ring.checked_mul(self.lanes)?.checked_add(RINGS)?;
+        isize::try_from(size).is_ok().then_some(size)
+    }
+
+    pub(super) fn parameter(self) -> u64 {
+        (self.lanes as u64) << 16 | u64::from(self.ring.trailing_zeros())
+    }
+
+    /// As the header says it, if it makes sense in memory of so many bytes.
+    pub(super) fn of(header: &Header, len: usize) -> Result<Self> {
+        let parameter = header.parameter();
+        let ring = 1u64.checked_shl((parameter & 0xffff) as u32).unwrap_or(0);
+        let fits = (Self::SMALLEST_RING..=Self::LARGEST_RING).contains(&ring);
+        let shape = fits
+            .then(|| Shape::new((parameter >> 16) as usize, ring).ok())
+            .flatten();
+        shape
+            .filter(|shape| shape.size().is_some_and(|size| size <= len))
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, "its header gives sizes that make no sense"))
+    }
+
+    /// The longest message: with it, whatever is before it in the ring, there is room for it in one where nothing is held.
+    pub(super) fn longest(self) -> usize {
+        (self.ring / 2 - 16).min(Hold::LONGEST)
+    }
+}
+
+/// A topic's memory that this process holds.
+#[derive(Debug)]
+pub(super) struct Held {
+    segment: Segment,
+    pub(super) shape: Shape,
+    published: Place,
+    arrived: Place,
+}
+
+impl Held {
+    pub(super) fn new(segment: Segment) -> Result<Self> {
+        let shape = Shape::of(segment.header(), segment.len())?;
+        Ok(Held {
+            published: segment.parking_for_all(0),
+            arrived: segment.parking_for_all(1),
+            segment,
+            shape,
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn room(&self) -> &Room {
+        // SAFETY: the segment has at least the layout's size, which is more than a room's, begins at a page, and is mapped
+        // as long as it is borrowed. A room is made of atomics, for which any bytes will do and which others may change.
+        unsafe { self.segment.start().cast::<Room>().as_ref() }
+    }
+
+    pub(super) fn controls(&self) -> &[Control; LANES] {
+        // SAFETY: the segment has at least the layout's size, begins at a page, and is mapped as long as it is borrowed, which
+        // the result does.
+        unsafe { controls(self.segment.start()) }
+    }
+
+    #[inline(always)]
+    pub(super) fn lane(&self, index: usize) -> Lane<'_> {
+        assert!(index < self.shape.lanes);
+        // SAFETY: the segment is as long as the shape needs it, which `Shape::of` has checked, the index is one of the
+        // shape's, and all rings begin at a page. They stay mapped as long as the segment is borrowed; they are atomics, for
+        // which any bytes will do and which others may change.
+        let ring = unsafe {
+            let ring = self.segment.start().add(RINGS + index * self.shape.ring);
+            slice::from_raw_parts(ring.cast().as_ptr(), self.shape.ring / size_of::<AtomicU64>())
+        };
+        Lane {
+            control: &self.controls()[index],
+            ring,
+        }
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// How many lanes there ever was a publisher of.
+    #[inline]
+    pub(super) fn lanes_used(&self) -> usize {
+        let used = self.room().header.high_water.load(Ordering::Acquire) as usize;
+        used.min(self.shape.lanes)
+    }
+
+    /// To sleep until there is a message, as a thread of that subscriber.
+    pub(super) fn waiter(&self, subscriber: Option<usize>) -> Waiter<'_> {
+        let room = self.room();
+        Waiter {
+            bell: &room.published,
+            place: &self.published,
+            fences: Some(&room.fences),
+            sleepers: None,
+            own: subscriber.map(|index| &room.subscribers[index].waiting),
+        }
+    }
+
+    /// To sleep until there is a subscriber, as that publisher.
+    pub(super) fn waiter_for_subscribers(&self, publisher: Option<usize>) -> Waiter<'_> {
+        let room = self.room();
+        Waiter {
+            bell: &room.arrived,
+            place: &self.arrived,
+            // Who arrives always fences.
+            fences: None,
+            sleepers: None,
+            own: publisher.map(|index| &room.publishers[index].waiting),
+        }
+    }
+
+    fn check_ours(&self) -> Result<()> {
+        if self.segment.token().is_ours() {
+            Ok(())
+        } else {
+            Err(participants::forked())
+        }
+    }
+
+    /// Becomes a subscriber.
+    pub(super) fn sit_as_subscriber(&self) -> Result<Seat> {
+        self.check_ours()?;
+        let room = self.room();
+        Seat::take(
+            &room.subscribers_high,
+            &room.subscribers,
+            FIRST_SUBSCRIBER,
+            self.segment.spare_token()?,
+            |index| {
+                let slot = &room.subscribers[index];
+                for hold in &room.holds[index] {
+                    hold.store(0, Ordering::Release);
+                }
+                slot.held.store(0, Ordering::Release);
+                slot.aux.store(0, Ordering::Release);
+                slot.waiting.store(0, Ordering::Release);
+                Ok(())
+            },
+        )
+    }
+
+    /// Becomes the publisher of a lane that has none.
+    pub(super) fn sit_as_publisher(&self, recover: impl FnMut(usize) -> Result<()>) -> Result<Seat> {
+        self.check_ours()?;
+        let room = self.room();
+        Seat::take(
+            &room.header.high_water,
+            &room.publishers[..self.shape.lanes],
+            0,
+            self.segment.spare_token()?,
+            recover,
+        )
+    }
+
+    /// What subscribers hold in place in a lane, and which subscribers, whether these live or not.
+    pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, Hold)> {
+        let room = self.room();
+        let high = room.subscribers_high.load(Ordering::Acquire) as usize;
+        let holds = &room.holds[..high.min(SUBSCRIBERS)];
+        holds.iter().enumerate().flat_map(move |(subscriber, holds)| {
+            let holds = holds.iter().map(|hold| Hold(hold.load(Ordering::Acquire)));
+            holds
+                .filter(move |hold| hold.lane() == Some(lane))
+                .map(move |hold| (subscriber, hold))
+        })
+    }
+
+    /// Where a subscriber says what it holds in place.
+    pub(super) fn holds_of(&self, subscriber: usize) -> &[AtomicU64; HOLDS] {
+        &self.room().holds[subscriber]
+    }
+
+    /// Whether a participant lives, by the kernel's word.
+    pub(super) fn is_alive(&self, participant: usize) -> Result<bool> {
+        self.segment.token().is_taken(participant)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_what_its_parameter_says() {
+        let shape = Shape::new(3, 5000).unwrap();
+        assert_eq!((shape.lanes, shape.ring), (3, 8192));
+        assert_eq!(shape.size(), Some(RINGS + 3 * 8192));
+        assert_eq!(shape.parameter(), 3 << 16 | 13);
+        assert!(Shape::new(0, 4096).is_err() && Shape::new(65, 4096).is_err());
+        assert!(Shape::new(1, (1 << 32) + 1).is_err() && Shape::new(1, u64::MAX).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+use super::room::{FIRST_SUBSCRIBER, Held, Room};
+use crate::os::atomic::Ordering;
+use crate::participants;
+use crate::shm::lane::Control;
+
+/// What was published on a [`Topic`](super::Topic) since it was made, and who uses it.
+///
+/// ```
+/// # let topic = quintet::shm::Topic::create_or_open(&format!("topic-stats-doc-{}", std::process::id()))?;
+/// let mut subscriber = topic.subscriber()?;
+/// let mut publisher = topic.publisher()?;
+/// publisher.publish("a")?;
+/// publisher.publish("b")?;
+/// subscriber.copy(&mut Vec::new())?;
+/// let stats = topic.stats();
+/// assert_eq!((stats.published, stats.received, stats.lost), (2, 1, 0));
+/// assert_eq!((stats.publishers, stats.subscribers), (1, 1));
+/// # Ok::<(), quintet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicStats {
+    /// How many messages were published.
+    pub published: u64,
+    /// How many the subscribers that live have received, all together.
+    pub received: u64,
+    /// How many these have missed, because they were too slow.
+    pub lost: u64,
+    /// How many publishers there are.
+    pub publishers: usize,
+    /// How many subscribers there are.
+    pub subscribers: usize,
+}
+
+impl TopicStats {
+    pub(super) fn of_held(held: &Held) -> Self {
+        let (token, room) = (held.segment().token(), held.room());
+        let is_ours = token.is_ours();
+        TopicStats::of(room, held.controls(), held.shape.lanes, |participant| {
+            if is_ours {
+                return token.is_taken(participant).unwrap_or(false);
+            }
+            // A forked child has no way to ask the kernel.
+            let mut slots = room.publishers.iter().chain(&room.subscribers);
+            slots.nth(participant).is_some_and(|slot| slot.pid() != 0)
+        })
+    }
+
+    /// `is_alive` says whether a participant is.
+    pub(super) fn of(
+        room: &Room,
+        controls: &[Control],
+        lanes: usize,
+        is_alive: impl Fn(usize) -> bool,
+    ) -> Self {
+        let mut stats = TopicStats::default();
+        let used = participants::used(&room.header.high_water, &room.publishers[..lanes]).len();
+        for (lane, control) in controls[..used].iter().enumerate() {
+            let pushed = control.pushed.load(Ordering::Acquire);
+            stats.published = stats.published.saturating_add(pushed);
+            stats.publishers += usize::from(is_alive(lane));
+        }
+        let subscribers = participants::used(&room.subscribers_high, &room.subscribers);
+        for (index, slot) in subscribers.iter().enumerate() {
+            if is_alive(FIRST_SUBSCRIBER + index) {
+                stats.subscribers += 1;
+                let received = slot.aux.load(Ordering::Acquire);
+                stats.received = stats.received.saturating_add(received);
+                stats.lost = stats.lost.saturating_add(slot.held.load(Ordering::Acquire));
+            }
+        }
+        stats
+    }
+}

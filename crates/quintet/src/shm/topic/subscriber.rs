@@ -1,0 +1,405 @@
+use super::following::{Cursor, Next};
+use super::room::{HOLDS, Held};
+use super::sample::{Hold, Sample};
+use super::topic::Shared;
+use crate::doorbell::{Readiness, Waiter};
+use crate::os::atomic::{Ordering, fence};
+use crate::participants::Seat;
+use crate::shm::lane::Lane;
+use crate::shm::{Trust, Trusting, Wary};
+use crate::sync::Waitable;
+use crate::wait::{SLICE, Spin};
+use crate::{Deadline, Error, ErrorKind, Result};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+/// One who receives what is published on a [`Topic`](super::Topic), from when it subscribed on.
+///
+/// Messages of one publisher come in order. Who is too slow misses the oldest, and is told how many. Nobody waits for a
+/// subscriber, and a message that is held in place stays as long as it is held.
+///
+/// ```
+/// use quintet::shm::Topic;
+///
+/// # let name = format!("subscriber-doc-{}", std::process::id());
+/// let topic = Topic::create_or_open(&name)?;
+/// let mut subscriber = topic.subscriber()?;
+/// topic.publisher()?.publish(b"hello")?;
+/// let mut message = Vec::new();
+/// let delivered = subscriber.copy(&mut message)?; // or receive(), which copies nothing
+/// assert_eq!((message.as_slice(), delivered.sequence, delivered.lost), (&b"hello"[..], 0, 0));
+/// # Ok::<(), quintet::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Subscriber<T: Trust = Wary> {
+    core: Arc<Core>,
+    following: Following,
+    trust: PhantomData<T>,
+}
+
+/// What is known of a message that was received.
+///
+/// ```
+/// # let topic = quintet::shm::Topic::create_or_open(&format!("delivered-doc-{}", std::process::id()))?;
+/// # let mut subscriber = topic.subscriber()?;
+/// let mut publisher = topic.publisher()?;
+/// publisher.publish("a")?;
+/// let delivered = subscriber.copy(&mut Vec::new())?;
+/// assert_eq!((delivered.lane, delivered.sequence, delivered.len), (publisher.lane(), 0, 1));
+/// # Ok::<(), quintet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivered {
+    /// Its length in bytes.
+    pub len: usize,
+    /// Which lane it was published in: all messages of one publisher come in one.
+    pub lane: usize,
+    /// How many messages were published in that lane before.
+    pub sequence: u64,
+    /// How many of that lane this subscriber missed right before it.
+    pub lost: u64,
+}
+
+/// What a subscriber, and what it holds in place, keep.
+#[derive(Debug)]
+pub(super) struct Core {
+    // Before what it is a seat in.
+    pub(super) seat: Seat,
+    pub(super) shared: Arc<Shared>,
+    /// Which holds are free: a bit for each.
+    pub(super) free: AtomicU32,
+    spin: Spin,
+}
+
+/// Where it is in each lane.
+#[derive(Debug)]
+struct Following {
+    cursors: Vec<Cursor>,
+    /// Which lane to look at first.
+    next: usize,
+    depth: u64,
+    /// Of which lanes the publisher was alive when we last asked.
+    publishers: u64,
+    /// Of lanes that make no sense: that was said.
+    senseless: u64,
+    received: u64,
+    lost: u64,
+}
+
+const _: () = assert!(super::room::LANES <= u64::BITS as usize && HOLDS <= u32::BITS as usize);
+
+impl Subscriber {
+    pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
+        let held = &shared.held;
+        let seat = held.sit_as_subscriber()?;
+        let lanes = 0..held.shape.lanes;
+        let following = Following {
+            cursors: lanes.map(|lane| Cursor::new(held.lane(lane))).collect(),
+            next: 0,
+            depth,
+            publishers: 0,
+            senseless: 0,
+            received: 0,
+            lost: 0,
+        };
+        let subscriber = Subscriber {
+            core: Arc::new(Core {
+                seat,
+                shared: shared.clone(),
+                free: AtomicU32::new((1 << HOLDS) - 1),
+                spin: Spin::default(),
+            }),
+            following,
+            trust: PhantomData,
+        };
+        // Who waits for a subscriber looks after it has said so.
+        fence(Ordering::SeqCst);
+        if held.room().arrived.has_sleepers() {
+            held.waiter_for_subscribers(None).wake(u32::MAX);
+        }
+        Ok(subscriber)
+    }
+
+    /// Takes the other processes at their word, so that what it receives in place can be read as a slice.
+    ///
+    /// # Safety
+    /// As of [`Publisher::trusting`](super::Publisher::trusting), as long as this or anything that it holds lives.
+    pub unsafe fn trusting(self) -> Subscriber<Trusting> {
+        Subscriber {
+            core: self.core,
+            following: self.following,
+            trust: PhantomData,
+        }
+    }
+}
+
+impl<T: Trust> Subscriber<T> {
+    /// The next message where it is, as soon as there is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Full`] if this subscriber holds 8 already; [`ErrorKind::PeerDied`] if a publisher died while this waited,
+    /// which is said once for each; [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
+    /// Linux [`ErrorKind::Unsupported`] in a forked child.
+    pub fn receive(&mut self) -> Result<Sample<T>> {
+        self.receive_timeout(Deadline::NEVER)
+    }
+
+    /// As [`receive`](Self::receive), until a deadline.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] besides those of `receive`.
+    pub fn receive_timeout(&mut self, deadline: impl Into<Deadline>) -> Result<Sample<T>> {
+        let (core, following) = (&self.core, &mut self.following);
+        let taken = core.wait(following, deadline.into(), |following| following.hold(core));
+        taken
+            .map(|(hold, delivered)| Sample::new(hold, delivered))
+            .map_err(|error| core.shared.about(error))
+    }
+
+    /// As [`receive`](Self::receive), if there is one now.
+    ///
+    /// # Errors
+    /// Those of `receive`.
+    pub fn try_receive(&mut self) -> Result<Option<Sample<T>>> {
+        let held = self.following.hold(&self.core);
+        held.map(|held| held.map(|(hold, delivered)| Sample::new(hold, delivered)))
+            .map_err(|error| self.core.shared.about(error))
+    }
+
+    /// Copies the next message, as soon as there is one: its bytes become those of `message`.
+    ///
+    /// # Errors
+    /// Those of [`receive`](Self::receive), but for `Full`.
+    pub fn copy(&mut self, message: &mut Vec<u8>) -> Result<Delivered> {
+        self.copy_timeout(message, Deadline::NEVER)
+    }
+
+    /// As [`copy`](Self::copy), until a deadline.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] besides those of `copy`.
+    pub fn copy_timeout(
+        &mut self,
+        message: &mut Vec<u8>,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Delivered> {
+        if let Some(delivered) = self.try_copy(message)? {
+            return Ok(delivered);
+        }
+        let (core, following) = (&self.core, &mut self.following);
+        core.wait(following, deadline.into(), |following| {
+            following.copy(core, message)
+        })
+        .map_err(|error| core.shared.about(error))
+    }
+
+    /// As [`copy`](Self::copy), if there is one now.
+    ///
+    /// # Errors
+    /// Those of `copy`.
+    #[inline]
+    pub fn try_copy(&mut self, message: &mut Vec<u8>) -> Result<Option<Delivered>> {
+        self.following
+            .copy(&self.core, message)
+            .map_err(|error| self.core.shared.about(error))
+    }
+
+    /// How many messages it has received.
+    pub fn received(&self) -> u64 {
+        self.following.received
+    }
+
+    /// How many it has missed, because it was too slow.
+    pub fn lost(&self) -> u64 {
+        self.following.lost
+    }
+
+    /// How many publishers there are now.
+    pub fn publishers(&self) -> usize {
+        let held = &self.core.shared.held;
+        (0..held.lanes_used())
+            .filter(|lane| held.is_alive(*lane).unwrap_or(false))
+            .count()
+    }
+}
+
+/// Until there is a message.
+///
+/// ```
+/// use quintet::Deadline;
+/// use quintet::shm::Topic;
+/// use quintet::sync::{Event, Reset, wait_any};
+///
+/// # let name = format!("topic-any-doc-{}", std::process::id());
+/// let topic = Topic::create_or_open(&name)?;
+/// let quit = Event::create_or_open(&name, Reset::Manual)?;
+/// let mut frames = topic.subscriber()?;
+/// topic.publisher()?.publish(b"frame")?;
+/// assert_eq!(wait_any(&[(&quit).into(), (&frames).into()], Deadline::NEVER)?.index, 1);
+/// assert!(frames.try_receive()?.is_some());
+/// # Ok::<(), quintet::Error>(())
+/// ```
+impl<'a, T: Trust> From<&'a Subscriber<T>> for Waitable<'a> {
+    fn from(subscriber: &'a Subscriber<T>) -> Self {
+        Waitable::ready(subscriber)
+    }
+}
+
+impl<T: Trust> Readiness for Subscriber<T> {
+    fn is_ready(&self) -> Result<bool> {
+        self.core.seat.check_ours()?;
+        Ok(self.following.is_ready(&self.core.shared.held))
+    }
+
+    fn waiter(&self) -> Waiter<'_> {
+        self.core.waiter()
+    }
+}
+
+impl Core {
+    fn waiter(&self) -> Waiter<'_> {
+        self.shared.held.waiter(Some(self.seat.index()))
+    }
+
+    fn wait<R>(
+        &self,
+        following: &mut Following,
+        deadline: Deadline,
+        mut take: impl FnMut(&mut Following) -> Result<Option<R>>,
+    ) -> Result<R> {
+        let held = &self.shared.held;
+        loop {
+            following.ask_who_lives(held)?;
+            // In slices, so that a publisher's death is noticed.
+            let slice = Deadline::after(deadline.slice(SLICE));
+            let shared = std::cell::RefCell::new(&mut *following);
+            let taken = self.waiter().wait(
+                &self.spin,
+                slice,
+                || take(&mut shared.borrow_mut()),
+                || Ok(shared.borrow().is_ready(held)),
+            )?;
+            match taken {
+                Some(taken) => return Ok(taken),
+                None if deadline.has_passed() => {
+                    return Err(Error::new(ErrorKind::TimedOut, "nothing was published in time"));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl Following {
+    fn is_ready(&self, held: &Held) -> bool {
+        let said = |lane: usize| self.senseless >> lane & 1 != 0;
+        (0..held.lanes_used()).any(|lane| !said(lane) && self.cursors[lane].is_ready(held.lane(lane)))
+    }
+
+    /// The next message of all lanes, as `take` takes it.
+    #[inline]
+    fn next<R>(
+        &mut self,
+        core: &Core,
+        mut take: impl FnMut(&mut Cursor, usize, Lane<'_>) -> Result<Option<(R, Next)>>,
+    ) -> Result<Option<(R, Delivered)>> {
+        core.seat.check_ours()?;
+        let held = &core.shared.held;
+        let lanes = held.lanes_used();
+        for _ in 0..lanes {
+            let index = if self.next < lanes { self.next } else { 0 };
+            // The others are next.
+            self.next = index + 1;
+            if self.senseless >> index & 1 != 0 {
+                continue;
+            }
+            let (cursor, lane) = (&mut self.cursors[index], held.lane(index));
+            let taken = match self.depth {
+                u64::MAX => Ok(()),
+                depth => cursor.skip(lane, depth),
+            };
+            match taken.and_then(|()| take(cursor, index, lane)) {
+                Ok(Some((taken, next))) => return Ok(Some((taken, self.note(core, index, &next)))),
+                Ok(None) => {}
+                Err(error) => {
+                    if error.kind() == ErrorKind::Corrupt {
+                        self.senseless |= 1 << index;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    fn note(&mut self, core: &Core, lane: usize, next: &Next) -> Delivered {
+        self.received = self.received.wrapping_add(1);
+        self.lost = self.lost.wrapping_add(next.lost);
+        // For who looks.
+        let slot = &core.shared.held.room().subscribers[core.seat.index()];
+        slot.aux.store(self.received, Ordering::Relaxed);
+        if next.lost > 0 {
+            slot.held.store(self.lost, Ordering::Relaxed);
+        }
+        Delivered {
+            len: next.found.len as usize,
+            lane,
+            sequence: next.number,
+            lost: next.lost,
+        }
+    }
+
+    #[inline]
+    fn copy(&mut self, core: &Core, message: &mut Vec<u8>) -> Result<Option<Delivered>> {
+        message.clear();
+        let copied = self.next(core, |cursor, _, lane| {
+            Ok(cursor.copy(lane, message)?.map(|next| ((), next)))
+        })?;
+        Ok(copied.map(|((), delivered)| delivered))
+    }
+
+    fn hold(&mut self, core: &Arc<Core>) -> Result<Option<(Hold, Delivered)>> {
+        self.next(core, |cursor, index, lane| {
+            if !cursor.is_ready(lane) {
+                return Ok(None);
+            }
+            let hold = Hold::take(core)?;
+            let held = cursor.hold(lane, index, hold.word())?;
+            Ok(held.map(|next| (hold.of(index, next.found), next)))
+        })
+    }
+
+    /// Finds out which publishers live. Of one that lived the last time, and died since, it is said now.
+    fn ask_who_lives(&mut self, held: &Held) -> Result<()> {
+        let room = held.room();
+        for lane in 0..held.lanes_used() {
+            let bit = 1u64 << lane;
+            if held.is_alive(lane)? {
+                self.publishers |= bit;
+            } else if self.publishers & bit != 0 && !self.cursors[lane].is_ready(held.lane(lane)) {
+                self.publishers &= !bit;
+                // Who left has taken its name away.
+                match room.publishers[lane].pid() {
+                    0 => {}
+                    pid => {
+                        return Err(Error::new(
+                            ErrorKind::PeerDied,
+                            format!("a publisher (pid {pid}) has died"),
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.seat
+            .leave(&self.shared.held.room().subscribers[self.seat.index()]);
+    }
+}
