@@ -36,7 +36,8 @@
 //!
 //! # What is not believed
 //! Words read from the memory are masked, bounded and checked before they are used: lengths against the ring, positions against
-//! each other, loops counted. A lane that makes no sense is reported once and left out.
+//! each other, loops counted. A lane that makes no sense is reported once and left out, by consumers, and passed over by those
+//! who come to be producers.
 
 mod batch;
 mod consumer;
