@@ -3,8 +3,8 @@
 //! Bit 0: somebody sleeps. The rest: how often it rang. Who waits *announces* himself: he sets the bit, fences, looks once
 //! more for what he waits for, and sleeps while the word stays as it is. Who has published what others may wait for
 //! fences, looks at the bit, which is all there is to do while nobody sleeps, and else *rings*: changes the word, takes the
-//! bit away, and wakes. Ringing wakes once; who wakes up and finds that others sleep (a count beside the word tells) sets the
-//! bit again before he looks.
+//! bit away, and wakes. Ringing wakes once; who wakes up and finds that others sleep (their slots tell) sets the bit again before he
+//! looks.
 //!
 //! A death between publishing and ringing, or of who was woken, leaves others asleep beside what they wait for: for a
 //! slice at most (`wait.rs`).
@@ -86,7 +86,7 @@ impl Bell {
     }
 }
 
-pub(crate) use waiter::{Readiness, Sleeper, Waiter};
+pub(crate) use waiter::{Readiness, Sleeper, Sleepers, Waiter};
 
 mod waiter {
     use super::Bell;
@@ -106,6 +106,15 @@ mod waiter {
         fn waiter(&self) -> Waiter<'_>;
     }
 
+    /// All who may sleep at a bell where one is woken for all.
+    pub(crate) trait Sleepers: fmt::Debug + Sync {
+        /// Whether anybody sleeps, as far as is known: also if he died.
+        fn are_there(&self) -> bool;
+
+        /// Asks whether one of them lives, each time another one, and counts him no more if not.
+        fn doubt_one(&self);
+    }
+
     /// Who waits at a bell.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Waiter<'a> {
@@ -113,9 +122,9 @@ mod waiter {
         pub(crate) place: &'a Place,
         /// Not 0: publishers have to fence for themselves.
         pub(crate) fences: &'a AtomicU32,
-        /// How many sleep at this bell, if several may.
-        pub(crate) sleepers: Option<&'a AtomicU32>,
-        /// How many of them are of this participant: those that its death would leave counted.
+        /// Who sleeps at this bell, if several may.
+        pub(crate) sleepers: Option<&'a dyn Sleepers>,
+        /// How many of them are of this participant.
         pub(crate) own: Option<&'a AtomicU32>,
     }
 
@@ -195,16 +204,19 @@ mod waiter {
 
         /// Says, until it is dropped, that a thread sleeps.
         pub(crate) fn sleeper(self) -> Sleeper<'a> {
-            // In this order, so that a death in between counts one too many and not one too few.
-            for count in [self.sleepers, self.own].into_iter().flatten() {
-                count.fetch_add(1, Ordering::AcqRel);
+            // The dead that are said to sleep cost every wake-up another one for nobody. Asking about one of them costs
+            // less than going to sleep does.
+            if let Some(sleepers) = self.sleepers.filter(|sleepers| sleepers.are_there()) {
+                sleepers.doubt_one();
+            }
+            if let Some(own) = self.own {
+                own.fetch_add(1, Ordering::AcqRel);
             }
             Sleeper(self)
         }
 
         fn others_sleep(&self) -> bool {
-            self.sleepers
-                .is_some_and(|count| count.load(Ordering::Acquire) > 0)
+            self.sleepers.is_some_and(Sleepers::are_there)
         }
     }
 
@@ -214,8 +226,8 @@ mod waiter {
 
     impl Drop for Sleeper<'_> {
         fn drop(&mut self) {
-            for count in [self.0.own, self.0.sleepers].into_iter().flatten() {
-                count.fetch_sub(1, Ordering::AcqRel);
+            if let Some(own) = self.0.own {
+                own.fetch_sub(1, Ordering::AcqRel);
             }
         }
     }
