@@ -67,7 +67,12 @@ fn what_is_said_of_an_option_names_no_option_that_the_verb_has_not() {
     let t = start_test();
     for verb in VERBS {
         let options = options(&t, verb);
-        let word = |text: &str| text.split([' ', ',', ';', ':', ']', ')']).next().unwrap().to_string();
+        let word = |text: &str| {
+            text.split([' ', ',', ';', ':', ']', ')'])
+                .next()
+                .unwrap()
+                .to_string()
+        };
         let starts_option = |line: &&str| line.trim_start().starts_with(['-', '[']);
         let defined: Vec<_> = options
             .lines()
@@ -75,7 +80,10 @@ fn what_is_said_of_an_option_names_no_option_that_the_verb_has_not() {
             .filter_map(|line| line.split_once("--"))
             .map(|(_, rest)| word(rest))
             .collect();
-        for (_, rest) in options.match_indices("--").map(|(at, _)| options.split_at(at + 2)) {
+        for (_, rest) in options
+            .match_indices("--")
+            .map(|(at, _)| options.split_at(at + 2))
+        {
             let named = word(rest.lines().next().unwrap());
             assert!(defined.contains(&named), "{verb} has no --{named}:\n{options}");
         }
