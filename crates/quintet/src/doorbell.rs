@@ -68,8 +68,13 @@ impl Bell {
             .is_ok()
     }
 
-    #[cfg(not(loom))]
     pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    /// For who sleeps on several words.
+    #[cfg(not(loom))]
+    pub(crate) fn word_for_kernel(&self) -> &AtomicU32 {
         &self.0
     }
 
@@ -79,10 +84,10 @@ impl Bell {
         self.0.load(Ordering::Acquire) == word
     }
 
-    /// No model sleeps in the kernel.
+    /// No model sleeps on several.
     #[cfg(loom)]
-    pub(crate) fn word(&self) -> &std::sync::atomic::AtomicU32 {
-        unreachable!("no model sleeps in the kernel")
+    pub(crate) fn word_for_kernel(&self) -> &std::sync::atomic::AtomicU32 {
+        unreachable!("no model sleeps on several words")
     }
 }
 

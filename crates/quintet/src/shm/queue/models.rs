@@ -6,25 +6,39 @@
 use super::hold::Hold;
 use super::lane::{Control, Found, Lane};
 use super::writing::Writing;
-use crate::doorbell::Bell;
+use crate::Deadline;
+use crate::doorbell::{Bell, Sleepers, Waiter};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::copy;
-use crate::os::modelling::{Bed, check, check_with_stops, check_within};
+use crate::os::modelling::{check, check_with_stops, check_within};
+use crate::os::parking::Place;
 use crate::os::step::{step, stopping};
+use crate::wait::Spin;
 use loom::sync::Arc;
 use loom::thread;
 
 /// Words of a ring.
 const WORDS: usize = 8;
 
-/// A queue with one lane.
+/// A queue with one lane, and two consumers that may sleep.
+#[derive(Debug)]
 struct Room {
     control: Control,
     ring: Vec<AtomicU64>,
     hold: AtomicU64,
     ready: Bell,
-    sleepers: AtomicU32,
-    bed: Bed,
+    place: Place,
+    fences: AtomicU32,
+    waiting: [AtomicU32; 2],
+}
+
+impl Sleepers for Room {
+    fn are_there(&self) -> bool {
+        self.waiting.iter().any(|own| own.load(Ordering::Acquire) > 0)
+    }
+
+    /// All live.
+    fn doubt_one(&self) {}
 }
 
 /// A message: its number, and so many words that are all that number.
@@ -49,8 +63,9 @@ impl Room {
             ring: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
             hold: AtomicU64::new(0),
             ready: Bell::new(),
-            sleepers: AtomicU32::new(0),
-            bed: Bed::default(),
+            place: Place::new(),
+            fences: AtomicU32::new(0),
+            waiting: [AtomicU32::new(0), AtomicU32::new(0)],
         })
     }
 
@@ -94,13 +109,17 @@ impl Room {
         let count = writing.publish(self.lane());
         fence(Ordering::SeqCst);
         if self.ready.has_sleepers() {
-            self.wake(count);
+            self.waiter(None).wake(count);
         }
     }
 
-    fn wake(&self, count: u32) {
-        if self.ready.ring() {
-            self.bed.wake(count);
+    fn waiter(&self, consumer: Option<usize>) -> Waiter<'_> {
+        Waiter {
+            bell: &self.ready,
+            place: &self.place,
+            fences: &self.fences,
+            sleepers: Some(self),
+            own: consumer.map(|consumer| &self.waiting[consumer]),
         }
     }
 
@@ -184,37 +203,12 @@ impl Room {
         std::iter::from_fn(|| self.pop()).collect()
     }
 
-    /// As `Waiter` waits.
-    fn wait(&self) -> Message {
-        let mut slept = false;
-        let is_there = || self.lane().find().unwrap().is_some();
-        let others_sleep = || self.sleepers.load(Ordering::Acquire) > 0;
-        let announce = || {
-            let word = self.ready.announce();
-            fence(Ordering::SeqCst);
-            word
-        };
-        loop {
-            if slept && others_sleep() {
-                self.ready.announce();
-            }
-            if let Some(message) = self.pop() {
-                if slept && others_sleep() {
-                    announce();
-                    if is_there() {
-                        self.wake(1);
-                    }
-                }
-                return message;
-            }
-            slept = true;
-            self.sleepers.fetch_add(1, Ordering::AcqRel);
-            let word = announce();
-            if !is_there() {
-                self.bed.sleep(|| self.ready.is(word));
-            }
-            self.sleepers.fetch_sub(1, Ordering::AcqRel);
-        }
+    fn wait(&self, consumer: usize) -> Message {
+        let is_there = || self.lane().find().map(|found| found.is_some());
+        let taken =
+            self.waiter(Some(consumer))
+                .wait(&Spin::default(), Deadline::NEVER, || Ok(self.pop()), is_there);
+        taken.unwrap().unwrap()
     }
 }
 
@@ -446,7 +440,7 @@ fn a_push_wakes_who_sleeps() {
         let room = Room::new(0);
         let mut writing = room.writing();
         let other = room.clone();
-        let sleeper = thread::spawn(move || other.wait());
+        let sleeper = thread::spawn(move || other.wait(0));
         room.push_and_ring(&mut writing, 1);
         check_whole(&sleeper.join().unwrap());
     });
@@ -456,9 +450,9 @@ fn two_sleepers(push: impl Fn(&Room, &mut Writing) + Sync + Send + 'static) {
     check_within(2, move || {
         let room = Room::new(0);
         let mut writing = room.writing();
-        let sleepers = [(), ()].map(|()| {
+        let sleepers = [0, 1].map(|consumer| {
             let other = room.clone();
-            thread::spawn(move || vec![other.wait()])
+            thread::spawn(move || vec![other.wait(consumer)])
         });
         push(&room, &mut writing);
         check_once(2, &sleepers.map(|sleeper| sleeper.join().unwrap()));

@@ -111,7 +111,7 @@ impl<'a> Part<'a> {
     fn sleep_on(&self, while_it_is: u32) -> Option<Sleep<'a>> {
         match self {
             Part::Ready(ready) => Some(Sleep {
-                word: ready.waiter().bell.word(),
+                word: ready.waiter().bell.word_for_kernel(),
                 while_it_is,
             }),
             _ => Some(self.member()?.sleep_on(while_it_is)),
