@@ -54,18 +54,36 @@ impl Bell {
         word | SLEEPER
     }
 
-    /// Rings: whether somebody sleeps, who has to be woken, and nobody else has just rung.
+    /// Rings: what the word was while they slept who have to be woken, if somebody does and nobody else has just rung.
     #[cold]
-    pub(crate) fn ring(&self) -> bool {
+    pub(crate) fn ring(&self) -> Option<u32> {
         let word = self.0.load(Ordering::Relaxed);
         if word & SLEEPER == 0 {
-            return false;
+            return None;
         }
         let rung = word.wrapping_add(ONCE) & !SLEEPER;
         step();
         self.0
             .compare_exchange(word, rung, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+            .ok()
+    }
+
+    /// How often it had rung when the word was that.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "the kernel knows the word there")
+    )]
+    pub(crate) fn rings(word: u32) -> u32 {
+        word / ONCE
+    }
+
+    /// What the word will be when it has rung twice more.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "the kernel knows the word there")
+    )]
+    pub(crate) fn after_two_more(word: u32) -> u32 {
+        word.wrapping_add(2 * ONCE)
     }
 
     pub(crate) fn word(&self) -> &AtomicU32 {
@@ -95,7 +113,7 @@ pub(crate) use waiter::{Readiness, Sleeper, Sleepers, Waiter};
 
 mod waiter {
     use super::Bell;
-    use crate::os::atomic::{AtomicU32, Ordering};
+    use crate::os::atomic::{self, AtomicU32, Ordering};
     use crate::os::fence;
     use crate::os::parking::Place;
     use crate::wait::{self, SLICE, Spin};
@@ -125,9 +143,9 @@ mod waiter {
     pub(crate) struct Waiter<'a> {
         pub(crate) bell: &'a Bell,
         pub(crate) place: &'a Place,
-        /// Not 0: publishers have to fence for themselves.
-        pub(crate) fences: &'a AtomicU32,
-        /// Who sleeps at this bell, if several may.
+        /// Not 0: publishers have to fence for themselves. `None`: they always do.
+        pub(crate) fences: Option<&'a AtomicU32>,
+        /// Who sleeps at this bell, if several may of whom one is woken.
         pub(crate) sleepers: Option<&'a dyn Sleepers>,
         /// How many of them are of this participant.
         pub(crate) own: Option<&'a AtomicU32>,
@@ -186,8 +204,10 @@ mod waiter {
         /// Says that somebody sleeps, to all who publish from here on: what the word is until it rings.
         fn announce(&self) -> u32 {
             let word = self.bell.announce();
-            if !fence::before_sleep() {
-                self.fences.store(1, Ordering::SeqCst);
+            match self.fences {
+                Some(fences) if !fence::before_sleep() => fences.store(1, Ordering::SeqCst),
+                Some(_) => {}
+                None => atomic::fence(Ordering::SeqCst),
             }
             word
         }
@@ -195,8 +215,8 @@ mod waiter {
         /// Wakes up to so many, if anybody sleeps.
         #[inline]
         pub(crate) fn wake(&self, count: u32) {
-            if self.bell.ring() {
-                self.place.wake(self.bell.word(), count);
+            if let Some(word) = self.bell.ring() {
+                self.place.wake(self.bell.word(), word, count);
             }
         }
 

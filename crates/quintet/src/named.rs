@@ -133,6 +133,7 @@ pub fn kinds() -> &'static [&'static dyn NamedKind] {
     &[
         &crate::pipe::Pipes,
         &crate::shm::SharedMemories,
+        &crate::shm::Mailboxes,
         &crate::shm::Queues,
         &crate::sync::Semaphores,
         &crate::sync::Mutexes,

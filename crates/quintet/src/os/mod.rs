@@ -7,9 +7,9 @@
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
 //! - [`fifo`] (Linux only): `create`, `exists`, `open`
 //! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`, `cores`, `generation`
-//! - [`segment`]: `Segment` (`open`, `header`, `start`, `len`, `token`, `new_token`, `parking`, `release_name`), `look`;
+//! - [`segment`]: `Segment` (`open`, `header`, `start`, `len`, `token`, `new_token`, `parking`, `parking_for_all`, `release_name`), `look`;
 //!   [`token`]: `Token` (`is_ours`, `take`, `is_taken`); [`look`]: `list`, `stat`, `remove` of what is a segment
-//! - [`parking`]: `Place` (`sleep`, `wake`): to sleep on a word of shared memory; [`fence`]: `Publisher` (`fence`), `before_sleep`
+//! - [`clock`]: `since_start`; [`parking`]: `Place` (`sleep`, `wake`): to sleep on a word of shared memory; [`fence`]: `Publisher` (`fence`), `before_sleep`
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
 //! - [`shm`]: `Memory` (`open`, `of_file`, `anonymous`, `inherited`, `for_child`, `start`, `len`, `mode`, `has_the_name`,
 //!   `flush`, `release_name`), `ForChild` (`Display`), `spawn`, `list`, `stat`, `remove`
@@ -28,8 +28,8 @@ pub(crate) mod types;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    anonymous, event, fence, fifo, look, many, mutex, parking, pipe, process, segment, semaphore, shm, token,
-    watch,
+    anonymous, clock, event, fence, fifo, look, many, mutex, parking, pipe, process, segment, semaphore, shm,
+    token, watch,
 };
 
 #[cfg(windows)]
@@ -37,7 +37,7 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 #[cfg(windows)]
-pub(crate) use windows::{anonymous, fence, look, parking, pipe, process, segment, shm, token};
+pub(crate) use windows::{anonymous, clock, fence, look, parking, pipe, process, segment, shm, token};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

@@ -6,8 +6,11 @@
 //!
 //! A [`View`] is a part of it, by offset and length.
 //!
-//! A [`Queue`] is a structure in such memory, with a layout of its own: many [`Producer`]s put messages in, each of which one of
-//! many [`Consumer`]s takes out, whoever dies when.
+//! A [`Mailbox`] is a structure in such memory, with a layout of its own: the newest value of one [`MailboxWriter`], which any
+//! number of [`MailboxReader`]s find whole.
+//!
+//! A [`Queue`] is another one: many [`Producer`]s put messages in, each of which one of many [`Consumer`]s takes out, whoever
+//! dies when.
 //!
 //! What you read while another process writes may be half of each. Guard it with a [`Mutex`](crate::sync::Mutex) or a
 //! [`Semaphore`](crate::sync::Semaphore), or use atomics in it. Whatever is in it, nothing here gives a `&[u8]` to bytes
@@ -29,6 +32,7 @@
 mod bytes;
 mod child;
 mod kind;
+mod mailbox;
 mod plain;
 mod queue;
 mod shared_memory;
@@ -39,6 +43,9 @@ mod view;
 pub use crate::os::types::{Access, MapMode};
 pub use child::{ChildMemory, spawn};
 pub use kind::SharedMemories;
+pub use mailbox::{
+    InPlace, Loan, Mailbox, MailboxBuilder, MailboxReader, MailboxStats, MailboxWriter, Mailboxes, Reading,
+};
 pub use plain::Plain;
 pub use queue::{
     Batch, Consumer, Peek, Producer, Queue, QueueBuilder, QueueStats, Queues, Received, Reservation,

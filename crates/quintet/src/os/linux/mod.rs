@@ -1,6 +1,7 @@
 //! Linux.
 
 pub(crate) mod anonymous;
+pub(crate) mod clock;
 pub(crate) mod fence;
 pub(crate) mod fifo;
 mod fork;

@@ -33,9 +33,9 @@ impl Place {
         Sleep { word, while_it_is }.sleep(time, ANYONE).map(drop)
     }
 
-    /// Wakes up to so many of those who sleep; the word is another one now.
+    /// Wakes up to so many of those who sleep since the word was that; it is another one now.
     #[expect(clippy::unused_self, reason = "there is more to it on Windows")]
-    pub(crate) fn wake(&self, word: &AtomicU32, count: u32) {
+    pub(crate) fn wake(&self, word: &AtomicU32, _was: u32, count: u32) {
         futex::wake(word, count, ANYONE);
     }
 }
@@ -47,7 +47,7 @@ impl Place {
         Ok(())
     }
 
-    pub(crate) fn wake(&self, _word: &AtomicU32, count: u32) {
+    pub(crate) fn wake(&self, _word: &AtomicU32, _was: u32, count: u32) {
         self.bed.wake(count);
     }
 }

@@ -147,6 +147,11 @@ impl Segment {
         Place::new()
     }
 
+    /// As [`parking`](Self::parking), where all who sleep are woken at once.
+    pub(crate) fn parking_for_all(&self, number: usize) -> Place {
+        self.parking(number)
+    }
+
     /// Another token, which holds the object for itself and can be another participant.
     pub(crate) fn new_token(&self) -> Result<Token> {
         self.hold.new_token()

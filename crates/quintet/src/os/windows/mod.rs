@@ -3,6 +3,7 @@
 mod blocking;
 mod call;
 mod claim;
+pub(crate) mod clock;
 mod error;
 mod event;
 pub(crate) mod fence;

@@ -154,6 +154,11 @@ impl Segment {
         Place::new(&self.beside, number, self.access)
     }
 
+    /// As [`parking`](Self::parking), where all who sleep are woken at once.
+    pub(crate) fn parking_for_all(&self, number: usize) -> Place {
+        Place::for_all(&self.beside, number, self.access)
+    }
+
     /// The name goes by itself when the process ends.
     pub(crate) fn release_name(&self) {}
 

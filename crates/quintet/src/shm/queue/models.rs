@@ -117,7 +117,7 @@ impl Room {
         Waiter {
             bell: &self.ready,
             place: &self.place,
-            fences: &self.fences,
+            fences: Some(&self.fences),
             sleepers: Some(self),
             own: consumer.map(|consumer| &self.waiting[consumer]),
         }

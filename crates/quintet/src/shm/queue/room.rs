@@ -231,7 +231,7 @@ impl Held {
         Waiter {
             bell: &room.ready,
             place: &self.ready,
-            fences: &room.fences,
+            fences: Some(&room.fences),
             sleepers: Some(self),
             own: consumer.map(|index| &room.consumers[index].waiting),
         }
@@ -243,7 +243,7 @@ impl Held {
         Waiter {
             bell: &room.lanes[lane].space,
             place: &self.space[lane],
-            fences: &room.fences,
+            fences: Some(&room.fences),
             sleepers: None,
             own: Some(&room.producers[lane].waiting),
         }

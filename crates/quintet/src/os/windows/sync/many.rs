@@ -133,7 +133,7 @@ fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)>
                 (Source::Ready(ready), None) => {
                     let waiter = ready.waiter();
                     match waiter.before_sleep(|| ready.is_ready())? {
-                        Some(_) => handles.push(waiter.place.handle()?),
+                        Some(word) => handles.push(waiter.place.handle(word)?),
                         None => break,
                     }
                 }
