@@ -86,6 +86,11 @@ impl Bell {
         word.wrapping_add(2 * ONCE)
     }
 
+    /// After a sleep: sees what who rang had seen, among that who went to sleep before.
+    fn hear(&self) {
+        self.0.load(Ordering::Acquire);
+    }
+
     pub(crate) fn word(&self) -> &AtomicU32 {
         &self.0
     }
@@ -167,11 +172,13 @@ mod waiter {
                     return take.borrow_mut()();
                 }
                 self.stand_in();
-                let taken = take.borrow_mut()()?;
-                if taken.is_some() {
-                    self.pass_on(&is_there)?;
+                let taken = take.borrow_mut()();
+                if !matches!(taken, Ok(None)) {
+                    // After an error too: what we were woken for is there for others. Where that cannot be known, they look by
+                    // themselves.
+                    let _ = self.pass_on(&is_there);
                 }
-                Ok(taken)
+                taken
             };
             wait::wait(spin, deadline, SLICE, look, |slice| {
                 slept.set(true);
@@ -222,6 +229,7 @@ mod waiter {
 
         /// For who has slept, before it looks: whoever woke us took the bit away that stood for all who sleep.
         pub(crate) fn stand_in(&self) {
+            self.bell.hear();
             if self.others_sleep() {
                 self.bell.announce();
             }

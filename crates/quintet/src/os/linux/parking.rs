@@ -43,7 +43,9 @@ impl Place {
 #[cfg(loom)]
 impl Place {
     pub(crate) fn sleep(&self, word: &AtomicU32, while_it_is: u32, _time: Duration) -> Result<()> {
-        self.bed.sleep(|| word.load(Ordering::Relaxed) == while_it_is);
+        // The kernel sees what the word is now, which only a change of it does here.
+        self.bed
+            .sleep(|| word.fetch_add(0, Ordering::Relaxed) == while_it_is);
         Ok(())
     }
 

@@ -10,9 +10,10 @@ use crate::Deadline;
 use crate::doorbell::{Bell, Sleepers, Waiter};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::copy;
-use crate::os::modelling::{check, check_with_stops, check_within};
+use crate::os::modelling::{Bed, check, check_with_stops, check_within};
 use crate::os::parking::Place;
 use crate::os::step::{step, stopping};
+use crate::participants;
 use crate::wait::Spin;
 use loom::sync::Arc;
 use loom::thread;
@@ -435,6 +436,18 @@ fn the_word_behind_the_last_message_is_never_what_was_there_before() {
 }
 
 #[test]
+fn who_was_rung_for_is_not_rung_for_again() {
+    check(|| {
+        let bell = Bell::new();
+        assert!(!bell.has_sleepers() && bell.ring().is_none());
+        let word = bell.announce();
+        assert!(bell.has_sleepers() && bell.is(word));
+        assert!(bell.ring().is_some());
+        assert!(!bell.has_sleepers() && bell.ring().is_none() && !bell.is(word));
+    });
+}
+
+#[test]
 fn a_push_wakes_who_sleeps() {
     check(|| {
         let room = Room::new(0);
@@ -470,4 +483,49 @@ fn two_pushes_wake_two_that_sleep() {
 #[test]
 fn one_push_of_two_wakes_two_that_sleep() {
     two_sleepers(|room, writing| room.push_and_ring(writing, 2));
+}
+
+/// Who is woken, and fails or dies before it takes anything, has said before that others sleep: the next push wakes one.
+#[test]
+fn who_was_woken_in_vain_has_stood_in_for_who_sleeps() {
+    check_within(2, || {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        let other = room.clone();
+        let sleeper = thread::spawn(move || other.wait(0));
+        // Where the one who dies sleeps, and whether it is about to.
+        let bed = Arc::new((Place::new(), Bed::default(), AtomicU32::new(0)));
+        let (other, theirs) = (room.clone(), bed.clone());
+        let dying = thread::spawn(move || {
+            let (place, announced, is_announced) = &*theirs;
+            let waiter = Waiter {
+                place,
+                ..other.waiter(Some(1))
+            };
+            let mut looks = 0;
+            let take = || {
+                looks += 1;
+                match looks {
+                    1 => Ok(None::<()>),
+                    _ => Err(participants::forked()),
+                }
+            };
+            let is_there = || {
+                is_announced.store(1, Ordering::Release);
+                announced.wake(1);
+                Ok(false)
+            };
+            let waited = waiter.wait(&Spin::default(), Deadline::NEVER, take, is_there);
+            assert!(waited.is_err());
+        });
+        let (place, announced, is_announced) = &*bed;
+        announced.sleep(|| is_announced.load(Ordering::Acquire) == 0);
+        // Somebody rings for the two of them, and wakes the one.
+        if let Some(was) = room.ready.ring() {
+            place.wake(room.ready.word(), was, 1);
+        }
+        dying.join().unwrap();
+        room.push_and_ring(&mut writing, 1);
+        check_whole(&sleeper.join().unwrap());
+    });
 }
