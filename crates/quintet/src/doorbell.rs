@@ -8,6 +8,12 @@
 //!
 //! A death between publishing and ringing, or of who was woken, leaves others asleep beside what they wait for: for a
 //! slice at most (`wait.rs`).
+//!
+//! The models (`shm/queue/models.rs`) fail without any of: the bit, the count of rings, either fence, the last look before a
+//! sleep, standing in before the look, passing on after it with its fence and its wake-up. They do not where it only costs a
+//! wake-up more or less: whether the word's own accesses are sequentially consistent, as the fences order them; whether the
+//! slot's count comes before or after the announcement, as both come before the sleep; whether one ring wakes one or several, as
+//! who is woken passes on. What no model knows is that one thread can fence for others (`os/linux/fence.rs`).
 
 use crate::os::atomic::{AtomicU32, Ordering};
 use crate::os::step::step;
@@ -96,7 +102,7 @@ impl Bell {
     }
 
     /// For who sleeps on several words.
-    #[cfg(not(loom))]
+    #[cfg(all(target_os = "linux", not(loom)))]
     pub(crate) fn word_for_kernel(&self) -> &AtomicU32 {
         &self.0
     }
