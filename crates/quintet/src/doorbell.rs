@@ -9,11 +9,12 @@
 //! A death between publishing and ringing, or of who was woken, leaves others asleep beside what they wait for: for a
 //! slice at most (`wait.rs`).
 //!
-//! The models (`shm/queue/models.rs`) fail without any of: the bit, the count of rings, either fence, the last look before a
-//! sleep, standing in before the look, passing on after it with its fence and its wake-up. They do not where it only costs a
-//! wake-up more or less: whether the word's own accesses are sequentially consistent, as the fences order them; whether the
-//! slot's count comes before or after the announcement, as both come before the sleep; whether one ring wakes one or several, as
-//! who is woken passes on. What no model knows is that one thread can fence for others (`os/linux/fence.rs`).
+//! The models (`shm/queue/models.rs`) fail without any of: the bit and that ringing takes it away, the count of rings, either
+//! fence, the last look before a sleep, standing in, passing on with its fence and its wake-up. They do not where it only costs
+//! a wake-up more or less, or nothing: how the word's own accesses are ordered, as the fences order them and a change keeps
+//! what earlier ones released; whether the slot's count comes before or after the announcement, as both come before the sleep;
+//! whether one ring wakes one or several, as who is woken passes on; whether who was woken stands in before he looks or after,
+//! unless he dies looking. What no model knows is that one thread can fence for others (`os/linux/fence.rs`).
 
 use crate::os::atomic::{AtomicU32, Ordering};
 use crate::os::step::step;
