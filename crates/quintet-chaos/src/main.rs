@@ -11,6 +11,7 @@ mod dice;
 mod driver;
 mod pipe;
 mod queue;
+mod quiet;
 mod report;
 mod sync;
 
@@ -112,7 +113,7 @@ impl Storm {
             }
             Storm::Names => sync::nothing_left(folder),
             Storm::Queue => {
-                queue::aftermath(folder)?;
+                queue::aftermath(folder, &*held)?;
                 drop(held);
                 queue::nothing_left(folder)
             }

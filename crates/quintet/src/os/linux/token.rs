@@ -92,6 +92,11 @@ impl Token {
         call(|| lock::try_exclusive(&self.0, participant(slot))).map_err(failed)
     }
 
+    /// Is this participant no more.
+    pub(crate) fn give_back(&self, slot: usize) -> Result<()> {
+        call(|| lock::unlock(&self.0, participant(slot))).map_err(failed)
+    }
+
     /// Whether another token is this participant, and its process alive.
     pub(crate) fn is_taken(&self, slot: usize) -> Result<bool> {
         Token::is_participant(&self.0, slot).map_err(failed)

@@ -18,7 +18,7 @@ pub(crate) struct Token {
     /// What the names of the object's own objects begin with.
     beside: String,
     access: Access,
-    events: Mutex<Vec<OwnedHandle>>,
+    events: Mutex<Vec<(usize, OwnedHandle)>>,
 }
 
 impl Token {
@@ -46,9 +46,16 @@ impl Token {
         }
         let (event, made) = object::hold(&name, self.access)?;
         if made {
-            self.events().push(event);
+            self.events().push((slot, event));
         }
         Ok(made)
+    }
+
+    /// Is this participant no more.
+    #[expect(clippy::unnecessary_wraps, reason = "on Linux it may fail")]
+    pub(crate) fn give_back(&self, slot: usize) -> Result<()> {
+        self.events().retain(|(taken, _)| *taken != slot);
+        Ok(())
     }
 
     /// Whether a living process, which may be this one, is this participant.
@@ -60,10 +67,10 @@ impl Token {
     pub(super) fn give_to(&self, process: BorrowedHandle<'_>) -> Result<()> {
         self.events()
             .iter()
-            .try_for_each(|event| suspended::give(event.as_handle(), process))
+            .try_for_each(|(_, event)| suspended::give(event.as_handle(), process))
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<OwnedHandle>> {
+    fn events(&self) -> MutexGuard<'_, Vec<(usize, OwnedHandle)>> {
         // Whole after every step, so a panic elsewhere while it was locked does not matter.
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,6 +100,8 @@ mod tests {
         assert!(!ours.take(3).unwrap());
         assert!(theirs.take(4).unwrap());
         assert!(theirs.is_taken(3).unwrap() && ours.is_taken(3).unwrap());
+        theirs.give_back(4).unwrap();
+        assert!(ours.take(4).unwrap());
         drop(ours);
         assert!(!theirs.is_taken(3).unwrap());
         assert!(theirs.take(3).unwrap());
