@@ -7,7 +7,7 @@
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
 //! - [`fifo`] (Linux only): `create`, `exists`, `open`
 //! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`, `cores`, `generation`
-//! - [`segment`]: `Segment` (`open`, `header`, `start`, `len`, `token`, `new_token`, `parking`, `parking_for_all`, `release_name`), `look`;
+//! - [`segment`]: `Segment` (`open`, `header`, `start`, `len`, `token`, `new_token`, `to_read`, `parking`, `parking_for_all`, `release_name`), `look`;
 //!   [`token`]: `Token` (`is_ours`, `take`, `is_taken`); [`look`]: `list`, `stat`, `remove` of what is a segment
 //! - [`clock`]: `since_start`; [`parking`]: `Place` (`sleep`, `wake`): to sleep on a word of shared memory; [`fence`]: `Publisher` (`fence`), `before_sleep`
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`

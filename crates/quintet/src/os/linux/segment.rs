@@ -141,6 +141,11 @@ impl Segment {
         &self.hold.token
     }
 
+    /// Its memory once more, where nobody can write to it.
+    pub(crate) fn to_read(&self) -> Result<ReadOnly> {
+        map_as(self.token(), self.len(), MapMode::ReadOnly).map(ReadOnly)
+    }
+
     /// A place to sleep at: see `parking.rs`.
     #[expect(clippy::unused_self, reason = "it is the object's on Windows")]
     pub(crate) fn parking(&self, _number: usize) -> Place {
@@ -172,16 +177,30 @@ impl Segment {
     }
 }
 
+/// The memory of a segment, mapped to be read.
+#[derive(Debug)]
+pub(crate) struct ReadOnly(Map);
+
+impl ReadOnly {
+    /// Where its bytes begin, which are as many as the segment has. They stay there as long as `self` does.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.0.start()
+    }
+}
+
 fn path(layout: &Layout, name: &Name) -> PathBuf {
     Path::new(FOLDER).join(format!("quintet.{}.{}", layout.scheme, name.base()))
 }
 
 /// Maps the file, through an open of its own: see `token.rs`.
 fn map(token: &Token, len: usize) -> Result<Map> {
+    map_as(token, len, MapMode::ReadWrite)
+}
+
+fn map_as(token: &Token, len: usize, mode: MapMode) -> Result<Map> {
     let file = named_file::reopen(token)
         .map_err(|error| no_descriptor("cannot open the shared memory again", error))?;
-    Map::with(&file, len, MapMode::ReadWrite)
-        .map_err(|error| Error::os("cannot map the shared memory", error))
+    Map::with(&file, len, mode).map_err(|error| Error::os("cannot map the shared memory", error))
 }
 
 fn header(map: &Map) -> &Header {

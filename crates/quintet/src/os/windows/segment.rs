@@ -149,6 +149,11 @@ impl Segment {
         &self.token
     }
 
+    /// Its memory once more, where nobody can write to it.
+    pub(crate) fn to_read(&self) -> Result<ReadOnly> {
+        View::of(&self.section, self.len, false).map(ReadOnly)
+    }
+
     /// A place to sleep at: see `parking.rs`.
     pub(crate) fn parking(&self, number: usize) -> Place {
         Place::new(&self.beside, number, self.access)
@@ -178,6 +183,17 @@ impl Segment {
     pub(super) fn give_to(&self, process: BorrowedHandle<'_>) -> Result<()> {
         suspended::give(self.section.as_handle(), process)?;
         suspended::give(self.mark.as_handle(), process)
+    }
+}
+
+/// The memory of a segment, mapped to be read.
+#[derive(Debug)]
+pub(crate) struct ReadOnly(View);
+
+impl ReadOnly {
+    /// Where its bytes begin, which are as many as the segment has. They stay there as long as `self` does.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.0.start()
     }
 }
 

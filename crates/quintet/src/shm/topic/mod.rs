@@ -6,6 +6,8 @@
 //! each *lane*, and the lanes' rings. A publisher has a lane, found by the kernel's lock on the lane's slot, so each ring has
 //! one writer; nobody else ever writes there. Lanes are those of a queue (`shm/lane`).
 //!
+//! Subscribers have the control blocks and the rings mapped once more, so that nothing can be written through what they hand out.
+//!
 //! # The protocol of a lane
 //! As in a queue, positions only ever grow, and a message is a record that becomes visible by one store of its first word. The
 //! difference: nobody takes messages out. Every subscriber has a position of its own, and the publisher makes room by itself.

@@ -4,10 +4,11 @@ use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::parking::Place;
-use crate::os::segment::{Look, Segment};
+use crate::os::segment::{Look, ReadOnly, Segment};
 use crate::participants::{self, Seat, Slot};
 use crate::shm::lane::{Control, Hold, Lane};
 use crate::{Error, ErrorKind, Result, Scheme};
+use std::ptr::NonNull;
 use std::slice;
 
 /// The most lanes, and so publishers, of a topic.
@@ -85,7 +86,7 @@ impl Room {
 ///
 /// # Safety
 /// The memory stays mapped for the lifetime that the caller gives the result.
-unsafe fn controls<'a>(start: std::ptr::NonNull<u8>) -> &'a [Control; LANES] {
+unsafe fn controls<'a>(start: NonNull<u8>) -> &'a [Control; LANES] {
     // SAFETY: they begin at a page, end where the layout does, and are made of atomics, for which any bytes will do and which
     // others may change. The caller says that they stay.
     unsafe { start.add(DATA).cast::<[Control; LANES]>().as_ref() }
@@ -152,9 +153,44 @@ impl Shape {
             .ok_or_else(|| Error::new(ErrorKind::Corrupt, "its header gives sizes that make no sense"))
     }
 
+    /// A lane of memory that begins there.
+    ///
+    /// # Safety
+    /// The memory has this shape, begins at a page, and stays mapped for the lifetime that the caller gives the result.
+    #[inline(always)]
+    unsafe fn lane<'a>(self, start: NonNull<u8>, index: usize) -> Lane<'a> {
+        assert!(index < self.lanes);
+        // SAFETY: the index is one of the shape's, so the ring is within the memory; rings begin at pages. It is made of
+        // atomics, for which any bytes will do and which others may change. The caller says that they stay.
+        unsafe {
+            let ring = start.add(RINGS + index * self.ring);
+            Lane {
+                control: &controls(start)[index],
+                ring: slice::from_raw_parts(ring.cast().as_ptr(), self.ring / size_of::<AtomicU64>()),
+            }
+        }
+    }
+
     /// The longest message: with it, whatever is before it in the ring, there is room for it in one where nothing is held.
     pub(super) fn longest(self) -> usize {
         (self.ring / 2 - 16).min(Hold::LONGEST)
+    }
+}
+
+/// A topic's lanes as its subscribers see them: mapped so that nobody can write there through it.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    memory: ReadOnly,
+    shape: Shape,
+}
+
+impl Lanes {
+    /// A lane, to be looked at only.
+    #[inline(always)]
+    pub(super) fn get(&self, index: usize) -> Lane<'_> {
+        // SAFETY: the memory is that of a segment, which is as long as the shape needs it, and mapped as long as `self` is
+        // borrowed, which the result does. Subscribers only load from a lane, which at these sizes needs no right to write.
+        unsafe { self.shape.lane(self.memory.start(), index) }
     }
 }
 
@@ -191,20 +227,20 @@ impl Held {
         unsafe { controls(self.segment.start()) }
     }
 
+    /// A lane, for its publisher.
     #[inline(always)]
     pub(super) fn lane(&self, index: usize) -> Lane<'_> {
-        assert!(index < self.shape.lanes);
-        // SAFETY: the segment is as long as the shape needs it, which `Shape::of` has checked, the index is one of the
-        // shape's, and all rings begin at a page. They stay mapped as long as the segment is borrowed; they are atomics, for
-        // which any bytes will do and which others may change.
-        let ring = unsafe {
-            let ring = self.segment.start().add(RINGS + index * self.shape.ring);
-            slice::from_raw_parts(ring.cast().as_ptr(), self.shape.ring / size_of::<AtomicU64>())
-        };
-        Lane {
-            control: &self.controls()[index],
-            ring,
-        }
+        // SAFETY: the segment is as long as the shape needs it, which `Shape::of` has checked, and mapped as long as it is
+        // borrowed, which the result does.
+        unsafe { self.shape.lane(self.segment.start(), index) }
+    }
+
+    /// The lanes, to be read.
+    pub(super) fn lanes(&self) -> Result<Lanes> {
+        Ok(Lanes {
+            memory: self.segment.to_read()?,
+            shape: self.shape,
+        })
     }
 
     pub(super) fn segment(&self) -> &Segment {

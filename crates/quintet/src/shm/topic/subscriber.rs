@@ -1,5 +1,5 @@
 use super::following::{Cursor, Next};
-use super::room::{HOLDS, Held};
+use super::room::{HOLDS, Lanes};
 use super::sample::{Hold, Sample};
 use super::topic::Shared;
 use crate::doorbell::{Readiness, Waiter};
@@ -67,6 +67,7 @@ pub struct Delivered {
 pub(super) struct Core {
     // Before what it is a seat in.
     pub(super) seat: Seat,
+    pub(super) lanes: Lanes,
     pub(super) shared: Arc<Shared>,
     /// Which holds are free: a bit for each.
     pub(super) free: AtomicU32,
@@ -94,9 +95,11 @@ impl Subscriber {
     pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
         let held = &shared.held;
         let seat = held.sit_as_subscriber()?;
-        let lanes = 0..held.shape.lanes;
+        let lanes = held.lanes()?;
         let following = Following {
-            cursors: lanes.map(|lane| Cursor::new(held.lane(lane))).collect(),
+            cursors: (0..held.shape.lanes)
+                .map(|lane| Cursor::new(lanes.get(lane)))
+                .collect(),
             next: 0,
             depth,
             publishers: 0,
@@ -107,6 +110,7 @@ impl Subscriber {
         let subscriber = Subscriber {
             core: Arc::new(Core {
                 seat,
+                lanes,
                 shared: shared.clone(),
                 free: AtomicU32::new((1 << HOLDS) - 1),
                 spin: Spin::default(),
@@ -250,7 +254,7 @@ impl<'a, T: Trust> From<&'a Subscriber<T>> for Waitable<'a> {
 impl<T: Trust> Readiness for Subscriber<T> {
     fn is_ready(&self) -> Result<bool> {
         self.core.seat.check_ours()?;
-        Ok(self.following.is_ready(&self.core.shared.held))
+        Ok(self.following.is_ready(&self.core))
     }
 
     fn waiter(&self) -> Waiter<'_> {
@@ -269,9 +273,8 @@ impl Core {
         deadline: Deadline,
         mut take: impl FnMut(&mut Following) -> Result<Option<R>>,
     ) -> Result<R> {
-        let held = &self.shared.held;
         loop {
-            following.ask_who_lives(held)?;
+            following.ask_who_lives(self)?;
             // In slices, so that a publisher's death is noticed.
             let slice = Deadline::after(deadline.slice(SLICE));
             let shared = std::cell::RefCell::new(&mut *following);
@@ -279,7 +282,7 @@ impl Core {
                 &self.spin,
                 slice,
                 || take(&mut shared.borrow_mut()),
-                || Ok(shared.borrow().is_ready(held)),
+                || Ok(shared.borrow().is_ready(self)),
             )?;
             match taken {
                 Some(taken) => return Ok(taken),
@@ -293,9 +296,12 @@ impl Core {
 }
 
 impl Following {
-    fn is_ready(&self, held: &Held) -> bool {
+    fn is_ready(&self, core: &Core) -> bool {
         let said = |lane: usize| self.senseless >> lane & 1 != 0;
-        (0..held.lanes_used()).any(|lane| !said(lane) && self.cursors[lane].is_ready(held.lane(lane)))
+        let lanes = 0..core.shared.held.lanes_used();
+        lanes
+            .into_iter()
+            .any(|lane| !said(lane) && self.cursors[lane].is_ready(core.lanes.get(lane)))
     }
 
     /// The next message of all lanes, as `take` takes it.
@@ -315,7 +321,7 @@ impl Following {
             if self.senseless >> index & 1 != 0 {
                 continue;
             }
-            let (cursor, lane) = (&mut self.cursors[index], held.lane(index));
+            let (cursor, lane) = (&mut self.cursors[index], core.lanes.get(index));
             let taken = match self.depth {
                 u64::MAX => Ok(()),
                 depth => cursor.skip(lane, depth),
@@ -373,13 +379,14 @@ impl Following {
     }
 
     /// Finds out which publishers live. Of one that lived the last time, and died since, it is said now.
-    fn ask_who_lives(&mut self, held: &Held) -> Result<()> {
+    fn ask_who_lives(&mut self, core: &Core) -> Result<()> {
+        let held = &core.shared.held;
         let room = held.room();
         for lane in 0..held.lanes_used() {
             let bit = 1u64 << lane;
             if held.is_alive(lane)? {
                 self.publishers |= bit;
-            } else if self.publishers & bit != 0 && !self.cursors[lane].is_ready(held.lane(lane)) {
+            } else if self.publishers & bit != 0 && !self.cursors[lane].is_ready(core.lanes.get(lane)) {
                 self.publishers &= !bit;
                 // Who left has taken its name away.
                 match room.publishers[lane].pid() {
