@@ -81,7 +81,7 @@ struct Following {
     /// Which lane to look at first.
     next: usize,
     depth: u64,
-    /// Of which lanes the publisher was alive when we last asked.
+    /// Of which lanes the publisher was alive when we last asked, or heard of it.
     publishers: u64,
     /// Of lanes that make no sense: that was said.
     senseless: u64,
@@ -274,7 +274,6 @@ impl Core {
         mut take: impl FnMut(&mut Following) -> Result<Option<R>>,
     ) -> Result<R> {
         loop {
-            following.ask_who_lives(self)?;
             // In slices, so that a publisher's death is noticed.
             let slice = Deadline::after(deadline.slice(SLICE));
             let shared = std::cell::RefCell::new(&mut *following);
@@ -289,7 +288,7 @@ impl Core {
                 None if deadline.has_passed() => {
                     return Err(Error::new(ErrorKind::TimedOut, "nothing was published in time"));
                 }
-                None => {}
+                None => following.ask_who_lives(self)?,
             }
         }
     }
@@ -343,6 +342,7 @@ impl Following {
     #[inline]
     fn note(&mut self, core: &Core, lane: usize, next: &Next) -> Delivered {
         self.received = self.received.wrapping_add(1);
+        self.publishers |= 1 << lane;
         self.lost = self.lost.wrapping_add(next.lost);
         // For who looks.
         let slot = &core.shared.held.room().subscribers[core.seat.index()];
