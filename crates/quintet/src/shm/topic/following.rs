@@ -106,12 +106,24 @@ impl Cursor {
         Err(nonsense())
     }
 
-    /// Holds the next message in place, and goes on behind it. `hold` is ours and free.
-    pub(super) fn hold(&mut self, lane: Lane<'_>, index: usize, hold: &AtomicU64) -> Result<Option<Next>> {
+    /// The next message, to be held with [`hold`](Self::hold).
+    #[inline]
+    pub(super) fn find(&mut self, lane: Lane<'_>) -> Result<Option<Found>> {
+        self.look(lane)
+    }
+
+    /// Holds a message in place that was found, or one behind it if that has gone since; goes on behind it. `hold` is ours and
+    /// free.
+    #[inline]
+    pub(super) fn hold(
+        &mut self,
+        lane: Lane<'_>,
+        index: usize,
+        hold: &AtomicU64,
+        found: Found,
+    ) -> Result<Option<Next>> {
+        let mut found = found;
         for _ in 0..TRIES {
-            let Some(found) = self.look(lane)? else {
-                return Ok(None);
-            };
             step();
             // Either the publisher, which moves the oldest and then looks at what is held, sees this, or we see that it has.
             hold.store(Hold::of(index, found.at, found.len).0, Ordering::SeqCst);
@@ -123,6 +135,10 @@ impl Cursor {
                 return Ok(Some(next));
             }
             hold.store(0, Ordering::Release);
+            match self.look(lane)? {
+                Some(another) => found = another,
+                None => return Ok(None),
+            }
         }
         Err(nonsense())
     }

@@ -369,11 +369,11 @@ impl Following {
 
     fn hold(&mut self, core: &Arc<Core>) -> Result<Option<(Hold, Delivered)>> {
         self.next(core, |cursor, index, lane| {
-            if !cursor.is_ready(lane) {
+            let Some(found) = cursor.find(lane)? else {
                 return Ok(None);
-            }
+            };
             let hold = Hold::take(core)?;
-            let held = cursor.hold(lane, index, hold.word())?;
+            let held = cursor.hold(lane, index, hold.word(), found)?;
             Ok(held.map(|next| (hold.of(index, next.found), next)))
         })
     }
