@@ -94,12 +94,14 @@ const _: () = assert!(super::room::LANES <= u64::BITS as usize && HOLDS <= u32::
 impl Subscriber {
     pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
         let held = &shared.held;
-        let seat = held.sit_as_subscriber()?;
         let lanes = held.lanes()?;
+        // Before anybody sees that it is there: what is published by who has seen that is for it.
+        let cursors = (0..held.shape.lanes)
+            .map(|lane| Cursor::new(lanes.get(lane)))
+            .collect();
+        let seat = held.sit_as_subscriber()?;
         let following = Following {
-            cursors: (0..held.shape.lanes)
-                .map(|lane| Cursor::new(lanes.get(lane)))
-                .collect(),
+            cursors,
             next: 0,
             depth,
             publishers: 0,
