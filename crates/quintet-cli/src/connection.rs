@@ -1,9 +1,11 @@
-//! What data goes through: a named pipe, one end of a FIFO file, or into a queue.
+//! What data goes through: a named pipe, one end of a FIFO file, or into a queue or a topic.
 
 use crate::failure::Failure;
 use crate::fifo;
-use crate::queue::Inlet;
+use crate::queue;
+use crate::record::Source;
 use crate::text::WIDEST;
+use crate::topic;
 use quintet::pipe::{PipeMode, PipeStream};
 use quintet::{Deadline, PeerIdentity};
 use std::fmt;
@@ -52,12 +54,22 @@ impl fmt::Display for Incoming {
     }
 }
 
+/// What gives one message after the other.
+pub(crate) trait Messages {
+    /// The next message, and what is known of it.
+    fn next(&mut self, message: &mut Vec<u8>, source: &mut Source) -> Result<(), Failure>;
+
+    /// It has gone where it should.
+    fn done(&mut self) {}
+}
+
 /// What `send` writes.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Pipe(Box<PipeStream>),
     Fifo(fifo::Writer),
-    Queue(Box<Inlet>),
+    Queue(Box<queue::Inlet>),
+    Topic(Box<topic::Inlet>),
 }
 
 impl Outgoing {
@@ -65,16 +77,21 @@ impl Outgoing {
         match self {
             Outgoing::Pipe(stream) => stream.mode(),
             Outgoing::Fifo(_) => PipeMode::Byte,
-            Outgoing::Queue(_) => PipeMode::Message,
+            Outgoing::Queue(_) | Outgoing::Topic(_) => PipeMode::Message,
         }
     }
 
     /// No record is longer, nor than what the arguments say. `converted`: it may get shorter on its way.
     pub(crate) fn limit(&self, asked: u64, converted: bool) -> u64 {
-        match self {
-            Outgoing::Pipe(_) | Outgoing::Fifo(_) => asked,
-            Outgoing::Queue(inlet) if converted => inlet.max_message().saturating_mul(WIDEST),
+        let most = match self {
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) => return asked,
             Outgoing::Queue(inlet) => inlet.max_message(),
+            Outgoing::Topic(inlet) => inlet.max_message(),
+        };
+        if converted {
+            most.saturating_mul(WIDEST)
+        } else {
+            most
         }
     }
 
@@ -85,6 +102,9 @@ impl Outgoing {
             Outgoing::Queue(_) => {
                 "a queue takes a little less than half its --capacity: create it with a larger one"
             }
+            Outgoing::Topic(_) => {
+                "a topic takes a little less than half its --capacity: create it with a larger one"
+            }
         }
     }
 
@@ -93,6 +113,7 @@ impl Outgoing {
         match self {
             Outgoing::Pipe(_) | Outgoing::Fifo(_) => sent,
             Outgoing::Queue(inlet) => inlet.finish(sent, deadline),
+            Outgoing::Topic(inlet) => inlet.finish(sent),
         }
     }
 
@@ -105,6 +126,7 @@ impl Outgoing {
             }
             Outgoing::Fifo(writer) => writer.write_all(bytes, deadline),
             Outgoing::Queue(inlet) => inlet.push(bytes, deadline),
+            Outgoing::Topic(inlet) => inlet.publish(bytes),
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn run(args: &CreateArgs) -> Result<(), Failure> {
         .with_size(&args.size)
         .with_mailbox(&args.mailbox)
         .with_queue(&args.queue)
+        .with_topic(&args.topic)
         .put_into_one(&args.address)?;
     match Object::open(&address, Opening::CreateNew) {
         Ok(_) => Ok(()),

@@ -7,6 +7,7 @@ use crate::fifo::Fifo;
 use crate::note;
 use crate::patience;
 use crate::queue::QueueEnd;
+use crate::topic::TopicEnd;
 use crate::verbs;
 use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
 use quintet::{Address, Deadline, Error, ErrorKind, named};
@@ -39,6 +40,7 @@ pub(crate) enum End {
     Pipe(PipeEnd),
     Fifo(Fifo),
     Queue(QueueEnd),
+    Topic(TopicEnd),
 }
 
 impl Endpoint {
@@ -68,12 +70,14 @@ impl Endpoint {
                     .unwrap_or(DEFAULT_MAX_MESSAGE),
             });
         }
-        if let Some(queue) = QueueEnd::at(address, args)? {
+        let queue = QueueEnd::at(address, args)?.map(End::Queue);
+        let topic = TopicEnd::at(address, args)?.map(End::Topic);
+        if let Some(end) = queue.or(topic) {
             return Ok(Endpoint {
-                end: End::Queue(queue),
+                end,
                 deadline: args.timeout.into(),
                 mode: Some(PipeMode::Message),
-                // The queue itself says which message is too long.
+                // The queue, or the topic, itself says which message is too long.
                 max_message: u64::MAX,
             });
         }
@@ -123,7 +127,7 @@ impl Endpoint {
     pub(crate) fn what_has_records(&self) -> &'static str {
         match self.end {
             End::Pipe(_) => "--lines, or --mode message",
-            End::Fifo(_) | End::Queue(_) => "--lines",
+            End::Fifo(_) | End::Queue(_) | End::Topic(_) => "--lines",
         }
     }
 
@@ -233,10 +237,10 @@ fn check_flags(args: &EndpointArgs, listens: bool) -> Result<(), Failure> {
     }
 }
 
-/// Refuses flags that are for queues.
+/// Refuses flags that are for queues and topics.
 pub(crate) fn not_for_queues(args: &EndpointArgs) -> Result<(), Failure> {
     match args.for_queues() {
-        Some(flag) => Err(Failure::Usage(format!("{flag} is for queue://"))),
+        Some(why) => Err(Failure::Usage(why)),
         None => Ok(()),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn run(args: &HoldArgs) -> Result<(), Failure> {
         .with_size(&args.size)
         .with_mailbox(&args.mailbox)
         .with_queue(&args.queue)
+        .with_topic(&args.topic)
         .put_into(&args.addresses)?;
     if args.command.is_empty() {
         let mut held = held();

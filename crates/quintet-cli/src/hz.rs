@@ -14,6 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 struct Gauges {
     /// What only grows, and what that is called: it is shown how much a second.
     rates: &'static [(&'static str, &'static str)],
+    /// What those who are there have done, and what that is called: it is shown how much a second, and falls when one of them goes.
+    sums: &'static [(&'static str, &'static str)],
     /// What goes up and down, and what that means in a line of text.
     levels: &'static [(&'static str, &'static str)],
 }
@@ -22,11 +24,18 @@ fn gauges(scheme: Scheme) -> Option<Gauges> {
     match scheme {
         Scheme::Queue => Some(Gauges {
             rates: &[("pushed", "pushed"), ("taken", "taken")],
+            sums: &[],
             levels: &[("messages", "in it")],
         }),
         Scheme::Mailbox => Some(Gauges {
             rates: &[("sequence", "written")],
+            sums: &[],
             levels: &[("readers", "reading")],
+        }),
+        Scheme::Topic => Some(Gauges {
+            rates: &[("published", "published")],
+            sums: &[("received", "received"), ("lost", "lost")],
+            levels: &[("publishers", "publishing"), ("subscribers", "subscribing")],
         }),
         _ => None,
     }
@@ -80,7 +89,29 @@ impl Look {
     /// How much more than before, a second. Of an object that was made anew meanwhile it is what it has.
     fn rate(&self, before: &Look, key: &str) -> f64 {
         let (now, then) = (self.number(key), before.number(key));
-        let more = now.checked_sub(then).unwrap_or(now);
+        self.a_second(before, now.checked_sub(then).unwrap_or(now))
+    }
+
+    /// How much more than before, a second, where it may be less.
+    fn gain(&self, before: &Look, key: &str) -> f64 {
+        self.a_second(before, self.number(key).saturating_sub(before.number(key)))
+    }
+
+    /// All of them: what it is called, and how much.
+    fn rates<'g>(&self, before: &Look, gauges: &'g Gauges) -> impl Iterator<Item = (&'g str, f64)> {
+        let rates = gauges
+            .rates
+            .iter()
+            .map(|(key, meaning)| (*meaning, self.rate(before, key)));
+        rates.chain(
+            gauges
+                .sums
+                .iter()
+                .map(|(key, meaning)| (*meaning, self.gain(before, key))),
+        )
+    }
+
+    fn a_second(&self, before: &Look, more: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "it is shown with few digits")]
         let more = more as f64;
         more / self.seconds(before)
@@ -94,8 +125,7 @@ impl Look {
     }
 
     fn text(&self, before: &Look, gauges: &Gauges) -> String {
-        let rates = gauges.rates.iter().map(|(key, meaning)| {
-            let rate = self.rate(before, key);
+        let rates = self.rates(before, gauges).map(|(meaning, rate)| {
             // What is slow is of interest as well.
             let digits = if rate < 10.0 { 2 } else { 0 };
             format!("{rate:.digits$} {meaning}/s")
@@ -112,8 +142,8 @@ impl Look {
             "time": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
             "seconds": self.seconds(before),
         });
-        for (key, meaning) in gauges.rates {
-            line[format!("{meaning}_per_second")] = self.rate(before, key).into();
+        for (meaning, rate) in self.rates(before, gauges) {
+            line[format!("{meaning}_per_second")] = rate.into();
         }
         for (key, _) in gauges.levels {
             line[*key] = self.number(key).into();

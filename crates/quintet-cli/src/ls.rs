@@ -109,6 +109,11 @@ fn details(entry: &Entry) -> String {
             words.extend(some("consumers", "consumer", "consumers"));
             words.extend(some("lost", "lost", "lost").filter(|_| detail("lost") != Some("0")));
         }
+        Scheme::Topic => {
+            words.extend(some("publishers", "publisher", "publishers"));
+            words.extend(some("subscribers", "subscriber", "subscribers"));
+            words.extend(some("lost", "lost", "lost").filter(|_| detail("lost") != Some("0")));
+        }
         Scheme::Mailbox => {
             words.extend(detail("sequence").map(|sequence| match sequence {
                 "0" => "empty".into(),

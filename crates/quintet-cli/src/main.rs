@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
 //! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`,
-//! `queue`, `mailbox` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
+//! `queue`, `topic`, `mailbox` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -22,6 +22,7 @@ mod mailbox;
 mod note;
 mod object;
 mod patience;
+mod r#pub;
 mod pull;
 mod push;
 mod queue;
@@ -36,7 +37,9 @@ mod send;
 mod set;
 mod signals;
 mod stat;
+mod sub;
 mod text;
+mod topic;
 mod verbs;
 mod wait;
 mod whole_file;
@@ -71,6 +74,8 @@ fn main() -> ExitCode {
         Verb::Recv(args) => recv::run(&args),
         Verb::Push(args) => push::run(args),
         Verb::Pull(args) => pull::run(args),
+        Verb::Pub(args) => r#pub::run(args),
+        Verb::Sub(args) => sub::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Create(args) => create::run(&args),
         Verb::Hold(args) => hold::run(&args),

@@ -1,9 +1,9 @@
 //! A semaphore, a mutex, an event, shared memory or what stands on it, by its address and the flags.
 
-use crate::args::{AccessArgs, EventArgs, MailboxArgs, MakeArgs, QueueArgs, SizeArgs};
+use crate::args::{AccessArgs, EventArgs, MailboxArgs, MakeArgs, QueueArgs, SizeArgs, TopicArgs};
 use crate::endpoint;
 use crate::failure::Failure;
-use quintet::shm::{Mailbox, Queue, SharedMemory};
+use quintet::shm::{Mailbox, Queue, SharedMemory, Topic};
 use quintet::sync::{Event, Mutex, Semaphore};
 use quintet::{Address, Error, ErrorKind, Result as Quintet, Scheme, named};
 use std::fmt;
@@ -17,6 +17,7 @@ pub(crate) enum Object {
     Memory(#[expect(dead_code, reason = "open, for others to use")] SharedMemory),
     Mailbox(Mailbox),
     Queue(Queue),
+    Topic(Topic),
 }
 
 /// What to do about one that is there already, or not yet.
@@ -45,6 +46,7 @@ impl Object {
             Scheme::Shm => open!(SharedMemory::at(address)?, opening).map(Object::Memory),
             Scheme::Mailbox => open!(Mailbox::at(address)?, opening).map(Object::Mailbox),
             Scheme::Queue => open!(Queue::at(address)?, opening).map(Object::Queue),
+            Scheme::Topic => open!(Topic::at(address)?, opening).map(Object::Topic),
             // Refuses an address of anything else.
             _ => open!(Semaphore::at(address)?, opening).map(Object::Semaphore),
         }
@@ -67,6 +69,7 @@ impl Object {
             Object::Event(event) => (event.reset_kind().to_string(), "reset"),
             Object::Mailbox(mailbox) => return check_mailbox(mailbox, address).map(|()| object),
             Object::Queue(queue) => return check_queue(queue, address).map(|()| object),
+            Object::Topic(topic) => return check_topic(topic, address).map(|()| object),
         };
         match address.option(key) {
             // To go on would be to promise what is not so: at most 3 at a time, say, where there are 5.
@@ -84,6 +87,15 @@ pub(crate) fn check_queue(queue: &Queue, address: &Address) -> Result<(), Failur
     let is = [
         ("capacity", queue.capacity()),
         ("producers", queue.max_producers()),
+    ];
+    check_least(address, &is)
+}
+
+/// Refuses a topic that was there with less than an address asks for.
+pub(crate) fn check_topic(topic: &Topic, address: &Address) -> Result<(), Failure> {
+    let is = [
+        ("capacity", topic.capacity()),
+        ("publishers", topic.max_publishers()),
     ];
     check_least(address, &is)
 }
@@ -206,6 +218,7 @@ impl Flags {
             Scheme::Shm,
             Scheme::Mailbox,
             Scheme::Queue,
+            Scheme::Topic,
         ];
         let flag = |key, value, schemes| Flag { key, value, schemes };
         let yes = |given: bool| given.then(|| "true".to_string());
@@ -240,18 +253,28 @@ impl Flags {
         self
     }
 
-    /// And a queue.
+    /// And a queue; and how much a topic's publishers have.
     pub(crate) fn with_queue(mut self, queue: &QueueArgs) -> Self {
-        for (key, value) in [
-            ("capacity", queue.capacity.map(|bytes| bytes.to_string())),
-            ("producers", queue.producers.map(|n| n.to_string())),
-        ] {
-            self.0.push(Flag {
-                key,
-                value,
-                schemes: &[Scheme::Queue],
-            });
-        }
+        self.0.push(Flag {
+            key: "capacity",
+            value: queue.capacity.map(|bytes| bytes.to_string()),
+            schemes: &[Scheme::Queue, Scheme::Topic],
+        });
+        self.0.push(Flag {
+            key: "producers",
+            value: queue.producers.map(|n| n.to_string()),
+            schemes: &[Scheme::Queue],
+        });
+        self
+    }
+
+    /// And a topic.
+    pub(crate) fn with_topic(mut self, topic: &TopicArgs) -> Self {
+        self.0.push(Flag {
+            key: "publishers",
+            value: topic.publishers.map(|n| n.to_string()),
+            schemes: &[Scheme::Topic],
+        });
         self
     }
 
@@ -265,6 +288,7 @@ impl Flags {
                 Scheme::Shm => drop(SharedMemory::at(address)?),
                 Scheme::Mailbox => drop(Mailbox::at(address)?),
                 Scheme::Queue => drop(Queue::at(address)?),
+                Scheme::Topic => drop(Topic::at(address)?),
                 _ => drop(Semaphore::at(address)?),
             }
         }

@@ -1,9 +1,11 @@
 //! The ends of a queue: what `send` and `push` put messages into, and `recv` and `pull` take them out of.
 
 use crate::args::{AccessArgs, EndpointArgs};
+use crate::connection::Messages;
 use crate::failure::Failure;
 use crate::object;
 use crate::patience;
+use crate::record::Source;
 use quintet::shm::{Consumer, Producer, Queue, Received};
 use quintet::{Address, Deadline, ErrorKind, Scheme, named};
 use std::cell::RefCell;
@@ -30,6 +32,11 @@ impl QueueEnd {
                 "{flag} is not for queue://: either side makes a queue, for messages of a little less than half its \
                  --capacity"
             )));
+        }
+        if args.topic.publishers.is_some() {
+            return Err(Failure::Usage(
+                "--publishers is for topic://; a queue has --producers".into(),
+            ));
         }
         let flags = [
             ("capacity", args.queue.capacity.map(|bytes| bytes.to_string())),
@@ -177,7 +184,7 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     /// Takes the next message. A person is told what the first is waited for.
-    pub(crate) fn pop(&mut self, message: &mut Vec<u8>) -> Result<Received, Failure> {
+    fn pop(&mut self, message: &mut Vec<u8>) -> Result<Received, Failure> {
         let consumer = &mut self.consumer;
         if self.has_waited {
             return Ok(consumer.pop_timeout(message, self.deadline)?);
@@ -188,9 +195,17 @@ impl Outlet {
             consumer.pop_timeout(message, time)
         })?)
     }
+}
 
-    /// The message has gone where it should.
-    pub(crate) fn done(&mut self) {
+impl Messages for Outlet {
+    fn next(&mut self, message: &mut Vec<u8>, source: &mut Source) -> Result<(), Failure> {
+        let received = self.pop(message)?;
+        source.number(received.sequence);
+        source.lane(received.lane);
+        Ok(())
+    }
+
+    fn done(&mut self) {
         self.consumer.done();
     }
 }

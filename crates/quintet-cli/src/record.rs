@@ -42,6 +42,8 @@ pub(crate) struct Source {
     number: Option<u64>,
     /// How long ago a record was written, where that is known.
     age: Option<Duration>,
+    /// How many were lost before a record, where some can be.
+    lost: Option<u64>,
     decoder: Option<TextDecoder>,
 }
 
@@ -56,7 +58,12 @@ impl Source {
         self.age = Some(age);
     }
 
-    /// The next record comes from this lane of a queue.
+    /// So many were lost before the next record.
+    pub(crate) fn lost(&mut self, lost: u64) {
+        self.lost = Some(lost);
+    }
+
+    /// The next record comes from this lane of a queue or a topic.
     pub(crate) fn lane(&mut self, lane: usize) {
         self.sender = Some(json!({ "lane": lane }));
     }
@@ -78,6 +85,7 @@ impl Printer {
             sender: sender.as_ref().map(person),
             number: None,
             age: None,
+            lost: None,
             decoder: self.encoding.map(Encoding::decoder),
         }
     }
@@ -139,6 +147,9 @@ impl Printer {
         }
         if let Some(sender) = &source.sender {
             record["sender"] = sender.clone();
+        }
+        if let Some(lost) = source.lost {
+            record["lost"] = lost.into();
         }
         match text.or_else(|| String::from_utf8(bytes.to_vec()).ok()) {
             Some(text) => record["text"] = text.into(),

@@ -1,14 +1,13 @@
 //! `quintet recv`.
 
 use crate::args::RecvArgs;
-use crate::connection::{self, Incoming};
+use crate::connection::{self, Incoming, Messages};
 use crate::endpoint::{End, Endpoint, PipeEnd};
 use crate::failure::Failure;
 use crate::fifo;
 use crate::input::PIECE;
 use crate::lines::Lines;
 use crate::note::{self, Progress};
-use crate::queue::QueueEnd;
 use crate::record::{self, Format, Printer, Source};
 use crate::text::Encoding;
 use quintet::pipe::{Direction, PipeMode, PipeServer, PipeStream};
@@ -26,7 +25,8 @@ pub(crate) fn run(args: &RecvArgs) -> Result<(), Failure> {
         End::Pipe(pipe) if pipe.listens => Sources::Clients(pipe.serve()?, pipe),
         End::Pipe(pipe) => return connect(args, &endpoint, pipe),
         End::Fifo(fifo) => Sources::Writers(fifo.serve()?),
-        End::Queue(queue) => return take(args, &endpoint, queue),
+        End::Queue(queue) => return take(&Job::new(args, &endpoint)?, &mut queue.consume()?),
+        End::Topic(topic) => return take(&Job::new(args, &endpoint)?, &mut topic.subscribe(args.depth)?),
     };
     let job = Job::new(args, &endpoint)?;
     if args.follow {
@@ -44,7 +44,7 @@ fn check_mode(args: &RecvArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<()
         }
         PipeMode::Message if args.lines => {
             return Err(Failure::Usage(
-                "--lines is for byte mode: in message mode, and of a queue, each message is a record already (--format \
+                "--lines is for byte mode: in message mode, and of a queue or a topic, each message is a record already (--format \
                  lines puts a newline after each)"
                     .into(),
             ));
@@ -73,26 +73,22 @@ fn connect(args: &RecvArgs, endpoint: &Endpoint, pipe: &PipeEnd) -> Result<(), F
     }
 }
 
-/// Takes messages out of a queue.
-fn take(args: &RecvArgs, endpoint: &Endpoint, queue: &QueueEnd) -> Result<(), Failure> {
-    let job = Job::new(args, endpoint)?;
-    let mut outlet = queue.consume()?;
-    let want = if args.follow {
+/// Takes messages out of a queue, or what is published on a topic.
+fn take(job: &Job<'_>, messages: &mut dyn Messages) -> Result<(), Failure> {
+    let want = if job.args.follow {
         u64::MAX
     } else {
-        args.count.unwrap_or(1)
+        job.args.count.unwrap_or(1)
     };
     let mut source = job.with_printer(|printer| printer.source(None));
     let mut message = Vec::new();
     for _ in 0..want {
-        let received = outlet.pop(&mut message)?;
-        source.number(received.sequence);
-        source.lane(received.lane);
+        messages.next(&mut message, &mut source)?;
         job.with_printer(|printer| {
             printer.print(&mut source, &message, true)?;
             printer.flush()
         })?;
-        outlet.done();
+        messages.done();
     }
     Ok(())
 }

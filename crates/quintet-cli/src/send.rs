@@ -32,6 +32,11 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
                 "--follow is for a server, and nobody is the server of a queue".into(),
             ));
         }
+        End::Topic(_) if args.follow => {
+            return Err(Failure::Usage(
+                "--follow is for a server, and nobody is the server of a topic".into(),
+            ));
+        }
         End::Queue(_) => {}
         _ if args.drain.no_drain => return Err(Failure::Usage("--no-drain is for queue://".into())),
         _ => {}
@@ -48,6 +53,11 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
         End::Fifo(fifo) => return send(args, data, &Outgoing::Fifo(fifo.connect()?), &endpoint),
         End::Queue(queue) => {
             let to = Outgoing::Queue(Box::new(queue.produce(!args.drain.no_drain)?));
+            let sent = send(args, data, &to, &endpoint);
+            return to.finish(sent, endpoint.deadline);
+        }
+        End::Topic(topic) => {
+            let to = Outgoing::Topic(Box::new(topic.publish(args.wait_subscriber)?));
             let sent = send(args, data, &to, &endpoint);
             return to.finish(sent, endpoint.deadline);
         }

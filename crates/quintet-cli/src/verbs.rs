@@ -15,6 +15,9 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Queue => &[
             "push", "pull", "send", "recv", "hz", "create", "hold", "stat", "rm", "ls",
         ],
+        Scheme::Topic => &[
+            "pub", "sub", "send", "recv", "hz", "create", "hold", "stat", "rm", "ls",
+        ],
         _ => &["stat", "rm", "ls"],
     }
 }
@@ -34,11 +37,26 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
             " (what a shell command has locked is unlocked when it ends: to hold it, give `run` the command that needs it)"
         }
         ("release", Scheme::Mutex) => " (only who has locked it can unlock it: `run` does both)",
-        ("send" | "push", Scheme::Mailbox) => " (`write` makes it the newest value)",
-        ("recv" | "pull", Scheme::Mailbox) => {
+        ("send" | "push" | "pub", Scheme::Mailbox) => " (`write` makes it the newest value)",
+        ("recv" | "pull" | "sub", Scheme::Mailbox) => {
             " (`read` prints the newest value, and with --follow each newer one as it comes)"
         }
         ("wait", Scheme::Mailbox) => " (`read --timeout TIME` waits for the first value)",
+        ("pub", Scheme::Queue) => {
+            " (`push` gives each message to one of those who pull; topic:// gives it to all)"
+        }
+        ("sub", Scheme::Queue) => {
+            " (`pull --follow` takes messages as they come; on topic:// all get all of them)"
+        }
+        ("push" | "write", Scheme::Topic) => " (`pub` gives a message to all who subscribe)",
+        ("pull" | "read", Scheme::Topic) => " (`sub` prints what is published from now on)",
+        ("wait", Scheme::Topic) => {
+            " (`pub --wait-subscriber` waits for a subscriber, `sub --count 1` for a message)"
+        }
+        ("pub", Scheme::Pipe | Scheme::Fifo) => {
+            " (`send` goes to one reader; topic:// goes to all who subscribe)"
+        }
+        ("sub", Scheme::Pipe | Scheme::Fifo) => " (`recv --follow` prints what comes until interrupted)",
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

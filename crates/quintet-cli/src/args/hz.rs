@@ -5,15 +5,17 @@ use clap::{ValueHint, value_parser};
 use quintet::Address;
 use std::time::Duration;
 
-/// Show how many messages a second go through a queue, or values into a mailbox
+/// Show how many messages a second go through a queue or a topic, or values into a mailbox
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A line a second, until interrupted or --count. Of a queue: how many messages were pushed, how many were taken, how many are \
-in it. Of a mailbox: how many values were written, and how many processes read them. It only looks: it takes nothing, and \
-keeps nothing open. When the queue, or the mailbox, has gone it ends (exit code 1).
+in it. Of a topic: how many messages were published, how many the subscribers received and lost, all together, and how many \
+publish and subscribe. Of a mailbox: how many values were written, and how many processes read them. It only looks: it takes \
+nothing, and keeps nothing open. When what it looks at has gone it ends (exit code 1).
 
 Examples:
   quintet hz queue://jobs
+  quintet hz topic://camera
   quintet hz mailbox://camera
   # Once, over ten seconds, for a program
   quintet hz --interval 10 --count 1 --json queue://jobs")]
@@ -30,7 +32,7 @@ pub(crate) struct HzArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: queue://NAME or mailbox://NAME
+    /// Which: queue://NAME, topic://NAME or mailbox://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

@@ -5,6 +5,7 @@ mod mailbox;
 mod memory;
 mod objects;
 mod queue;
+mod topic;
 
 pub(crate) use hz::HzArgs;
 pub(crate) use mailbox::MailboxArgs;
@@ -14,6 +15,7 @@ pub(crate) use objects::{
     SetArgs, WaitArgs,
 };
 pub(crate) use queue::{DrainArgs, PullArgs, PushArgs, QueueArgs};
+pub(crate) use topic::{PubArgs, SubArgs, TopicArgs};
 
 use crate::record::Format;
 use crate::text::Encoding;
@@ -41,6 +43,7 @@ Addresses:
   shm://NAME      shared memory: bytes that several processes have
   mailbox://NAME  a mailbox in shared memory: the newest value, whole, for any number of readers
   queue://NAME    a queue in shared memory: each message to one of those who take them
+  topic://NAME    a topic in shared memory: each message to all who subscribe
 
 Examples:
   # Receive in one terminal, send from another
@@ -54,6 +57,9 @@ Examples:
   # Hand out work, take it
   quintet push queue://jobs frame-7.raw
   quintet pull queue://jobs
+  # Tell everybody who listens; listen
+  quintet pub topic://news hello
+  quintet sub --format lines topic://news
   # The newest value: keep a place for it, write it, read it
   quintet hold mailbox://position
   quintet write mailbox://position 120,45
@@ -76,6 +82,8 @@ pub(crate) enum Verb {
     Recv(RecvArgs),
     Push(PushArgs),
     Pull(PullArgs),
+    Pub(PubArgs),
+    Sub(SubArgs),
     Run(RunArgs),
     Create(CreateArgs),
     Hold(HoldArgs),
@@ -165,7 +173,10 @@ pub(crate) struct EndpointArgs {
     #[command(flatten)]
     pub(crate) queue: QueueArgs,
 
-    /// If this makes a queue, it stays until `quintet rm` (Linux only)
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+
+    /// If this makes a queue or a topic, it stays until `quintet rm` (Linux only)
     #[arg(long)]
     pub(crate) persistent: bool,
 }
@@ -185,13 +196,20 @@ impl EndpointArgs {
         ])
     }
 
-    /// Of the flags that are for queues only, one that was given.
-    pub(crate) fn for_queues(&self) -> Option<&'static str> {
-        given(&[
-            ("--capacity", self.queue.capacity.is_some()),
-            ("--producers", self.queue.producers.is_some()),
-            ("--persistent", self.persistent),
-        ])
+    /// Of the flags that are for queues and topics only, one that was given, and what it is for.
+    pub(crate) fn for_queues(&self) -> Option<String> {
+        const QUEUE: &str = "queue://";
+        const TOPIC: &str = "topic://";
+        let flags: [(&str, bool, &[&str]); 4] = [
+            ("--capacity", self.queue.capacity.is_some(), &[QUEUE, TOPIC]),
+            ("--producers", self.queue.producers.is_some(), &[QUEUE]),
+            ("--publishers", self.topic.publishers.is_some(), &[TOPIC]),
+            ("--persistent", self.persistent, &[QUEUE, TOPIC]),
+        ];
+        flags
+            .into_iter()
+            .find(|(_, given, _)| *given)
+            .map(|(flag, _, schemes)| format!("{flag} is for {}", schemes.join(", ")))
     }
 }
 
@@ -245,7 +263,8 @@ pub(crate) struct PrintArgs {
 #[command(after_help = "\
 Data is TEXT, or --file, or standard input. In message mode it is one message; with --lines each line is one. \
 A client (the default) waits for a server to appear. `send` ends when everything is in the pipe, where the \
-reader still finds it. Into a FIFO file it goes when somebody reads it. Into a queue see `quintet push --help`.
+reader still finds it. Into a FIFO file it goes when somebody reads it. Into a queue see `quintet push --help`. On \
+a topic it waits for a subscriber and publishes: see `quintet pub --help`.
 
 Examples:
   # To a server, as it reads: bytes, or a message
@@ -267,6 +286,10 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
 
+    /// On a topic: whether to wait for a subscriber. (`pub` says.)
+    #[arg(skip = true)]
+    pub(crate) wait_subscriber: bool,
+
     #[command(flatten)]
     pub(crate) data: DataArgs,
 
@@ -274,7 +297,7 @@ pub(crate) struct SendArgs {
     #[arg(long, conflicts_with = "connect")]
     pub(crate) follow: bool,
 
-    /// Where to: pipe://NAME, queue://NAME or fifo:///PATH
+    /// Where to: pipe://NAME, queue://NAME, topic://NAME or fifo:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -289,7 +312,8 @@ pub(crate) struct SendArgs {
 A server (the default) takes one client. In byte mode `recv` ends when the other side closes; in message mode \
 after one message, or --count. With --follow it goes on, a server with further clients. Bytes come out raw, \
 unless standard output is a terminal: then quoted. A FIFO file is created unless it is there; `recv` ends when all \
-writers have closed. From a queue comes one message, or --count: see `quintet pull --help`.
+writers have closed. From a queue comes one message, or --count: see `quintet pull --help`; from a \
+topic as well, of what is published from now on: see `quintet sub --help`.
 
 Examples:
   # Be the server; what one client writes
@@ -320,10 +344,14 @@ pub(crate) struct RecvArgs {
     #[arg(long)]
     pub(crate) follow: bool,
 
+    /// Of a topic: how far to fall behind. (`sub` says.)
+    #[arg(skip)]
+    pub(crate) depth: Option<u64>,
+
     #[command(flatten)]
     pub(crate) print: PrintArgs,
 
-    /// Where from: pipe://NAME, queue://NAME or fifo:///PATH
+    /// Where from: pipe://NAME, queue://NAME, topic://NAME or fifo:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -363,7 +391,7 @@ pub(crate) struct StatArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -377,7 +405,7 @@ Examples:
   quintet rm pipe://TestPipe
   quintet rm sem://jobs")]
 pub(crate) struct RmArgs {
-    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

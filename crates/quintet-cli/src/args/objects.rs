@@ -1,6 +1,6 @@
 //! The command line of semaphores, mutexes and events.
 
-use super::{MailboxArgs, QueueArgs, SizeArgs, parse_time, words};
+use super::{MailboxArgs, QueueArgs, SizeArgs, TopicArgs, parse_time, words};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use quintet::sync::{Access, Reset};
@@ -133,7 +133,7 @@ pub(crate) enum Abandoned {
     Fail,
 }
 
-/// Make an object that stays: a semaphore, a mutex, an event, shared memory, a mailbox, a queue
+/// Make an object that stays: a semaphore, a mutex, an event, shared memory, a mailbox, a queue, a topic
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It stays until `quintet rm`, or until the machine starts again. On Linux only: on Windows an object is there as \
@@ -146,7 +146,8 @@ Examples:
   quintet create event://ready --reset manual
   quintet create shm://frame --size 64K
   quintet create mailbox://position
-  quintet create queue://jobs --capacity 1M")]
+  quintet create queue://jobs --capacity 1M
+  quintet create topic://news")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub(crate) make: MakeArgs,
@@ -163,7 +164,10 @@ pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub(crate) queue: QueueArgs,
 
-    /// What to make: sem://NAME, mutex://NAME, event://NAME, shm://NAME, mailbox://NAME or queue://NAME
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+
+    /// What to make: sem://NAME, mutex://NAME, event://NAME, shm://NAME, mailbox://NAME, queue://NAME or topic://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -181,6 +185,8 @@ Examples:
   # For values of up to 6 MB
   quintet hold mailbox://camera --size 6M
   quintet hold queue://jobs
+  # For frames of up to 6 MB, of one camera
+  quintet hold topic://camera --capacity 16M --publishers 1
   # Two objects for as long as a script runs
   quintet hold event://ready mutex://backup -- make all")]
 pub(crate) struct HoldArgs {
@@ -199,11 +205,14 @@ pub(crate) struct HoldArgs {
     #[command(flatten)]
     pub(crate) queue: QueueArgs,
 
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+
     /// What this makes stays until `quintet rm` (Linux only)
     #[arg(long)]
     pub(crate) persistent: bool,
 
-    /// What to hold: sem://NAME, mutex://NAME, event://NAME, shm://NAME, mailbox://NAME or queue://NAME
+    /// What to hold: sem://NAME, mutex://NAME, event://NAME, shm://NAME, mailbox://NAME, queue://NAME or topic://NAME
     #[arg(required = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) addresses: Vec<Address>,
 

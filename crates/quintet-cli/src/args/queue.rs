@@ -11,7 +11,8 @@ use std::time::Duration;
 /// How large a queue is, if this makes it.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct QueueArgs {
-    /// Of a queue: how many bytes each producer has, or with K, M, G; if it is there, how many at least [default: 64K]
+    /// Of a queue: how many bytes each producer has, of a topic each publisher; or with K, M, G; if it is there, how many at
+    /// least [default: 64K; of a topic 1M]
     #[arg(long, value_name = "N", value_parser = parse_some)]
     pub(crate) capacity: Option<u64>,
 
@@ -19,6 +20,9 @@ pub(crate) struct QueueArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=256))]
     pub(crate) producers: Option<u32>,
 }
+
+/// Of verbs that are for queues only.
+const CAPACITY: &str = "How many bytes each producer has, or with K, M, G; if the queue is there, how many at least [default: 64K]";
 
 /// Put messages into a queue, each for one of those who pull
 #[derive(Debug, clap::Args)]
@@ -39,6 +43,7 @@ Examples:
   quintet push --no-drain queue://jobs frame-7.raw")]
 // There are no bytes without messages here, as `send` has them.
 #[command(mut_arg("lines", |lines| lines.help("Each line of the data is a message")))]
+#[command(mut_arg("capacity", |capacity| capacity.help(CAPACITY)))]
 pub(crate) struct PushArgs {
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
@@ -88,6 +93,7 @@ impl From<PushArgs> for SendArgs {
                 ..EndpointArgs::default()
             },
             drain: args.drain,
+            wait_subscriber: false,
             data: args.data,
             follow: false,
             address: args.address,
@@ -114,6 +120,7 @@ Examples:
   quintet pull --count 2 --json queue://jobs")]
 // And here no lines within bytes, as `recv` has them.
 #[command(mut_arg("format", |format| format.help("How to print a message [default: raw; on a terminal quoted]")))]
+#[command(mut_arg("capacity", |capacity| capacity.help(CAPACITY)))]
 pub(crate) struct PullArgs {
     #[command(flatten)]
     time: TimeArgs,
@@ -157,6 +164,7 @@ impl From<PullArgs> for RecvArgs {
             lines: false,
             count: args.count,
             follow: args.follow,
+            depth: None,
             print: args.print,
             address: args.address,
         }
