@@ -3,16 +3,18 @@
 mod common;
 
 use common::*;
-use quintet::shm::{Mailbox, Queue, SharedMemory};
+use quintet::shm::{Mailbox, Queue, SharedMemory, Topic};
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 21] = [
     "send",
     "recv",
     "push",
     "pull",
+    "pub",
+    "sub",
     "run",
     "create",
     "hold",
@@ -244,6 +246,69 @@ fn perform_queue(stage: &mut Stage<'_>, example: &str) {
     }
 }
 
+/// Runs an example with a topic.
+fn perform_topic(stage: &mut Stage<'_>, example: &str) {
+    let frame = stage.t.temp_dir().join("frame.raw");
+    let here = example.replace("frame.raw", frame.to_str().unwrap());
+    let builder = Topic::builder(stage.name("topic")).unwrap();
+    let topic = builder.capacity(16 << 20).publishers(8).create_new().unwrap();
+    let mut subscriber = topic.subscriber().unwrap();
+    let mut message = Vec::new();
+    match example {
+        "quintet pub topic://news hello" | "quintet pub --wait-subscriber --timeout 5 topic://news hello" => {
+            stage.run(example);
+            subscriber.copy(&mut message).unwrap();
+            assert_eq!(message, b"hello");
+        }
+        "tail -f app.log | quintet pub --lines topic://log" => {
+            stage.input = "one\ntwo\n";
+            stage.run(example);
+            for line in stage.input.lines() {
+                subscriber.copy(&mut message).unwrap();
+                assert_eq!(message, line.as_bytes());
+            }
+        }
+        "quintet pub topic://camera --capacity 16M --publishers 1 --file frame.raw" => {
+            fs::write(&frame, vec![b'x'; 5 << 20]).unwrap();
+            stage.run(&here);
+            subscriber.copy(&mut message).unwrap();
+            assert_eq!(message.len(), 5 << 20);
+        }
+        "quintet hz topic://camera" => {
+            let hz = stage.start(example);
+            hz.wait_for_stdout("0.00 published/s");
+            interrupt(hz);
+        }
+        _ => {
+            let sub = stage.start(&here);
+            quintet_testkit::eventually("it subscribes", || topic.stats().subscribers == 2);
+            let mut publisher = topic.publisher().unwrap();
+            publisher.publish("one").unwrap();
+            publisher.publish("two").unwrap();
+            match example {
+                "quintet sub --format lines topic://news" => {
+                    sub.wait_for_stdout("one\ntwo\n");
+                    interrupt(sub);
+                }
+                "quintet sub --count 2 --json topic://news" => says(
+                    &sub.wait_output().succeeded(),
+                    &["\"lane\":0", "\"lost\":0", "\"text\":\"two\""],
+                ),
+                "quintet sub --depth 1 --format hex topic://position" => {
+                    sub.wait_for_stdout("74776f\n");
+                    interrupt(sub);
+                }
+                "quintet sub topic://camera --capacity 16M --publishers 1 --count 1 --timeout 5 --file frame.raw" =>
+                {
+                    sub.wait_output().succeeded_with("");
+                    assert_eq!(fs::read(frame).unwrap(), b"one");
+                }
+                _ => panic!("no way to run this example is known here: {example}"),
+            }
+        }
+    }
+}
+
 /// Runs an example with a mailbox.
 fn perform_mailbox(stage: &mut Stage<'_>, example: &str) {
     let mailbox = Mailbox::builder(stage.name("mailbox"))
@@ -373,7 +438,8 @@ fn perform(t: &Test, example: &str) {
         | "quintet hold shm://frame --size 64K"
         | "quintet hold mailbox://position"
         | "quintet hold mailbox://camera --size 6M"
-        | "quintet hold queue://jobs" => {
+        | "quintet hold queue://jobs"
+        | "quintet hold topic://camera --capacity 16M --publishers 1" => {
             let address = example.split_whitespace().nth(2).unwrap();
             let holder = stage.start(example);
             quintet_testkit::eventually("it is there", || {
@@ -474,6 +540,7 @@ fn perform(t: &Test, example: &str) {
         | "quintet completions powershell >> $PROFILE" => says(&stage.run(example), &["quintet", "send"]),
         _ if example.contains("mailbox://") => perform_mailbox(&mut stage, example),
         _ if example.contains("queue://") => perform_queue(&mut stage, example),
+        _ if example.contains("topic://") => perform_topic(&mut stage, example),
         _ => panic!("no way to run this example is known here: {example}"),
     }
 }
@@ -514,7 +581,10 @@ fn there_are_completions_for_each_shell() {
     let t = start_test();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = run(&t, &["completions", shell]).succeeded();
-        says(&script, &["recv", "max-instances", "abandoned"]);
+        says(
+            &script,
+            &["recv", "max-instances", "abandoned", "wait-subscriber"],
+        );
         // The others are not given the values of options.
         if matches!(shell, "bash" | "fish" | "zsh") {
             says(&script, &["utf-16le", "everyone", "manual"]);

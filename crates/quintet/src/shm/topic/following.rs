@@ -13,8 +13,8 @@ const TRIES: u32 = 1 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
     at: u64,
-    /// The number of the next message, once that is known.
-    next: Option<u64>,
+    /// The number of the next message.
+    next: u64,
 }
 
 /// A message that was found where it is, and how many were missed before it.
@@ -28,10 +28,11 @@ pub(super) struct Next {
 impl Cursor {
     /// Behind all that is there.
     pub(super) fn new(lane: Lane<'_>) -> Self {
-        Cursor {
-            at: lane.control.tail.load(Ordering::Acquire),
-            next: None,
-        }
+        let at = lane.control.tail.load(Ordering::Acquire);
+        // It is noted before the tail: so of what is published meanwhile some may not be counted when it is lost, but none is
+        // counted that was published before.
+        let next = lane.control.pushed.load(Ordering::Acquire);
+        Cursor { at, next }
     }
 
     /// Whether the publisher has passed that position.
@@ -66,22 +67,19 @@ impl Cursor {
         !matches!(self.look(lane), Ok(None))
     }
 
-    fn next(&self, lane: Lane<'_>, found: Found) -> Next {
-        let near = self
-            .next
-            .unwrap_or_else(|| lane.control.pushed.load(Ordering::Acquire));
-        let number = whole_number(found.number, near);
+    fn next(&self, found: Found) -> Next {
+        let number = whole_number(found.number, self.next);
         Next {
             found,
             number,
-            lost: self.next.map_or(0, |next| number.saturating_sub(next)),
+            lost: number.saturating_sub(self.next),
         }
     }
 
     /// Goes on behind a message.
     fn pass(&mut self, next: &Next) {
         self.at = next.found.end();
-        self.next = Some(next.number.wrapping_add(1));
+        self.next = next.number.wrapping_add(1);
     }
 
     /// Copies the next message to the end of `to`, and goes on behind it.
@@ -97,7 +95,7 @@ impl Cursor {
             // If anything of it was overwritten, the publisher had passed it before.
             fence(Ordering::Acquire);
             if !Cursor::is_passed(lane, self.at) {
-                let next = self.next(lane, found);
+                let next = self.next(found);
                 self.pass(&next);
                 return Ok(Some(next));
             }
@@ -130,7 +128,7 @@ impl Cursor {
             fence(Ordering::SeqCst);
             step();
             if !Cursor::is_passed(lane, self.at) {
-                let next = self.next(lane, found);
+                let next = self.next(found);
                 self.pass(&next);
                 return Ok(Some(next));
             }
@@ -146,7 +144,7 @@ impl Cursor {
     /// Passes over all but the last `depth` messages.
     pub(super) fn skip(&mut self, lane: Lane<'_>, depth: u64) -> Result<()> {
         while let Some(found) = self.look(lane)? {
-            let next = self.next(lane, found);
+            let next = self.next(found);
             let behind = lane
                 .control
                 .pushed
@@ -156,7 +154,6 @@ impl Cursor {
                 return Ok(());
             }
             // Its number stays the one that is expected, so it counts as lost.
-            self.next.get_or_insert(next.number);
             self.at = found.end();
         }
         Ok(())
