@@ -113,7 +113,7 @@ impl From<Error> for Failure {
 
 /// The error's text. What the library calls an option is a flag here.
 fn in_flags(error: &Error) -> String {
-    const FLAGS: [(&str, &str); 8] = [
+    const FLAGS: [(&str, &str); 9] = [
         ("max_instances", "--max-instances"),
         ("max_message", "--max-message"),
         ("mode message", "--mode message"),
@@ -121,6 +121,7 @@ fn in_flags(error: &Error) -> String {
         ("access everyone", "--access everyone"),
         ("larger capacity", "larger --capacity"),
         ("larger size", "larger --size"),
+        ("with more publishers", "with more --publishers"),
         ("more places to read in place", "a larger --in-place"),
     ];
     let text = error.to_string();

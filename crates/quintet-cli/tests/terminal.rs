@@ -122,6 +122,27 @@ fn who_waits_for_the_first_value_is_told_so() {
 }
 
 #[test]
+fn who_waits_for_a_subscriber_is_told_so() {
+    let t = start_test();
+    let topic = quintet::shm::Topic::create_new(&*t.name("topic")).unwrap();
+    let address = topic.address().to_string();
+    let mut sender = Terminal::start(&t, &["send", &address, "hello"]);
+    sender.wait_for(&format!("waiting for a subscriber of {address}"));
+    let mut receiver = topic.subscriber().unwrap();
+    assert_eq!(receiver.receive().unwrap().to_vec(), b"hello");
+    assert!(!sender.finish().contains("nobody subscribes"));
+}
+
+#[test]
+fn who_publishes_to_nobody_is_told_so() {
+    let t = start_test();
+    let topic = quintet::shm::Topic::create_new(&*t.name("topic")).unwrap();
+    let address = topic.address().to_string();
+    let seen = Terminal::start(&t, &["pub", &address, "hello"]).finish();
+    says(&seen, &[&format!("{address}: nobody subscribes to it")]);
+}
+
+#[test]
 fn what_is_typed_is_sent() {
     let t = start_test();
     let address = pipe(&t);

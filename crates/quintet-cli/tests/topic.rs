@@ -592,7 +592,12 @@ fn more_publishers_than_there_can_be_are_1() {
     let t = start_test();
     let (topic, address) = small_topic(&t);
     let publisher = topic.publisher().unwrap();
-    says(&run(&t, &["pub", &address, "x"]).failed(1), &[&address]);
+    let words = [
+        &address[..],
+        "all 1 places for publishers are taken",
+        "--publishers",
+    ];
+    says(&run(&t, &["pub", &address, "x"]).failed(1), &words);
     drop(publisher);
     run(&t, &["pub", &address, "x"]).succeeded_with("");
 }

@@ -307,6 +307,13 @@ impl Held {
                 Ok(())
             },
         )
+        .map_err(|error| match error.kind() {
+            ErrorKind::Full => Error::new(
+                ErrorKind::Full,
+                format!("it has {SUBSCRIBERS} subscribers already, and no room for more"),
+            ),
+            _ => error,
+        })
     }
 
     /// Becomes the publisher of a lane that has none.
@@ -320,6 +327,13 @@ impl Held {
             self.segment.spare_token()?,
             recover,
         )
+        .map_err(|error| match error.kind() {
+            ErrorKind::Full => {
+                let what = format!("all {} places for publishers are taken", self.shape.lanes);
+                Error::new(ErrorKind::Full, what).hint("make the topic with more publishers")
+            }
+            _ => error,
+        })
     }
 
     /// What subscribers hold in place in a lane, and which subscribers, whether these live or not.
