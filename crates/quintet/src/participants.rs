@@ -138,6 +138,8 @@ pub(crate) fn join(
 pub(crate) struct Seat {
     token: Token,
     index: usize,
+    /// Its participant's number.
+    participant: usize,
 }
 
 impl Seat {
@@ -150,7 +152,11 @@ impl Seat {
         recover: impl FnMut(usize) -> Result<()>,
     ) -> Result<Self> {
         let index = join(high_water, slots, first, &token, recover)?;
-        Ok(Seat { token, index })
+        Ok(Seat {
+            token,
+            index,
+            participant: first + index,
+        })
     }
 
     /// Which of the slots.
@@ -175,10 +181,11 @@ impl Seat {
         }
     }
 
-    /// Says that the slot is free; the kernel is told when `self` is dropped.
+    /// Gives the slot back: from here on it may be another's.
     pub(crate) fn leave(&self, slot: &Slot) {
         if self.token.is_ours() {
             leave(slot);
+            self.token.give_up(self.participant);
         }
     }
 }

@@ -92,6 +92,13 @@ impl Token {
         call(|| lock::try_exclusive(&self.0, participant(slot))).map_err(failed)
     }
 
+    /// Is this participant no more. That the token is dropped is not enough: a child that is just being started may have the
+    /// descriptor, and with it the lock, until it runs its program.
+    pub(crate) fn give_up(&self, slot: usize) {
+        // If it fails it ends with the descriptor.
+        let _ = call(|| lock::unlock(&self.0, participant(slot)));
+    }
+
     /// Whether another token is this participant, and its process alive.
     pub(crate) fn is_taken(&self, slot: usize) -> Result<bool> {
         Token::is_participant(&self.0, slot).map_err(failed)

@@ -51,6 +51,10 @@ impl Token {
         Ok(made)
     }
 
+    /// Is this participant no more, once the token is dropped, which is next: no child has the event by chance.
+    #[expect(clippy::unused_self, reason = "there is more to it on Linux")]
+    pub(crate) fn give_up(&self, _slot: usize) {}
+
     /// Whether a living process, which may be this one, is this participant.
     pub(crate) fn is_taken(&self, slot: usize) -> Result<bool> {
         is_participant(&self.beside, slot)
