@@ -335,7 +335,12 @@ impl Core {
                     return Ok(Some(found));
                 }
             }
-            if let Some(found) = boxes.try_copy(boxes.newest(), value)? {
+            let newest = boxes.newest();
+            if newest.is_none() {
+                // There was one, so somebody has written what he should not. But that is what it says.
+                return Ok(None);
+            }
+            if let Some(found) = boxes.try_copy(newest, value)? {
                 return Ok(Some(found));
             }
         }

@@ -55,7 +55,7 @@ impl MailboxWriter {
     ///
     /// # Safety
     /// As long as it lives, every process that has the mailbox's memory open follows its protocol: through this library, or as
-    /// the memory's layout says.
+    /// the memory's layout says. A forked child leaves alone what its parent has borrowed, or reads in place.
     pub unsafe fn trusting(self) -> MailboxWriter<Trusting> {
         MailboxWriter {
             parts: self.parts,
