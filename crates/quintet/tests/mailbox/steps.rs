@@ -83,6 +83,9 @@ pub(crate) fn forks(p: &mut Role) {
     let mailbox = builder.create_new().unwrap();
     let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
     let mut other = mailbox.reader().unwrap();
+    // So many that the last has no slot.
+    let mut more: Vec<_> = (2..=255).map(|_| mailbox.reader().unwrap()).collect();
+    let without_slot = more.last_mut().unwrap();
     writer.write(marked(1)).unwrap();
     let held = reader.in_place().unwrap().unwrap();
     let mut loan = writer.loan(1000).unwrap();
@@ -108,10 +111,11 @@ pub(crate) fn forks(p: &mut Role) {
             && other.next_timeout(&mut value, PATIENCE).is_err_and(unsupported)
             && other.next_in_place_timeout(PATIENCE).is_err_and(unsupported)
             && quintet::sync::wait_any(&[(&other).into()], PATIENCE).is_err_and(unsupported)
+            && without_slot.read(&mut value).is_err_and(unsupported)
             && mailbox.writer().is_err_and(unsupported)
             && mailbox.reader().is_err_and(unsupported)
             && mailbox.stats().sequence == 1;
-        drop((held, writer, reader, other, mailbox));
+        drop((held, writer, reader, other, more, mailbox));
         // SAFETY: it ends the process and returns nowhere.
         unsafe { libc::_exit(i32::from(!refused)) };
     }
@@ -124,7 +128,7 @@ pub(crate) fn forks(p: &mut Role) {
     let mut value = Vec::new();
     check(other.next(&mut value).unwrap(), &value);
     let stats = mailbox.stats();
-    assert_eq!((stats.has_writer, stats.readers, stats.in_place), (true, 2, 1));
+    assert_eq!((stats.has_writer, stats.readers, stats.in_place), (true, 255, 1));
     assert!(
         other
             .in_place()

@@ -4,7 +4,7 @@ use super::reading::Value;
 use super::room::Boxes;
 use crate::doorbell::{Readiness, Waiter};
 use crate::os::clock;
-use crate::participants::{self, Seat};
+use crate::participants::Seat;
 use crate::shm::{Trust, Trusting, Wary};
 use crate::sync::Waitable;
 use crate::wait::Spin;
@@ -87,9 +87,10 @@ impl Reading {
 /// What a reader, and what it reads in place, keep.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) shared: Arc<Shared>,
-    /// `None`: all were taken. Then it reads by copying only.
+    /// `None`: all were taken. Then it reads by copying only. It goes before the mailbox does: who makes one of the same name
+    /// next must not find it taken.
     seat: Option<Seat>,
+    pub(super) shared: Arc<Shared>,
     spin: Spin,
 }
 
@@ -283,8 +284,8 @@ impl Core {
     #[inline(always)]
     fn check_ours(&self) -> Result<()> {
         match &self.seat {
-            Some(seat) if !seat.is_ours() => Err(participants::forked()),
-            _ => Ok(()),
+            Some(seat) => seat.check_ours(),
+            None => self.shared.held.check_ours(),
         }
     }
 

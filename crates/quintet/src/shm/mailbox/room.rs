@@ -284,7 +284,8 @@ impl Held {
     }
 
     /// Refuses to go on in a process that was forked from the one that opened it.
-    fn check_ours(&self) -> Result<()> {
+    #[inline]
+    pub(super) fn check_ours(&self) -> Result<()> {
         if self.segment.token().is_ours() {
             Ok(())
         } else {

@@ -33,8 +33,9 @@ pub struct MailboxWriter<T: Trust = Wary> {
 
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) shared: Arc<Shared>,
+    /// Goes before the mailbox does: who makes one of the same name next must not find it taken.
     seat: Seat,
+    pub(super) shared: Arc<Shared>,
     writing: Writing,
 }
 
