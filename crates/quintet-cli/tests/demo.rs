@@ -25,8 +25,8 @@ fn it_shows_two_processes_and_a_table() {
         &printed,
         &[
             "1,000 commands of 64 B",
-            "100 frames of 1 MiB, at most 3 under way",
-            "all 2,200 messages were what they should be",
+            "100 frames 1920×1080 and pushes a job for each, at most 3 under way",
+            "all 2,300 messages were what they should be",
             "messages",
             "bytes",
             "median",
@@ -38,12 +38,18 @@ fn it_shows_two_processes_and_a_table() {
         assert!(line.chars().count() <= 100, "{line}");
     }
     // One row for each line of what was sent, under the headings.
-    let rows: Vec<&str> = printed.lines().filter(|line| line.starts_with("pipe ")).collect();
-    assert_eq!(rows.len(), 2, "{printed}");
+    let is_row = |line: &&str| {
+        ["pipe ", "mailbox ", "queue "]
+            .iter()
+            .any(|what| line.starts_with(what))
+    };
+    let rows: Vec<&str> = printed.lines().filter(is_row).collect();
+    assert_eq!(rows.len(), 3, "{printed}");
     let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));
     let orders = orders.expect("a row of the anonymous pipe");
     let main = pid_of("main ", &printed);
-    let bytes = format!("pipe://quintet-demo-{main} sem://quintet-demo-{main} 0\n").len();
+    let addresses = ["pipe", "sem", "mailbox", "queue"].map(|kind| format!("{kind}://quintet-demo-{main} "));
+    let bytes = format!("{}0\n", addresses.concat()).len();
     let words: Vec<&str> = orders.split_whitespace().skip(5).collect();
     assert_eq!(words, ["1", &bytes.to_string(), "B", "-", "-"], "{printed}");
     let heading = printed.lines().find(|line| line.contains("median")).unwrap();
@@ -63,7 +69,8 @@ fn a_worker_that_is_killed_with_permits_is_replaced() {
         &[
             "has 3 permits and a frame in its hands, and is killed",
             "was told that who had them died",
-            "all 2,200 messages were what they should be, and the worker that was killed",
+            "one job died with it, and nobody holds its frame",
+            "all 2,301 messages were what they should be, and the worker that was killed",
         ],
     );
     let workers: Vec<&str> = printed
@@ -123,11 +130,13 @@ fn a_worker_that_is_killed_is_a_failure_and_no_hang() {
 }
 
 #[cfg(target_os = "linux")]
+const SHARED: [&str; 3] = ["sem", "mailbox", "queue"];
+
+#[cfg(target_os = "linux")]
 fn nothing_is_left_of(main: u32) {
-    for path in [
-        std::env::temp_dir().join(format!("CoreFxPipe_quintet-demo-{main}")),
-        format!("/dev/shm/quintet.sem.quintet-demo-{main}").into(),
-    ] {
+    let pipe = std::env::temp_dir().join(format!("CoreFxPipe_quintet-demo-{main}"));
+    let shared = SHARED.map(|kind| format!("/dev/shm/quintet.{kind}.quintet-demo-{main}").into());
+    for path in shared.into_iter().chain([pipe]) {
         assert!(!path.exists(), "{}", path.display());
     }
 }
@@ -149,8 +158,10 @@ mod linux {
         quintet_testkit::eventually("the worker has ended", || !is_there(worker));
         // What was killed left its name, which is not one of this test's.
         run(&t, &["rm", &format!("pipe://quintet-demo-{main}")]).succeeded();
-        // The worker may have closed the semaphore just before the kernel closed it for who was killed.
-        let _ = run(&t, &["rm", &format!("sem://quintet-demo-{main}")]);
+        // The worker may have closed these just before the kernel closed them for who was killed.
+        for kind in SHARED {
+            let _ = run(&t, &["rm", &format!("{kind}://quintet-demo-{main}")]);
+        }
         nothing_is_left_of(main);
     }
 
@@ -179,7 +190,8 @@ mod linux {
             ("", 1, "before it told"),
             ("pipe://x", 1, "before it told"),
             ("where?\n", 2, "no scheme"),
-            ("pipe://x sem://x\n", 1, "where to begin"),
+            ("pipe://x sem://x\n", 2, "no scheme"),
+            ("pipe://x sem://x mailbox://x queue://x\n", 1, "where to begin"),
         ] {
             let output = t.run_with_input(&mut worker("0"), input.as_bytes());
             says(&output.failed(code), &[why]);

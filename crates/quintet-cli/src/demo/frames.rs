@@ -1,62 +1,121 @@
-//! The main process's side of the frames: sent when the worker asks for them, several under way at a time.
+//! The main process's side of the frames: it writes one and pushes the job to inspect it whenever the worker has asked for
+//! one, so several are under way at a time, and takes the worker's verdicts.
 
+use super::payload::{self, Job, Verdict};
 use super::table::{Row, count};
-use super::worker::Worker;
-use super::{AT_ONCE, Demo, FRAME, payload, say};
+use super::{AT_ONCE, Demo, FRAME, say};
 use crate::failure::Failure;
-use quintet::pipe::PipeStream;
-use std::ops::Range;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A frame that is under way, and since when.
-type Sent = (Arc<Vec<u8>>, Instant);
+/// How the frames, and the jobs that are about them, went.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) frames: Row,
+    pub(super) jobs: Row,
+}
 
-impl Demo {
-    /// Sends so many frames, and notes how that went.
-    pub(super) fn send_frames(&mut self, frames: u64, row: &mut Row) -> Result<(), Failure> {
+/// What is under way.
+struct Sent {
+    number: u64,
+    since: Instant,
+}
+
+impl Demo<'_> {
+    /// Has so many frames inspected, and notes how that went.
+    pub(super) fn send_frames(&mut self, frames: u64, rows: &mut Rows) -> Result<(), Failure> {
         say(&format!(
-            "main    sends {} {}, at most {AT_ONCE} under way … ",
+            "main    writes {} {} and pushes a job for each, at most {AT_ONCE} under way … ",
             count(frames as usize),
-            row.what
+            rows.frames.what
         ))?;
         let start = Instant::now();
-        self.tell(payload::FRAMES)?;
-        let numbers = self.number..self.number + frames;
-        let (ask, asked) = mpsc::channel();
-        let (send, sent) = mpsc::channel();
-        let Demo {
-            worker,
-            stream,
-            ready,
-            ..
-        } = self;
-        let stream = &*stream;
-        let frames = numbers.clone();
-        let done = thread::scope(|scope| {
-            // On a thread of its own: if both sides wrote at the same time, neither would read. It ends with `ask`.
-            scope.spawn(move || send_all(stream, &asked, &send));
-            Answers { worker, stream, sent }.take(frames, ready, row, ask)
-        });
-        done.inspect_err(|_| {
+        let overtaken = self.inspect(frames, rows).inspect_err(|_| {
             // The line is not finished. What the failure is, is said on standard error.
             let _ = say("failed\n");
         })?;
-        self.number = numbers.end;
-        say(&format!("done in {:.1} s\n", start.elapsed().as_secs_f64()))
+        say(&format!("done in {:.1} s\n", start.elapsed().as_secs_f64()))?;
+        if overtaken > 0 {
+            say(&format!(
+                "worker  inspected {overtaken} times a frame newer than its job's: a mailbox has the newest\n"
+            ))?;
+        }
+        Ok(())
     }
 
-    /// Waits until the worker has all permits, and gives it a frame that it does not answer.
-    pub(super) fn hand_over_a_frame(&mut self) -> Result<(), Failure> {
+    /// How many frames were overtaken by a newer one before the worker came to them.
+    fn inspect(&mut self, frames: u64, rows: &mut Rows) -> Result<usize, Failure> {
+        self.tell(payload::FRAMES)?;
+        let (first, end) = (self.number, self.number + frames);
+        let mut sums = Vec::new();
+        let mut sent: VecDeque<Sent> = VecDeque::new();
+        let mut overtaken = 0;
+        let mut said = Vec::new();
+        while self.number < end || !sent.is_empty() {
+            self.worker.hear(&self.stream, &mut said)?;
+            if said == payload::READY {
+                self.ready += 1;
+            } else {
+                let verdict = Verdict::read(&said).ok_or_else(out_of_turn)?;
+                let job = sent.pop_front().filter(|job| job.number == verdict.job);
+                let job = job.ok_or_else(out_of_turn)?;
+                let newer = verdict.frame.checked_sub(job.number).ok_or_else(out_of_turn)?;
+                let sum = sums.get((verdict.frame - first) as usize);
+                if sum != Some(&verdict.sum) {
+                    return Err(Failure::Failed(format!(
+                        "the worker did not see frame {} as it was written",
+                        verdict.frame
+                    )));
+                }
+                rows.jobs.note(job.since.elapsed(), Job::LEN + Verdict::LEN);
+                overtaken += usize::from(newer > 0);
+            }
+            while self.ready > 0 && self.number < end {
+                if sent.len() >= AT_ONCE as usize {
+                    return Err(Failure::Failed(
+                        "the worker asks for more frames than there are permits".into(),
+                    ));
+                }
+                let since = Instant::now();
+                sums.push(self.write_frame(rows)?);
+                let number = self.push(|number| Job::Inspect { number })?;
+                sent.push_back(Sent { number, since });
+                self.number += 1;
+            }
+        }
+        Ok(overtaken)
+    }
+
+    /// Writes the next frame: what its bytes add up to.
+    fn write_frame(&mut self, rows: &mut Rows) -> Result<u64, Failure> {
+        let frame = payload::message(self.number, FRAME);
+        self.frames.write(&frame)?;
+        rows.frames.note_one_way(frame.len());
+        Ok(payload::sum(&frame))
+    }
+
+    /// Pushes a job, for a permit that the worker has.
+    fn push(&mut self, job: impl Fn(u64) -> Job) -> Result<u64, Failure> {
+        self.jobs
+            .push_timeout(job(self.number).bytes(), super::PATIENCE)?;
+        self.ready = self.ready.saturating_sub(1);
+        Ok(self.number)
+    }
+
+    /// Waits until the worker has all permits, and gives it a frame that it keeps in its hands.
+    pub(super) fn hand_over_a_frame(&mut self, rows: &mut Rows) -> Result<(), Failure> {
         while self.ready < AT_ONCE {
             self.hear(payload::READY)?;
             self.ready += 1;
         }
-        self.tell(payload::KEEP)?;
-        self.tell(&payload::message(self.number, FRAME))?;
+        self.write_frame(rows)?;
+        self.push(|number| Job::Keep { number })?;
         self.hear(payload::KEPT)
+    }
+
+    /// Tells the worker that there are no more frames.
+    pub(super) fn end_frames(&mut self) -> Result<(), Failure> {
+        Ok(self.jobs.push_timeout(Job::End.bytes(), super::PATIENCE)?)
     }
 
     fn tell(&mut self, message: &[u8]) -> Result<(), Failure> {
@@ -74,64 +133,6 @@ impl Demo {
         } else {
             Err(out_of_turn())
         }
-    }
-}
-
-fn send_all(stream: &PipeStream, asked: &Receiver<u64>, send: &Sender<Sent>) {
-    for number in asked {
-        let frame = Arc::new(payload::message(number, FRAME));
-        // If nobody wants to know, or the pipe has ended, the other thread has found out why.
-        let known = send.send((frame.clone(), Instant::now()));
-        if known.is_err() || stream.write_message(&*frame).is_err() {
-            return;
-        }
-    }
-}
-
-/// Where the answers come from.
-struct Answers<'a> {
-    worker: &'a mut Worker,
-    stream: &'a PipeStream,
-    sent: Receiver<Sent>,
-}
-
-impl Answers<'_> {
-    /// Has these frames sent as the worker asks for them, and takes their answers.
-    fn take(
-        self,
-        frames: Range<u64>,
-        ready: &mut u32,
-        row: &mut Row,
-        ask: Sender<u64>,
-    ) -> Result<(), Failure> {
-        let (mut next, mut answered) = (frames.clone(), frames);
-        let mut said = Vec::new();
-        while !answered.is_empty() {
-            self.worker.hear(self.stream, &mut said)?;
-            if said == payload::READY {
-                *ready += 1;
-            } else {
-                let (frame, start) = self.sent.try_recv().map_err(|_| out_of_turn())?;
-                if !payload::is_answer(&said, &frame) {
-                    return Err(out_of_turn());
-                }
-                row.note(start.elapsed(), 2 * FRAME);
-                answered.next();
-            }
-            while *ready > 0
-                && let Some(number) = next.next()
-            {
-                *ready -= 1;
-                if next.start - answered.start > AT_ONCE.into() {
-                    return Err(Failure::Failed(
-                        "the worker asks for more frames than there are permits".into(),
-                    ));
-                }
-                // It fails if the pipe has ended, which is what will be heard next.
-                let _ = ask.send(number);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,10 +1,12 @@
 //! `quintet demo`: what Quintet does, shown between two real processes, every message verified.
 //!
 //! The main process serves a named pipe in message mode and starts a worker, which is this program again. Over an anonymous
-//! pipe it tells the worker where to connect; then it sends small commands, each answered before the next, and large
-//! frames, of which a semaphore bounds how many are under way. With `--kill` the worker dies in the middle of that.
+//! pipe it tells the worker where to connect; then it sends small commands, each answered before the next. Large frames go
+//! through a mailbox and the jobs to inspect them through a queue; a semaphore bounds how many are under way. With `--kill`
+//! the worker dies in the middle of that.
 
 mod frames;
+mod inspection;
 mod payload;
 mod table;
 mod worker;
@@ -12,7 +14,9 @@ mod worker;
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::record;
+use frames::Rows;
 use quintet::pipe::{PipeMode, PipeServer, PipeStream};
+use quintet::shm::{Mailbox, MailboxWriter, Producer, Queue};
 use quintet::sync::{Permit, Semaphore};
 use quintet::{ErrorKind, PeerIdentity, named};
 use std::time::{Duration, Instant};
@@ -29,7 +33,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 const COMMAND: usize = 64;
 const FRAMES: u64 = 100;
-const FRAME: usize = 1 << 20;
+/// Of 1920 by 1080 grey pixels.
+const FRAME: usize = 1920 * 1080;
 /// So many frames at most are under way.
 const AT_ONCE: u32 = 3;
 
@@ -41,52 +46,65 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         .max_instances(1)
         .create()?;
     let permits = Semaphore::create_new(&name, AT_ONCE, AT_ONCE)?;
+    let mailbox = Mailbox::builder(&name)?.size(FRAME as u64).create_new()?;
+    let queue = Queue::builder(&name)?.producers(1).create_new()?;
+    let shared = Shared {
+        server: &server,
+        permits: &permits,
+        mailbox: &mailbox,
+        queue: &queue,
+    };
     say(&format!(
         "main    (pid {pid}) serves {} in message mode\n",
         server.address()
     ))?;
     let mut worker = Worker::start()?;
-    let told = order(&mut worker, &server, &permits, 0)?;
-    let orders = Row::one_way("anonymous pipe", "order to connect", told);
+    let told = shared.order(&mut worker, 0)?;
+    let mut orders = Row::new("anonymous pipe", "order to connect");
+    orders.note_one_way(told);
     say(&format!(
         "main    has told its worker over an anonymous pipe to connect there: {told} bytes\n"
     ))?;
     let stream = accept(&server, &mut worker)?;
     let mut demo = Demo {
+        shared,
+        frames: mailbox.writer()?,
+        jobs: queue.producer()?,
         worker,
         stream,
         number: 0,
         ready: 0,
     };
     let commands = demo.exchange(args.messages, COMMAND, Row::new("pipe", "commands of 64 B"))?;
-    let mut frames = Row::new("pipe", "frames of 1 MiB");
+    let mut rows = Rows {
+        frames: Row::new("mailbox", "frames 1920×1080"),
+        jobs: Row::new("queue", "jobs of 9 B"),
+    };
     say(&format!(
         "worker  takes a permit of {} for each frame; there are {AT_ONCE}\n",
         permits.address()
     ))?;
     if args.kill {
-        demo.send_frames(FRAMES / 2, &mut frames)?;
-        demo = demo.replace_worker(&server, &permits)?;
-        demo.send_frames(FRAMES - FRAMES / 2, &mut frames)?;
+        demo.send_frames(FRAMES / 2, &mut rows)?;
+        demo = demo.replace_worker(&mut rows)?;
+        demo.send_frames(FRAMES - FRAMES / 2, &mut rows)?;
     } else {
-        demo.send_frames(FRAMES, &mut frames)?;
+        demo.send_frames(FRAMES, &mut rows)?;
     }
-
-    // The end of the stream is what tells the worker to go.
-    drop(demo.stream);
+    demo.end_frames()?;
     let status = demo.worker.wait()?;
     if !status.success() {
         return Err(Failure::Failed(format!("the worker has failed: {status}")));
     }
     say(&format!(
         "all {} messages were what they should be{}\n\n",
-        count(commands.messages() + frames.messages()),
+        count(commands.messages() + rows.frames.messages() + rows.jobs.messages()),
         match args.kill {
             true => ", and the worker that was killed has left nothing undone",
             false => "",
         }
     ))?;
-    say(&table::draw(&mut [orders, commands, frames]))
+    say(&table::draw(&mut [orders, commands, rows.frames, rows.jobs]))
 }
 
 /// Prints at once, also into a pipe.
@@ -94,21 +112,29 @@ fn say(text: &str) -> Result<(), Failure> {
     record::print(text.as_bytes())
 }
 
-/// Tells the worker what to do: how many bytes that was.
-fn order(
-    worker: &mut Worker,
-    server: &PipeServer,
-    permits: &Semaphore,
-    number: u64,
-) -> Result<usize, Failure> {
-    let orders = Orders {
-        pipe: server.address().clone(),
-        permits: permits.address().clone(),
-        number,
-    };
-    let line = orders.line();
-    worker.order(&line)?;
-    Ok(line.len())
+/// What both processes have.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    server: &'a PipeServer,
+    permits: &'a Semaphore,
+    mailbox: &'a Mailbox,
+    queue: &'a Queue,
+}
+
+impl Shared<'_> {
+    /// Tells the worker what to do: how many bytes that was.
+    fn order(&self, worker: &mut Worker, number: u64) -> Result<usize, Failure> {
+        let orders = Orders {
+            pipe: self.server.address().clone(),
+            permits: self.permits.address().clone(),
+            frames: self.mailbox.address().clone(),
+            jobs: self.queue.address().clone(),
+            number,
+        };
+        let line = orders.line();
+        worker.order(&line)?;
+        Ok(line.len())
+    }
 }
 
 /// Takes the worker's connection, and nobody else's.
@@ -142,16 +168,19 @@ fn accept(server: &PipeServer, worker: &mut Worker) -> Result<PipeStream, Failur
 }
 
 /// The main process's side, connected.
-struct Demo {
+struct Demo<'a> {
+    shared: Shared<'a>,
+    frames: MailboxWriter,
+    jobs: Producer,
     worker: Worker,
     stream: PipeStream,
     /// Of the next message.
     number: u64,
-    /// How many frames the worker has asked for that are not sent.
+    /// How many frames the worker has asked for that are not written.
     ready: u32,
 }
 
-impl Demo {
+impl Demo<'_> {
     /// Sends so many messages, each answered before the next, and notes how that went.
     fn exchange(&mut self, messages: u64, len: usize, mut row: Row) -> Result<Row, Failure> {
         say(&format!(
@@ -176,8 +205,14 @@ impl Demo {
     }
 
     /// Kills the worker while it has all permits, and a frame in its hands; goes on with a new one.
-    fn replace_worker(mut self, server: &PipeServer, permits: &Semaphore) -> Result<Self, Failure> {
-        self.hand_over_a_frame()?;
+    fn replace_worker(mut self, rows: &mut Rows) -> Result<Self, Failure> {
+        let Shared {
+            permits,
+            mailbox,
+            queue,
+            server,
+        } = self.shared;
+        self.hand_over_a_frame(rows)?;
         check_owner(permits, self.worker.pid())?;
         say(&format!(
             "worker  (pid {}) has {AT_ONCE} permits and a frame in its hands, and is killed\n",
@@ -199,15 +234,22 @@ impl Demo {
             time.as_secs_f64() * 1e3
         ))?;
         drop(back);
+        let (lost, in_place) = (queue.stats().lost, mailbox.stats().in_place);
+        if (lost, in_place) != (1, 0) {
+            return Err(Failure::Failed(format!(
+                "of what died with the worker, {lost} jobs are known to be lost, and {in_place} frames still held"
+            )));
+        }
+        say("main    knows that one job died with it, and nobody holds its frame\n")?;
         // The server has room for one client.
         drop(self.stream);
         let mut worker = Worker::start()?;
-        order(&mut worker, server, permits, self.number)?;
+        self.shared.order(&mut worker, self.number)?;
         Ok(Demo {
             stream: accept(server, &mut worker)?,
             worker,
-            number: self.number,
             ready: 0,
+            ..self
         })
     }
 }

@@ -25,13 +25,10 @@ impl Row {
         }
     }
 
-    /// One message, without an answer.
-    pub(super) fn one_way(mechanism: &'static str, what: &'static str, bytes: usize) -> Self {
-        Row {
-            messages: 1,
-            bytes,
-            ..Row::new(mechanism, what)
-        }
+    /// A message without an answer.
+    pub(super) fn note_one_way(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
     }
 
     /// A round trip: what it took, and the bytes of both ways.

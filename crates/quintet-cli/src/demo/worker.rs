@@ -1,11 +1,11 @@
 //! The other process of the demo.
 
+use super::inspection::Inspection;
 use super::payload;
 use crate::failure::Failure;
 use quintet::pipe::{self, PipeClient, PipeReader, PipeStream, PipeWriter};
 use quintet::sync::Semaphore;
 use quintet::{Address, Error, ErrorKind};
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -40,6 +40,7 @@ pub(crate) fn work(orders: &str) -> Result<(), Failure> {
     let stream = PipeClient::at(&orders.pipe)?
         .connect_timeout(super::PATIENCE)
         .connect()?;
+    let mut inspection = Inspection::open(&orders, &stream)?;
     let mut work = Work {
         stream,
         message: Vec::new(),
@@ -47,7 +48,7 @@ pub(crate) fn work(orders: &str) -> Result<(), Failure> {
     };
     while work.next()? {
         if work.message == payload::FRAMES {
-            return work.take_frames(&permits);
+            return inspection.run(&work.stream, &permits);
         }
         work.check()?;
         work.answer()?;
@@ -83,37 +84,6 @@ impl Work {
         payload::into_answer(&mut self.message);
         Ok(self.stream.write_message(&self.message)?)
     }
-
-    /// Asks for a frame for each permit that it gets, and has the permit until the frame is answered: there are never more
-    /// frames under way than permits.
-    fn take_frames(&mut self, permits: &Semaphore) -> Result<(), Failure> {
-        let mut taken = VecDeque::new();
-        loop {
-            while let Some(permit) = permits.try_acquire()? {
-                taken.push_back(permit);
-                self.stream.write_message(payload::READY)?;
-            }
-            if !self.next()? {
-                return Ok(());
-            }
-            if self.message == payload::KEEP {
-                self.keep_frame()?;
-                continue;
-            }
-            self.check()?;
-            self.answer()?;
-            drop(taken.pop_front());
-        }
-    }
-
-    /// Takes a frame and does nothing with it.
-    fn keep_frame(&mut self) -> Result<(), Failure> {
-        if self.next()? {
-            self.check()?;
-            self.stream.write_message(payload::KEPT)?;
-        }
-        Ok(())
-    }
 }
 
 /// What the main process tells its worker, in a line.
@@ -123,13 +93,24 @@ pub(super) struct Orders {
     pub(super) pipe: Address,
     /// What to take permits of.
     pub(super) permits: Address,
+    /// Where the frames are.
+    pub(super) frames: Address,
+    /// Where the jobs come from.
+    pub(super) jobs: Address,
     /// Of the first message.
     pub(super) number: u64,
 }
 
 impl Orders {
     pub(super) fn line(&self) -> String {
-        format!("{} {} {}\n", self.pipe, self.permits, self.number)
+        let Orders {
+            pipe,
+            permits,
+            frames,
+            jobs,
+            number,
+        } = self;
+        format!("{pipe} {permits} {frames} {jobs} {number}\n")
     }
 
     fn read(from: PipeReader) -> Result<Self, Failure> {
@@ -148,6 +129,8 @@ impl Orders {
         Ok(Orders {
             pipe: next().parse()?,
             permits: next().parse()?,
+            frames: next().parse()?,
+            jobs: next().parse()?,
             number: next()
                 .parse()
                 .map_err(|_| Failure::Failed("the worker was not told where to begin".into()))?,

@@ -10,12 +10,13 @@
 //!
 //! - **Write** (`writing.rs`): pick a buffer that is neither the newest nor pinned, of which there always is one; put 0 into its
 //!   head, then write the bytes, then the length, then the number; then, by one store, make it the newest. Only then look at
-//!   the bell. Nothing of that waits for anybody. Buffers are used in turn, so a value stays whole for as long as possible.
+//!   the bell. Nothing of that waits for anybody. Short values go to the buffers in turn, so each stays whole for as long as
+//!   possible; long ones to the first buffer there is, which the processor may still have at hand.
 //! - **Read by copying** (`reading.rs`): load the newest; the head must have its number; copy; if the head still has the number,
 //!   nobody has written meanwhile, and the copy is whole. Else there is a newer one: try again.
 //! - **Read in place** (`pins.rs`): claim a pin, say in it which buffer is the newest, and look whether it still is. If so the
 //!   writer, which looks at the pins after it has published another, sees ours, and leaves that buffer alone. If not, try again.
-//!   Who copies and was overtaken again and again does that, too.
+//!   Who copies a long value does that, too, and who was overtaken again and again.
 //! - **Wait for a newer one**: until the word has another number.
 //!
 //! That only one writes is by the kernel's lock on the writer's slot.

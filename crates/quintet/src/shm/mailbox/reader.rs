@@ -272,6 +272,7 @@ impl<T: Trust> Readiness for MailboxReader<T> {
 }
 
 impl Core {
+    #[inline(always)]
     pub(super) fn boxes(&self) -> Boxes<'_> {
         self.shared.held.boxes()
     }
@@ -299,7 +300,7 @@ impl Core {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self, value: &mut Vec<u8>) -> Result<Option<Value>> {
         self.check_ours()?;
         let boxes = self.boxes();
@@ -309,6 +310,9 @@ impl Core {
             if newest.is_none() {
                 return Ok(None);
             }
+            if boxes.is_long(newest) {
+                break;
+            }
             if let Some(found) = boxes.try_copy(newest, value)? {
                 return Ok(Some(found));
             }
@@ -316,7 +320,7 @@ impl Core {
         self.read_what_stays(value)
     }
 
-    /// For who was overtaken a few times.
+    /// For who was overtaken a few times, or would lose much by it.
     #[cold]
     fn read_what_stays(&self, value: &mut Vec<u8>) -> Result<Option<Value>> {
         let boxes = self.boxes();

@@ -27,7 +27,17 @@ pub(super) fn overtaken(newest: Newest) -> Error {
     )
 }
 
+/// From here on a pin costs less than a copy that was made in vain.
+pub(super) const LONG: usize = 32 << 10;
+
 impl Boxes<'_> {
+    /// Whether that value is a long one, most probably.
+    #[inline(always)]
+    pub(super) fn is_long(&self, newest: Newest) -> bool {
+        let head = self.heads.get(newest.buffer());
+        head.is_some_and(|head| head.len.load(Ordering::Relaxed) >= LONG as u64)
+    }
+
     /// Whether there is such a buffer.
     #[inline(always)]
     pub(super) fn check(&self, newest: Newest) -> Result<()> {
@@ -59,7 +69,7 @@ impl Boxes<'_> {
     }
 
     /// Copies that value, which was the newest, into `to`, which is empty: `None` if it was overwritten meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(super) fn try_copy(&self, newest: Newest, to: &mut Vec<u8>) -> Result<Option<Value>> {
         self.check(newest)?;
         let head = &self.heads[newest.buffer()];

@@ -149,7 +149,7 @@ impl<'a> Boxes<'a> {
     }
 
     /// The words of a buffer, which there must be.
-    #[inline]
+    #[inline(always)]
     pub(super) fn body(&self, buffer: usize) -> &'a [AtomicU64] {
         &self.bodies[buffer * self.words..][..self.words]
     }
@@ -238,14 +238,14 @@ impl Held {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn room(&self) -> &Room {
         // SAFETY: the segment has at least the layout's size, which is more than a room's, begins at a page, and is mapped
         // as long as it is borrowed. A room is made of atomics, for which any bytes will do and which others may change.
         unsafe { self.segment.start().cast::<Room>().as_ref() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn boxes(&self) -> Boxes<'_> {
         let room = self.room();
         let buffers = self.shape.buffers();

@@ -77,7 +77,7 @@ impl<T: Trust> MailboxWriter<T> {
         let parts = &mut self.parts;
         parts.check(value.len())?;
         let boxes = parts.shared.held.boxes();
-        let buffer = parts.writing.begin(boxes);
+        let buffer = parts.writing.begin(boxes, value.len());
         copy::into_words(value, boxes.body(buffer));
         Ok(parts.publish(buffer, value.len()))
     }
@@ -89,7 +89,7 @@ impl<T: Trust> MailboxWriter<T> {
     pub fn loan(&mut self, len: usize) -> Result<Loan<'_, T>> {
         let parts = &mut self.parts;
         parts.check(len)?;
-        let buffer = parts.writing.begin(parts.shared.held.boxes());
+        let buffer = parts.writing.begin(parts.shared.held.boxes(), len);
         Ok(Loan::new(parts, buffer, len))
     }
 

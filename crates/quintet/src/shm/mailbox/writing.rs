@@ -1,6 +1,7 @@
 //! To write a value.
 
 use super::newest::Newest;
+use super::reading::LONG;
 use super::room::Boxes;
 use crate::os::atomic::{Ordering, fence};
 use crate::os::step::step;
@@ -24,14 +25,16 @@ impl Writing {
         self.newest.number()
     }
 
-    /// A buffer to write the next value into, which nobody reads any more who would not notice.
+    /// A buffer to write the next value into, which will have that length. Nobody reads it any more who would not notice.
     #[inline]
-    pub(super) fn begin(&self, boxes: Boxes<'_>) -> usize {
+    pub(super) fn begin(&self, boxes: Boxes<'_>, len: usize) -> usize {
         let pinned = boxes.pinned_buffers();
         let count = boxes.heads.len();
-        // In turn. There are two more than can be pinned, so one is left beside the newest.
+        // There are two more than can be pinned, so one is left beside the newest.
         let newest = self.newest.buffer() % count;
-        let mut buffer = newest;
+        // Short ones in turn, so that each stays for as long as possible: who reads them copies them. Who reads long ones pins
+        // them, so the fewer buffers are used, the more of them are in the processor's cache.
+        let mut buffer = if len < LONG { newest } else { count - 1 };
         for _ in 0..count {
             buffer = if buffer + 1 < count { buffer + 1 } else { 0 };
             if buffer != newest && pinned >> buffer & 1 == 0 {
