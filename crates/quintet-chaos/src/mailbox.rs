@@ -22,7 +22,8 @@ pub(crate) const WORKERS: &[&str] = &[
 
 /// Fewer than the holders want.
 const PLACES: usize = 3;
-const SIZE: usize = 3000;
+/// Some are so long that they are read in another way.
+const SIZE: usize = 40_000;
 
 /// Long enough for any honest wait; one that takes longer fails the storm.
 const LONG: Duration = Duration::from_secs(20);
@@ -238,6 +239,7 @@ fn value(number: u64, drawn: u64) -> Vec<u8> {
     let mut pattern = Dice::new(number.rotate_left(32) ^ drawn);
     let len = match pattern.roll(8) {
         0 => pattern.roll(SIZE as u64 - 16) as usize,
+        1 => SIZE - 1000 + pattern.roll(900) as usize,
         _ => pattern.roll(100) as usize,
     };
     let mut bytes = drawn.to_le_bytes().to_vec();

@@ -1,6 +1,6 @@
 //! Some stopped; no room; other users; what stays, and what has another's name.
 
-use super::{PATIENCE, check, fails, marked};
+use super::{LONGEST, PATIENCE, check, fails, marked};
 use quintet::ErrorKind;
 use quintet::named::{Liveness, NamedKind};
 use quintet::shm::{Access, Mailbox, Mailboxes, Queue};
@@ -37,7 +37,7 @@ pub(crate) fn reads_on(p: &mut Role) {
 fn a_stopped_reader_does_not_hold_up_the_writer_and_keeps_what_it_has() {
     let t = start();
     let name = t.name("m");
-    let builder = Mailbox::builder(&name).unwrap().size(1000).in_place(2);
+    let builder = Mailbox::builder(&name).unwrap().size(LONGEST).in_place(2);
     let mailbox = builder.create_new().unwrap();
     let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
     let mut value = Vec::new();
@@ -71,7 +71,7 @@ fn a_stopped_reader_does_not_hold_up_the_writer_and_keeps_what_it_has() {
 fn who_is_stopped_anywhere_disturbs_nobody() {
     let t = start_with_deadline(Duration::from_secs(200));
     let name = t.name("m");
-    let builder = Mailbox::builder(&name).unwrap().size(1000).in_place(3);
+    let builder = Mailbox::builder(&name).unwrap().size(LONGEST).in_place(3);
     let mailbox = builder.create_new().unwrap();
     let mut reader = mailbox.reader().unwrap();
     let mut value = Vec::new();
@@ -122,6 +122,48 @@ fn who_is_stopped_anywhere_disturbs_nobody() {
     });
 }
 
+/// Copies the newest value of mailbox `arg(0)`, in which all bytes are the same, until it is killed.
+pub(crate) fn copies_on(p: &mut Role) {
+    let mut reader = Mailbox::open_existing(p.arg(0)).unwrap().reader().unwrap();
+    let mut value = Vec::new();
+    p.say("ready");
+    loop {
+        reader.read(&mut value).unwrap().unwrap();
+        assert!(value == vec![value[0]; value.len()], "torn");
+    }
+}
+
+#[test]
+fn who_copies_takes_no_place_from_who_reads_in_place() {
+    const SIZE: usize = 8 << 20;
+    let t = start_with_deadline(Duration::from_secs(200));
+    let name = t.name("m");
+    let builder = Mailbox::builder(&name).unwrap().size(SIZE as u64).in_place(1);
+    let mailbox = builder.create_new().unwrap();
+    let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
+    writer.write(vec![0; SIZE]).unwrap();
+    let mut peer = t.spawn("copies_on", &[&name]);
+    peer.expect("ready");
+    let mut other = mailbox.reader().unwrap();
+    for number in 1..=20u8 {
+        // Most probably in the middle of a copy.
+        peer.stop();
+        assert_eq!(mailbox.stats().in_place, 0);
+        let held = reader.in_place().unwrap().unwrap();
+        assert_eq!(mailbox.stats().in_place, 1);
+        fails(other.in_place(), ErrorKind::Full);
+        for _ in 0..3 {
+            writer.write(vec![number; SIZE]).unwrap();
+        }
+        assert!(held.to_vec() == vec![number - 1; SIZE]);
+        // It goes on with what it copied, which is not there any more.
+        peer.cont();
+        drop(held);
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    peer.kill();
+}
+
 #[test]
 fn a_persistent_mailbox_stays_with_what_is_in_it() {
     let t = start();
@@ -146,7 +188,11 @@ fn a_persistent_mailbox_stays_with_what_is_in_it() {
 fn who_looks_sees_who_writes_and_who_reads() {
     let t = start();
     let name = t.name("m");
-    let mailbox = Mailbox::builder(&name).unwrap().size(1000).create_new().unwrap();
+    let mailbox = Mailbox::builder(&name)
+        .unwrap()
+        .size(LONGEST)
+        .create_new()
+        .unwrap();
     let mut writer = t.spawn("is_the_writer", &[&name, "3"]);
     writer.expect("3");
     let mut peer = t.spawn("holds", &[&name, "2"]);

@@ -1,6 +1,6 @@
 //! Writers, readers and makers that die at any step.
 
-use super::{PATIENCE, check, marked};
+use super::{LONGEST, PATIENCE, check, marked};
 use quintet::shm::{Mailbox, MailboxReader};
 use quintet::test_hooks;
 use quintet_testkit::{Role, start_with_deadline};
@@ -32,7 +32,7 @@ pub(crate) fn dies_reading(p: &mut Role) {
     let mut reader = mailbox.reader().unwrap();
     let last: u64 = 2;
     match p.arg(1) {
-        "copy" => check(reader.read(&mut value).unwrap().unwrap(), &value),
+        "copy" | "long copy" => check(reader.read(&mut value).unwrap().unwrap(), &value),
         "in place" => {
             let one = reader.in_place().unwrap().unwrap();
             let two = reader.in_place().unwrap().unwrap();
@@ -74,7 +74,7 @@ fn works(mailbox: &Mailbox, reader: &mut MailboxReader) {
     }
     let mut writer = mailbox.writer().unwrap();
     let mut held = Vec::new();
-    for _ in 0..2 * mailbox.in_place() {
+    for _ in 0..8 {
         let number = writer.write(marked(writer.sequence() + 1)).unwrap();
         let reading = reader.next_timeout(&mut value, PATIENCE).unwrap();
         assert_eq!(reading.sequence, number);
@@ -91,7 +91,7 @@ fn works(mailbox: &Mailbox, reader: &mut MailboxReader) {
 fn a_writer_that_dies_at_any_step_has_written_a_whole_value_or_none() {
     let t = start_with_deadline(LONG);
     let name = t.name("m");
-    let builder = Mailbox::builder(&name).unwrap().size(1000).in_place(1);
+    let builder = Mailbox::builder(&name).unwrap().size(LONGEST).in_place(1);
     let mailbox = builder.create_new().unwrap();
     let mut reader = mailbox.reader().unwrap();
     let mut value = Vec::new();
@@ -121,11 +121,15 @@ fn a_writer_that_dies_at_any_step_has_written_a_whole_value_or_none() {
 fn a_reader_dies(way: &str) {
     let t = start_with_deadline(LONG);
     let name = t.name("m");
-    let builder = Mailbox::builder(&name).unwrap().size(1000).in_place(3);
+    let builder = Mailbox::builder(&name).unwrap().size(LONGEST).in_place(3);
     let mailbox = builder.create_new().unwrap();
     let mut reader = mailbox.reader().unwrap();
-    mailbox.writer().unwrap().write(marked(1)).unwrap();
-    mailbox.writer().unwrap().write(marked(2)).unwrap();
+    // `works` writes eight, so the newest stays a long one, or a short one.
+    let mut writer = mailbox.writer().unwrap();
+    while writer.sequence() < if way == "long copy" { 4 } else { 2 } {
+        writer.write(marked(writer.sequence() + 1)).unwrap();
+    }
+    drop(writer);
     for step in 0.. {
         let mut peer = t.spawn("dies_reading", &[&name, way, &step.to_string()]);
         let passed = peer.hear_or_end().is_some();
@@ -148,6 +152,11 @@ fn a_reader_dies(way: &str) {
 #[test]
 fn a_reader_that_dies_at_any_step_of_copying_leaves_nothing() {
     a_reader_dies("copy");
+}
+
+#[test]
+fn a_reader_that_dies_at_any_step_of_copying_what_is_long_leaves_nothing() {
+    a_reader_dies("long copy");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Places to read in place: how many there are, and whose.
 
-use super::{PATIENCE, check, fails, marked};
+use super::{LONGEST, PATIENCE, check, fails, marked};
 use quintet::ErrorKind;
 use quintet::shm::{InPlace, Mailbox};
 use quintet_testkit::{Role, eventually, start, start_with_deadline};
@@ -22,7 +22,7 @@ pub(crate) fn holds(p: &mut Role) {
 #[test]
 fn values_in_place_go_to_other_threads_and_stay() {
     let t = start();
-    let builder = Mailbox::builder(t.name("m")).unwrap().size(1000).in_place(5);
+    let builder = Mailbox::builder(t.name("m")).unwrap().size(LONGEST).in_place(5);
     let mailbox = builder.create_new().unwrap();
     let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
     let mut held: Vec<InPlace<_>> = Vec::new();
@@ -97,7 +97,7 @@ fn a_place_that_is_dropped_is_another_s() {
 fn places_of_dead_readers_come_back() {
     let t = start();
     let name = t.name("m");
-    let builder = Mailbox::builder(&name).unwrap().size(1000).in_place(3);
+    let builder = Mailbox::builder(&name).unwrap().size(LONGEST).in_place(3);
     let mailbox = builder.create_new().unwrap();
     let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
     writer.write(marked(1)).unwrap();

@@ -1,6 +1,6 @@
 //! System calls that fail, and processes that fork.
 
-use super::{PATIENCE, check, marked};
+use super::{LONGEST, PATIENCE, check, marked};
 use quintet::shm::Mailbox;
 use quintet::{Error, ErrorKind, test_hooks};
 use quintet_testkit::{Role, start, start_with_deadline};
@@ -24,7 +24,7 @@ fn is_late<T: std::fmt::Debug>(waited: Result<T, Error>) -> Result<(), Error> {
 pub(crate) fn fails_at_any_call(p: &mut Role) {
     let name = p.arg(0);
     let use_it = || {
-        let mailbox = Mailbox::builder(name)?.size(1000).in_place(1).create_new()?;
+        let mailbox = Mailbox::builder(name)?.size(LONGEST).in_place(1).create_new()?;
         let again = Mailbox::open_existing(name)?;
         let (mut writer, mut reader) = (again.writer()?, mailbox.reader()?);
         let mut other = again.reader()?;
@@ -42,6 +42,9 @@ pub(crate) fn fails_at_any_call(p: &mut Role) {
         loan.publish()?;
         check(held.reading(), &held.to_vec());
         drop(held);
+        while writer.sequence() < 4 {
+            writer.write(marked(writer.sequence() + 1))?;
+        }
         other.in_place()?.unwrap();
         reader.try_next(&mut value)?;
         is_late(reader.next_timeout(&mut value, Duration::from_millis(1)))?;
@@ -79,7 +82,7 @@ fn a_failing_call_is_an_error_and_leaves_nothing() {
 
 /// Looks at and uses in a forked child what its parent has.
 pub(crate) fn forks(p: &mut Role) {
-    let builder = Mailbox::builder(p.arg(0)).unwrap().size(1000).in_place(1);
+    let builder = Mailbox::builder(p.arg(0)).unwrap().size(LONGEST).in_place(1);
     let mailbox = builder.create_new().unwrap();
     let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
     let mut other = mailbox.reader().unwrap();
@@ -88,7 +91,7 @@ pub(crate) fn forks(p: &mut Role) {
     let without_slot = more.last_mut().unwrap();
     writer.write(marked(1)).unwrap();
     let held = reader.in_place().unwrap().unwrap();
-    let mut loan = writer.loan(1000).unwrap();
+    let mut loan = writer.loan(LONGEST as usize).unwrap();
     loan.write_at(0, marked(2)).unwrap();
     // SAFETY: this thread runs the role; the child uses what it alone has by then, and ends by `_exit`.
     let child = unsafe { libc::fork() };

@@ -2,7 +2,7 @@
 //!
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead.
 
-use super::pins::Claim;
+use super::pins::{Claim, To};
 use super::reading::Value;
 use super::room::{Boxes, Head, State};
 use super::writing::Writing;
@@ -92,12 +92,12 @@ impl Room {
     }
 
     fn claim(&self, reader: usize, is_alive: bool) -> Option<Claim> {
-        self.boxes().claim(reader, |_| Ok(is_alive)).unwrap()
+        self.boxes().claim(reader, To::Keep, |_| Ok(is_alive)).unwrap()
     }
 
     /// Reads the newest value in place, twice.
-    fn read_in_place(&self, claim: Claim) -> u64 {
-        let Some(value) = self.boxes().pin(&claim).unwrap() else {
+    fn read_in_place(&self, mut claim: Claim) -> u64 {
+        let Some(value) = self.boxes().pin(&mut claim).unwrap() else {
             self.boxes().unpin(claim);
             return 0;
         };
@@ -106,6 +106,21 @@ impl Room {
         }
         self.boxes().unpin(claim);
         value.newest.number()
+    }
+
+    /// As who copies a long value, once; whether that gave anything.
+    fn copy_pinned(&self, reader: usize) -> bool {
+        let Some(mut claim) = self.boxes().claim(reader, To::Copy, |_| Ok(true)).unwrap() else {
+            return false;
+        };
+        let mut bytes = Vec::new();
+        let newest = self.boxes().pin_newest(&mut claim).unwrap();
+        let found = newest.and_then(|newest| self.boxes().try_copy(newest, &mut bytes).unwrap());
+        if let Some(value) = &found {
+            check_whole(value, &bytes);
+        }
+        self.boxes().unpin(claim);
+        found.is_some()
     }
 
     /// As `Waiter` waits.
@@ -171,6 +186,33 @@ fn what_is_read_in_place_stays_however_much_is_written() {
 }
 
 #[test]
+fn who_copies_gives_the_only_place_up_to_who_wants_to_keep_it() {
+    check_within(2, || {
+        let room = Room::new(1);
+        let mut writing = room.writing();
+        room.write(&mut writing);
+        let other = room.clone();
+        let copier = thread::spawn(move || {
+            other.copy_pinned(0);
+            other.copy_pinned(0);
+        });
+        let other = room.clone();
+        let keeper = thread::spawn(move || other.claim(1, true).map(|claim| other.read_in_place(claim)));
+        room.write(&mut writing);
+        room.write(&mut writing);
+        room.write(&mut writing);
+        copier.join().unwrap();
+        assert!(keeper.join().unwrap().is_some_and(|number| number >= 1));
+        assert_eq!(
+            room.pins[0].load(Ordering::SeqCst) & 0xff00,
+            0,
+            "the place is free"
+        );
+        assert!(room.copy_pinned(0));
+    });
+}
+
+#[test]
 fn two_that_want_the_only_place_do_not_both_get_it() {
     check_within(2, || {
         let room = Room::new(1);
@@ -219,7 +261,7 @@ fn a_reader_that_stopped_anywhere_costs_a_place_until_somebody_needs_it() {
         let other = room.clone();
         let other = thread::spawn(move || {
             let is_alive = |_| Ok(sits.load(Ordering::SeqCst) == 1);
-            let claim = other.boxes().claim(1, is_alive).unwrap();
+            let claim = other.boxes().claim(1, To::Keep, is_alive).unwrap();
             claim.is_some_and(|claim| other.read_in_place(claim) >= 3)
         });
         room.write(&mut writing);

@@ -1,5 +1,6 @@
 use super::InPlace;
 use super::mailbox::Shared;
+use super::pins::To;
 use super::reading::Value;
 use super::room::Boxes;
 use crate::doorbell::{Readiness, Waiter};
@@ -324,14 +325,14 @@ impl Core {
     #[cold]
     fn read_what_stays(&self, value: &mut Vec<u8>) -> Result<Option<Value>> {
         let boxes = self.boxes();
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            // To ask the kernel who lives costs more than most copies.
+            let is_alive = |reader| Ok(tries == 0 || self.shared.held.is_reader_alive(reader)?);
             if let Some(seat) = &self.seat
-                && let Some(claim) =
-                    boxes.claim(seat.index(), |reader| self.shared.held.is_reader_alive(reader))?
+                && let Some(mut claim) = boxes.claim(seat.index(), To::Copy, is_alive)?
             {
-                let pinned = boxes.pin(&claim);
-                let found = match pinned {
-                    Ok(Some(found)) => boxes.try_copy(found.newest, value),
+                let found = match boxes.pin_newest(&mut claim) {
+                    Ok(Some(newest)) => boxes.try_copy(newest, value),
                     Ok(None) => Ok(None),
                     Err(error) => Err(error),
                 };
@@ -379,18 +380,18 @@ impl Core {
             ));
         };
         let held = &core.shared.held;
-        let Some(claim) = boxes.claim(seat.index(), |reader| held.is_reader_alive(reader))? else {
+        let Some(claim) = boxes.claim(seat.index(), To::Keep, |reader| held.is_reader_alive(reader))? else {
             return Err(Error::new(
                 ErrorKind::Full,
                 format!("all {} places to read in place are taken", held.shape.pins),
             )
             .hint("drop what is not needed any more, make it with more places, or read by copying"));
         };
-        let pinned = Pinned {
+        let mut pinned = Pinned {
             core: core.clone(),
             claim: Some(claim),
         };
-        let Some(claim) = &pinned.claim else {
+        let Some(claim) = &mut pinned.claim else {
             return Ok(None);
         };
         match boxes.pin(claim)? {
