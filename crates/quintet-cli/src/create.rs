@@ -16,6 +16,7 @@ pub(crate) fn run(args: &CreateArgs) -> Result<(), Failure> {
     }
     let address = Flags::new(&args.make, Some(&args.event), true)
         .with_size(&args.size)
+        .with_mailbox(&args.mailbox)
         .with_queue(&args.queue)
         .put_into_one(&args.address)?;
     match Object::open(&address, Opening::CreateNew) {

@@ -113,13 +113,15 @@ impl From<Error> for Failure {
 
 /// The error's text. What the library calls an option is a flag here.
 fn in_flags(error: &Error) -> String {
-    const FLAGS: [(&str, &str); 6] = [
+    const FLAGS: [(&str, &str); 8] = [
         ("max_instances", "--max-instances"),
         ("max_message", "--max-message"),
         ("mode message", "--mode message"),
         ("without a mode", "without --mode"),
         ("access everyone", "--access everyone"),
         ("larger capacity", "larger --capacity"),
+        ("larger size", "larger --size"),
+        ("more places to read in place", "a larger --in-place"),
     ];
     let text = error.to_string();
     let (object, text) = text.split_at(error.object().map_or(0, str::len));

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &HoldArgs) -> Result<(), Failure> {
     }
     let addresses = Flags::new(&args.make, Some(&args.event), args.persistent)
         .with_size(&args.size)
+        .with_mailbox(&args.mailbox)
         .with_queue(&args.queue)
         .put_into(&args.addresses)?;
     if args.command.is_empty() {

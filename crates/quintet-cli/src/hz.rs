@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// What there is to see of a kind, by the keys of its details.
 struct Gauges {
-    /// What only grows: it is shown how much a second.
-    rates: &'static [&'static str],
+    /// What only grows, and what that is called: it is shown how much a second.
+    rates: &'static [(&'static str, &'static str)],
     /// What goes up and down, and what that means in a line of text.
     levels: &'static [(&'static str, &'static str)],
 }
@@ -21,8 +21,12 @@ struct Gauges {
 fn gauges(scheme: Scheme) -> Option<Gauges> {
     match scheme {
         Scheme::Queue => Some(Gauges {
-            rates: &["pushed", "taken"],
+            rates: &[("pushed", "pushed"), ("taken", "taken")],
             levels: &[("messages", "in it")],
+        }),
+        Scheme::Mailbox => Some(Gauges {
+            rates: &[("sequence", "written")],
+            levels: &[("readers", "reading")],
         }),
         _ => None,
     }
@@ -90,11 +94,11 @@ impl Look {
     }
 
     fn text(&self, before: &Look, gauges: &Gauges) -> String {
-        let rates = gauges.rates.iter().map(|key| {
+        let rates = gauges.rates.iter().map(|(key, meaning)| {
             let rate = self.rate(before, key);
             // What is slow is of interest as well.
             let digits = if rate < 10.0 { 2 } else { 0 };
-            format!("{rate:.digits$} {key}/s")
+            format!("{rate:.digits$} {meaning}/s")
         });
         let levels = gauges
             .levels
@@ -108,8 +112,8 @@ impl Look {
             "time": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
             "seconds": self.seconds(before),
         });
-        for key in gauges.rates {
-            line[format!("{key}_per_second")] = self.rate(before, key).into();
+        for (key, meaning) in gauges.rates {
+            line[format!("{meaning}_per_second")] = self.rate(before, key).into();
         }
         for (key, _) in gauges.levels {
             line[*key] = self.number(key).into();

@@ -67,6 +67,10 @@ fn table(entries: &[Entry]) -> String {
 /// What matters of its kind, in a few words.
 fn details(entry: &Entry) -> String {
     let detail = |key| entry.detail(key);
+    let some = |key, one: &str, many: &str| match detail(key)? {
+        "1" => Some(format!("1 {one}")),
+        number => Some(format!("{number} {many}")),
+    };
     let mut words: Vec<String> = Vec::new();
     match entry.address.scheme() {
         Scheme::Pipe => {
@@ -100,14 +104,24 @@ fn details(entry: &Entry) -> String {
             words.extend(detail("reset").map(|reset| format!("{reset} reset")));
         }
         Scheme::Queue => {
-            let some = |key, one: &str, many: &str| match detail(key)? {
-                "1" => Some(format!("1 {one}")),
-                number => Some(format!("{number} {many}")),
-            };
             words.extend(some("messages", "message", "messages"));
             words.extend(some("producers", "producer", "producers"));
             words.extend(some("consumers", "consumer", "consumers"));
             words.extend(some("lost", "lost", "lost").filter(|_| detail("lost") != Some("0")));
+        }
+        Scheme::Mailbox => {
+            words.extend(detail("sequence").map(|sequence| match sequence {
+                "0" => "empty".into(),
+                _ => format!("value {sequence}"),
+            }));
+            words.extend(some("length", "byte", "bytes").filter(|_| detail("sequence") != Some("0")));
+            words.extend(detail("writer").map(|writer| match writer {
+                "none" => "no writer".into(),
+                // Who that is the system does not tell.
+                "yes" => "1 writer".into(),
+                pid => format!("writer {pid}"),
+            }));
+            words.extend(some("readers", "reader", "readers"));
         }
         Scheme::Shm => words.extend(entry.size.map(|size| format!("{size} bytes"))),
         _ => {}

@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
 //! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`,
-//! `queue` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
+//! `queue`, `mailbox` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -18,6 +18,7 @@ mod image;
 mod input;
 mod lines;
 mod ls;
+mod mailbox;
 mod note;
 mod object;
 mod patience;

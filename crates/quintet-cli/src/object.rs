@@ -1,9 +1,9 @@
-//! A semaphore, a mutex, an event, shared memory or a queue, by its address and the flags.
+//! A semaphore, a mutex, an event, shared memory or what stands on it, by its address and the flags.
 
-use crate::args::{AccessArgs, EventArgs, MakeArgs, QueueArgs, SizeArgs};
+use crate::args::{AccessArgs, EventArgs, MailboxArgs, MakeArgs, QueueArgs, SizeArgs};
 use crate::endpoint;
 use crate::failure::Failure;
-use quintet::shm::{Queue, SharedMemory};
+use quintet::shm::{Mailbox, Queue, SharedMemory};
 use quintet::sync::{Event, Mutex, Semaphore};
 use quintet::{Address, Error, ErrorKind, Result as Quintet, Scheme, named};
 use std::fmt;
@@ -15,6 +15,7 @@ pub(crate) enum Object {
     Mutex(Mutex),
     Event(Event),
     Memory(#[expect(dead_code, reason = "open, for others to use")] SharedMemory),
+    Mailbox(Mailbox),
     Queue(Queue),
 }
 
@@ -42,6 +43,7 @@ impl Object {
             Scheme::Mutex => open!(Mutex::at(address)?, opening).map(Object::Mutex),
             Scheme::Event => open!(Event::at(address)?, opening).map(Object::Event),
             Scheme::Shm => open!(SharedMemory::at(address)?, opening).map(Object::Memory),
+            Scheme::Mailbox => open!(Mailbox::at(address)?, opening).map(Object::Mailbox),
             Scheme::Queue => open!(Queue::at(address)?, opening).map(Object::Queue),
             // Refuses an address of anything else.
             _ => open!(Semaphore::at(address)?, opening).map(Object::Semaphore),
@@ -63,6 +65,7 @@ impl Object {
             // Memory that is there is as much as was asked for, or was not opened.
             Object::Mutex(_) | Object::Memory(_) => return Ok(object),
             Object::Event(event) => (event.reset_kind().to_string(), "reset"),
+            Object::Mailbox(mailbox) => return check_mailbox(mailbox, address).map(|()| object),
             Object::Queue(queue) => return check_queue(queue, address).map(|()| object),
         };
         match address.option(key) {
@@ -78,16 +81,28 @@ impl Object {
 
 /// Refuses a queue that was there with less than an address asks for.
 pub(crate) fn check_queue(queue: &Queue, address: &Address) -> Result<(), Failure> {
-    for (key, is) in [
+    let is = [
         ("capacity", queue.capacity()),
         ("producers", queue.max_producers()),
-    ] {
+    ];
+    check_least(address, &is)
+}
+
+/// Refuses a mailbox that was there with less than an address asks for.
+pub(crate) fn check_mailbox(mailbox: &Mailbox, address: &Address) -> Result<(), Failure> {
+    let is = [("size", mailbox.size()), ("in_place", mailbox.in_place())];
+    check_least(address, &is)
+}
+
+/// Refuses what is there with less of something than an address asks for.
+fn check_least(address: &Address, is: &[(&str, usize)]) -> Result<(), Failure> {
+    for (key, is) in is {
         if let Some(asked) = endpoint::option::<u64>(address, key)
-            && asked > is as u64
+            && asked > *is as u64
         {
             return Err(Failure::Failed(format!(
                 "{}: it is there already, with {key} {is} and not {asked}",
-                queue.address()
+                address.clone().without_options()
             )));
         }
     }
@@ -189,6 +204,7 @@ impl Flags {
             Scheme::Mutex,
             Scheme::Event,
             Scheme::Shm,
+            Scheme::Mailbox,
             Scheme::Queue,
         ];
         let flag = |key, value, schemes| Flag { key, value, schemes };
@@ -204,12 +220,22 @@ impl Flags {
         ])
     }
 
-    /// And how large shared memory is to be.
+    /// And how large shared memory, or a mailbox's values, are to be.
     pub(crate) fn with_size(mut self, size: &SizeArgs) -> Self {
         self.0.push(Flag {
             key: "size",
             value: size.size.map(|size| size.to_string()),
-            schemes: &[Scheme::Shm],
+            schemes: &[Scheme::Shm, Scheme::Mailbox],
+        });
+        self
+    }
+
+    /// And a mailbox.
+    pub(crate) fn with_mailbox(mut self, mailbox: &MailboxArgs) -> Self {
+        self.0.push(Flag {
+            key: "in_place",
+            value: mailbox.in_place.map(|n| n.to_string()),
+            schemes: &[Scheme::Mailbox],
         });
         self
     }
@@ -237,6 +263,7 @@ impl Flags {
                 Scheme::Mutex => drop(Mutex::at(address)?),
                 Scheme::Event => drop(Event::at(address)?),
                 Scheme::Shm => drop(SharedMemory::at(address)?),
+                Scheme::Mailbox => drop(Mailbox::at(address)?),
                 Scheme::Queue => drop(Queue::at(address)?),
                 _ => drop(Semaphore::at(address)?),
             }
@@ -255,7 +282,8 @@ impl Flags {
             }
             if !used {
                 let schemes: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
-                return Err(Failure::Usage(format!("--{key} is for {}", schemes.join(", "))));
+                let flag = key.replace('_', "-");
+                return Err(Failure::Usage(format!("--{flag} is for {}", schemes.join(", "))));
             }
         }
         for address in &addresses {

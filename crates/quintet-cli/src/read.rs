@@ -4,23 +4,37 @@ use crate::args::ReadArgs;
 use crate::failure::Failure;
 use crate::image::{self, Image};
 use crate::input::PIECE;
+use crate::mailbox;
 use crate::note::Progress;
 use crate::object;
 use crate::record::{self, Format, Printer};
 use crate::verbs;
+use quintet::Scheme;
 use quintet::shm::SharedMemory;
 use std::io::IsTerminal;
-use std::path::Path;
 
 pub(crate) fn run(args: &ReadArgs) -> Result<(), Failure> {
     verbs::check("read", &args.address)?;
+    let is_mailbox = args.address.scheme() == Scheme::Mailbox;
+    if let Some(flag) = args.for_mailboxes()
+        && !is_mailbox
+    {
+        return Err(Failure::Usage(format!("{flag} is for mailbox://")));
+    }
+    if args.image.is_some() {
+        image::check_output(args.to_file())?;
+    }
+    if is_mailbox {
+        mailbox::read(args)
+    } else {
+        memory(args)
+    }
+}
+
+fn memory(args: &ReadArgs) -> Result<(), Failure> {
     let mut address = args.address.clone();
     if address.option("mode").is_none() {
         address = address.with_option("mode", "read");
-    }
-    let file = args.file.as_deref().filter(|path| *path != Path::new("-"));
-    if args.image.is_some() {
-        image::check_output(file)?;
     }
     let memory = object::memory(&address, &args.access)?;
     let room = object::room(&memory, &address, args.offset)?;
@@ -38,19 +52,31 @@ pub(crate) fn run(args: &ReadArgs) -> Result<(), Failure> {
         ));
     }
     if let Some(image) = args.image {
-        return image.save(copied(&memory, args.offset, len)?, file);
+        return image.save(copied(&memory, args.offset, len)?, args.to_file());
     }
-    let format = match args.format {
-        Some(format) => format,
-        None if args.json => Format::Json,
-        None if file.is_none() && std::io::stdout().is_terminal() => Format::Quoted,
-        None => Format::Raw,
-    };
-    let printer = Printer::new(record::output(file)?, format, args.encoding);
-    if format == Format::Raw {
-        pieces(&memory, args.offset, len, printer, file.is_some())
+    let printer = printer(args)?;
+    if format(args) == Format::Raw {
+        pieces(&memory, args.offset, len, printer, args.to_file().is_some())
     } else {
         whole(&memory, args.offset, len, printer)
+    }
+}
+
+/// What prints the records; makes the file that they go to.
+pub(crate) fn printer(args: &ReadArgs) -> Result<Printer, Failure> {
+    Ok(Printer::new(
+        record::output(args.to_file())?,
+        format(args),
+        args.encoding,
+    ))
+}
+
+fn format(args: &ReadArgs) -> Format {
+    match args.format {
+        Some(format) => format,
+        None if args.json => Format::Json,
+        None if args.to_file().is_none() && std::io::stdout().is_terminal() => Format::Quoted,
+        None => Format::Raw,
     }
 }
 

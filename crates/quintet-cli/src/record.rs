@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How one record (a message, a line, or what one read gave) is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,7 +21,7 @@ pub(crate) enum Format {
     Quoted,
     /// Hexadecimal digits and a newline
     Hex,
-    /// A JSON object on a line: time, sequence, length, sender, and text, or hex where it is no text
+    /// A JSON object on a line: time, sequence, length, sender (or a value's age), and text, or hex where it is no text
     Json,
 }
 
@@ -40,6 +40,8 @@ pub(crate) struct Source {
     sender: Option<Value>,
     /// What it says itself of the number of a record.
     number: Option<u64>,
+    /// How long ago a record was written, where that is known.
+    age: Option<Duration>,
     decoder: Option<TextDecoder>,
 }
 
@@ -47,6 +49,11 @@ impl Source {
     /// The next record has this number.
     pub(crate) fn number(&mut self, number: u64) {
         self.number = Some(number);
+    }
+
+    /// The next record was written so long ago.
+    pub(crate) fn age(&mut self, age: Duration) {
+        self.age = Some(age);
     }
 
     /// The next record comes from this lane of a queue.
@@ -70,6 +77,7 @@ impl Printer {
         Source {
             sender: sender.as_ref().map(person),
             number: None,
+            age: None,
             decoder: self.encoding.map(Encoding::decoder),
         }
     }
@@ -126,6 +134,9 @@ impl Printer {
             "sequence": source.number.unwrap_or(self.sequence),
             "length": bytes.len(),
         });
+        if let Some(age) = source.age {
+            record["age_s"] = age.as_secs_f64().into();
+        }
         if let Some(sender) = &source.sender {
             record["sender"] = sender.clone();
         }

@@ -68,7 +68,7 @@ fn take<'a>(args: &RunArgs, address: &Address, object: &'a Object) -> Result<Tak
     let taken = patience::wait_for(args.time.time(), what, |time| match object {
         Object::Semaphore(semaphore) => semaphore.acquire_timeout(time).map(Taken::Permit),
         Object::Mutex(mutex) => mutex.lock_timeout(time).map(Taken::Lock),
-        Object::Event(_) | Object::Memory(_) | Object::Queue(_) => Ok(Taken::Nothing),
+        Object::Event(_) | Object::Memory(_) | Object::Mailbox(_) | Object::Queue(_) => Ok(Taken::Nothing),
     });
     taken.map_err(|error| match (error.kind(), object::taken_by(address)) {
         (ErrorKind::TimedOut, Some(taken)) => Failure::Deadline(format!("{error}; {taken}")),

@@ -39,9 +39,17 @@ pub(crate) fn object(entry: &Entry) -> Value {
         object[*key] = match *key {
             // What is not a number ("unlimited") is no limit, and null.
             "clients" | "max_instances" | "count" | "maximum" | "waiting" | "messages" | "pushed"
-            | "taken" | "in_hand" | "lost" | "producers" | "consumers" | "capacity" | "max_producers" => {
+            | "taken" | "in_hand" | "lost" | "producers" | "consumers" | "capacity" | "max_producers"
+            | "sequence" | "length" | "readers" | "read_in_place" | "max_in_place" | "max_value" => {
                 value.parse::<u64>().ok().into()
             }
+            "age_s" => value.parse::<f64>().ok().into(),
+            "writer" => match value.as_str() {
+                "none" => Value::Null,
+                // Who that is the system does not tell.
+                "yes" => true.into(),
+                pid => pid.parse::<u64>().ok().into(),
+            },
             "locked" | "set" | "persistent" => (value == "yes").into(),
             _ => value.as_str().into(),
         };
@@ -70,7 +78,11 @@ fn lines(entry: &Entry) -> String {
     fields.extend(entry.owners.iter().map(|owner| ("taken by", taken(entry, owner))));
     fields.extend(entry.size.map(|size| ("size", size.to_string())));
     fields.extend(entry.created.and_then(age).map(|age| ("age", age)));
-    fields.extend(entry.details.iter().map(|(key, value)| (*key, value.clone())));
+    fields.extend(entry.details.iter().map(|(key, value)| match *key {
+        "age_s" if value.parse::<f64>().is_ok() => ("written", format!("{value} s ago")),
+        "age_s" => ("written", "never".into()),
+        _ => (*key, value.clone()),
+    }));
     let width = fields.iter().map(|(key, _)| key.len()).max().unwrap_or(0) + 2;
     fields
         .iter()

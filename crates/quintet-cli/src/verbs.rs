@@ -11,6 +11,7 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
         Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
         Scheme::Shm => &["create", "hold", "read", "write", "stat", "rm", "ls"],
+        Scheme::Mailbox => &["read", "write", "hz", "create", "hold", "stat", "rm", "ls"],
         Scheme::Queue => &[
             "push", "pull", "send", "recv", "hz", "create", "hold", "stat", "rm", "ls",
         ],
@@ -33,6 +34,11 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
             " (what a shell command has locked is unlocked when it ends: to hold it, give `run` the command that needs it)"
         }
         ("release", Scheme::Mutex) => " (only who has locked it can unlock it: `run` does both)",
+        ("send" | "push", Scheme::Mailbox) => " (`write` makes it the newest value)",
+        ("recv" | "pull", Scheme::Mailbox) => {
+            " (`read` prints the newest value, and with --follow each newer one as it comes)"
+        }
+        ("wait", Scheme::Mailbox) => " (`read --timeout TIME` waits for the first value)",
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &WaitArgs) -> Result<(), Failure> {
         Object::Event(event) => {
             patience::wait_for(args.time.time(), what, |time| event.wait_timeout(time))?;
         }
-        Object::Mutex(_) | Object::Memory(_) | Object::Queue(_) => {}
+        Object::Mutex(_) | Object::Memory(_) | Object::Mailbox(_) | Object::Queue(_) => {}
     }
     Ok(())
 }

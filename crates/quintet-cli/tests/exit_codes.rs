@@ -4,8 +4,7 @@ mod common;
 
 use common::*;
 use quintet::pipe::{PipeMode, PipeServer};
-use quintet_testkit::{Test, start as start_test};
-use std::process::{Command, Stdio};
+use quintet_testkit::start as start_test;
 
 #[test]
 fn a_deadline_is_124() {
@@ -150,20 +149,6 @@ fn a_name_that_is_taken_is_1_and_says_by_whom() {
         &output.failed(1),
         &[&name, "another server", &format!("pid {}", std::process::id())],
     );
-}
-
-/// Runs the command with a standard output, or standard error, that nobody reads.
-fn unread(t: &Test, args: &[&str], change: impl FnOnce(&mut Command, Stdio)) -> std::process::Output {
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let mut command = quintet(args);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    change(&mut command, writer.into());
-    let child = command.spawn().unwrap();
-    t.watch_child("quintet", child).wait_output()
 }
 
 #[test]

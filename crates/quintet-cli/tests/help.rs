@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use quintet::shm::{Queue, SharedMemory};
+use quintet::shm::{Mailbox, Queue, SharedMemory};
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
@@ -204,6 +204,63 @@ fn perform_queue(stage: &mut Stage<'_>, example: &str) {
     }
 }
 
+/// Runs an example with a mailbox.
+fn perform_mailbox(stage: &mut Stage<'_>, example: &str) {
+    let mailbox = Mailbox::builder(stage.name("mailbox"))
+        .unwrap()
+        .size(640 * 480 * 3)
+        .create_new()
+        .unwrap();
+    let written = || {
+        let mut value = Vec::new();
+        mailbox.reader().unwrap().read(&mut value).unwrap().unwrap();
+        String::from_utf8(value).unwrap()
+    };
+    match example {
+        "quintet write mailbox://position 120,45" => {
+            stage.run(example);
+            assert_eq!(written(), "120,45");
+        }
+        "tail -f positions.log | quintet write --lines mailbox://position" => {
+            stage.input = "one\ntwo\n";
+            stage.run(example);
+            assert_eq!(written(), "two");
+        }
+        "quintet read mailbox://position" => {
+            mailbox.writer().unwrap().write("120,45").unwrap();
+            assert_eq!(stage.run(example), "120,45");
+        }
+        "quintet read --follow --format lines mailbox://position" => {
+            mailbox.writer().unwrap().write("one").unwrap();
+            let follower = stage.start(example);
+            follower.wait_for_stdout("one\n");
+            mailbox.writer().unwrap().write("two").unwrap();
+            follower.wait_for_stdout("one\ntwo\n");
+            interrupt(follower);
+        }
+        "quintet read --count 2 --json mailbox://position" => {
+            let reader = stage.start(example);
+            let mut writer = mailbox.writer().unwrap();
+            writer.write("one").unwrap();
+            reader.wait_for_stdout("\"sequence\":1,\"length\":3,\"age_s\":");
+            writer.write("two").unwrap();
+            says(&reader.wait_output().succeeded(), &["\"text\":\"two\""]);
+        }
+        "quintet read --timeout 5 mailbox://camera --image 640x480:bgr8 -o frame.png" => {
+            mailbox.writer().unwrap().write(vec![0; 640 * 480 * 3]).unwrap();
+            let file = stage.t.temp_dir().join("frame.png");
+            stage.run(&example.replace("frame.png", file.to_str().unwrap()));
+            assert!(fs::read(file).unwrap().starts_with(b"\x89PNG"));
+        }
+        "quintet hz mailbox://camera" => {
+            let hz = stage.start(example);
+            hz.wait_for_stdout("0.00 written/s, 0 reading");
+            interrupt(hz);
+        }
+        _ => panic!("no way to run this example is known here: {example}"),
+    }
+}
+
 /// Runs one example as it is meant. A new one needs a way to be run here.
 fn perform(t: &Test, example: &str) {
     let mut stage = Stage::new(t);
@@ -274,6 +331,8 @@ fn perform(t: &Test, example: &str) {
         }
         "quintet hold sem://jobs --max 3"
         | "quintet hold shm://frame --size 64K"
+        | "quintet hold mailbox://position"
+        | "quintet hold mailbox://camera --size 6M"
         | "quintet hold queue://jobs" => {
             let address = example.split_whitespace().nth(2).unwrap();
             let holder = stage.start(example);
@@ -373,6 +432,7 @@ fn perform(t: &Test, example: &str) {
         "quintet demo --messages 100000" => {}
         "quintet completions bash > ~/.local/share/bash-completion/completions/quintet"
         | "quintet completions powershell >> $PROFILE" => says(&stage.run(example), &["quintet", "send"]),
+        _ if example.contains("mailbox://") => perform_mailbox(&mut stage, example),
         _ if example.contains("queue://") => perform_queue(&mut stage, example),
         _ => panic!("no way to run this example is known here: {example}"),
     }

@@ -111,6 +111,17 @@ fn who_waits_is_told_so() {
 }
 
 #[test]
+fn who_waits_for_the_first_value_is_told_so() {
+    let t = start_test();
+    let mailbox = quintet::shm::Mailbox::create_new(&*t.name("mailbox")).unwrap();
+    let address = mailbox.address().to_string();
+    let mut reader = Terminal::start(&t, &["read", "--count", "1", &address]);
+    reader.wait_for(&format!("waiting for {address}"));
+    run(&t, &["write", &address, "hello"]).succeeded_with("");
+    says(&reader.finish(), &["\"hello\""]);
+}
+
+#[test]
 fn what_is_typed_is_sent() {
     let t = start_test();
     let address = pipe(&t);

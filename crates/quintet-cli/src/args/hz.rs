@@ -5,14 +5,16 @@ use clap::{ValueHint, value_parser};
 use quintet::Address;
 use std::time::Duration;
 
-/// Show how many messages a second go through a queue
+/// Show how many messages a second go through a queue, or values into a mailbox
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A line a second, until interrupted or --count: how many were pushed, how many were taken, how many are in it. It only looks: \
-it takes nothing, and keeps nothing open. When the queue has gone it ends (exit code 1).
+A line a second, until interrupted or --count. Of a queue: how many messages were pushed, how many were taken, how many are \
+in it. Of a mailbox: how many values were written, and how many processes read them. It only looks: it takes nothing, and \
+keeps nothing open. When the queue, or the mailbox, has gone it ends (exit code 1).
 
 Examples:
   quintet hz queue://jobs
+  quintet hz mailbox://camera
   # Once, over ten seconds, for a program
   quintet hz --interval 10 --count 1 --json queue://jobs")]
 pub(crate) struct HzArgs {
@@ -28,7 +30,7 @@ pub(crate) struct HzArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: queue://NAME
+    /// Which: queue://NAME or mailbox://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

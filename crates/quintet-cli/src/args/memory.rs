@@ -1,28 +1,36 @@
-//! The command line of shared memory.
+//! The command line of shared memory, and of the values in a mailbox.
 
-use super::AccessArgs;
+use super::{AccessArgs, given, parse_time};
 use crate::image::Image;
 use crate::record::Format;
 use crate::text::Encoding;
-use clap::{ArgAction, ValueHint};
+use clap::{ArgAction, ValueHint, value_parser};
 use quintet::Address;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// How much memory, if this makes it.
+/// How much memory, or how much of it a value has, if this makes it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SizeArgs {
-    /// Of shared memory: how many bytes, or with K, M, G: 64K; and if it is there, how many at least
+    /// Of shared memory: how many bytes, or with K, M, G: 64K; of a mailbox: how many the longest value has [default: 64K]; if
+    /// it is there, how many at least
     #[arg(long, value_name = "N", value_parser = parse_some)]
     pub(crate) size: Option<u64>,
 }
 
-/// Print what is in shared memory
+/// Print what is in shared memory, or the newest value of a mailbox
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Bytes from the offset to the end, or --len of them. They come out raw, unless standard output is a terminal: then quoted, \
-all of them as one record. The memory has to be there, and is not changed. What another process writes meanwhile \
-may come out half old, half new. On Windows memory is whole pages of 4096 bytes, whatever size was asked for: use --len.
+all of them as one record. The memory, or the mailbox, has to be there, and is not changed.
+
+Of shared memory what another process writes meanwhile may come out half old, half new. On Windows it is whole pages of 4096 \
+bytes, whatever size was asked for: use --len.
+
+Of a mailbox it is the newest value, always whole. If none was written yet, that is a failure (exit code 1), unless --timeout, \
+--count or --follow says to wait. With the last two it goes on with each newer value as it comes; one that was \
+overwritten before it was read is skipped.
 
 With --image the bytes are pixels, row by row with nothing between them, and come out as a PNG file.
 
@@ -33,7 +41,15 @@ Examples:
   # A picture, behind a header of 64 bytes
   quintet read shm://frame --offset 64 --image 640x480:bgr8 -o frame.png
   # Text that a C# program wrote with Encoding.Unicode
-  quintet read shm://frame --offset 8 --len 10 --encoding utf-16le")]
+  quintet read shm://frame --offset 8 --len 10 --encoding utf-16le
+  # The newest value
+  quintet read mailbox://position
+  # Each on a line as it comes, until interrupted
+  quintet read --follow --format lines mailbox://position
+  # The newest and the next, with their number, length and age
+  quintet read --count 2 --json mailbox://position
+  # The newest frame of a camera; at most 5 seconds of waiting for the first
+  quintet read --timeout 5 mailbox://camera --image 640x480:bgr8 -o frame.png")]
 pub(crate) struct ReadArgs {
     /// Where to begin, in bytes
     #[arg(long, value_name = "N", default_value = "0", value_parser = parse_size)]
@@ -47,6 +63,19 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "WxH:FORMAT", value_hint = ValueHint::Other)]
     #[arg(conflicts_with_all = ["len", "format", "json", "encoding"])]
     pub(crate) image: Option<Image>,
+
+    /// Of a mailbox: how many values, each newer than the one before; waits for them [default: the newest there is]
+    #[arg(long, value_name = "N", conflicts_with_all = ["follow", "image"])]
+    #[arg(value_parser = value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// Of a mailbox: go on with each newer value until interrupted
+    #[arg(long, conflicts_with = "image")]
+    pub(crate) follow: bool,
+
+    /// Of a mailbox: wait for values, the first included, until this time has passed, in seconds (or 500ms, 2m); exit code 124
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    pub(crate) timeout: Option<Duration>,
 
     /// Write the data to a file; - is standard output
     #[arg(short = 'o', long, value_name = "FILE")]
@@ -67,25 +96,56 @@ pub(crate) struct ReadArgs {
     #[command(flatten)]
     pub(crate) access: AccessArgs,
 
-    /// Which: shm://NAME
+    /// Which: shm://NAME or mailbox://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
-/// Write into shared memory
+impl ReadArgs {
+    /// The file to write to; `None`: standard output.
+    pub(crate) fn to_file(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    /// Of the flags that are for mailboxes only, one that was given.
+    pub(crate) fn for_mailboxes(&self) -> Option<&'static str> {
+        given(&[
+            ("--count", self.count.is_some()),
+            ("--follow", self.follow),
+            ("--timeout", self.timeout.is_some()),
+        ])
+    }
+}
+
+/// Write into shared memory, or a mailbox's newest value
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Data is TEXT, or --file, or standard input, to its end. The memory has to be there (quintet create, quintet hold); if the \
-data does not fit, nothing is written. What is there behind it stays.
+Data is TEXT, or --file, or standard input, to its end. The memory, or the mailbox, has to be there (quintet create, quintet \
+hold); if the data does not fit, nothing is written. In shared memory what is there behind it stays. Into a mailbox it goes \
+as a whole, and nobody sees half of it. A mailbox has one writer at a time: if another does not end in a moment, \
+or in the --timeout, that is a failure.
 
 Examples:
   quintet write shm://frame hello
   # A whole file, behind a header of 64 bytes
-  quintet write shm://frame --offset 64 --file frame.raw")]
+  quintet write shm://frame --offset 64 --file frame.raw
+  # The newest value, for whoever reads it
+  quintet write mailbox://position 120,45
+  # Each line is the newest value as soon as it comes
+  tail -f positions.log | quintet write --lines mailbox://position")]
 pub(crate) struct WriteArgs {
-    /// Where to begin, in bytes
-    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_size)]
-    pub(crate) offset: u64,
+    /// In shared memory: where to begin, in bytes [default: 0]
+    #[arg(long, value_name = "N", value_parser = parse_size)]
+    pub(crate) offset: Option<u64>,
+
+    /// Of a mailbox: each line of the file or standard input is a value, written as it comes
+    #[arg(long, conflicts_with = "text")]
+    pub(crate) lines: bool,
+
+    /// Of a mailbox: wait for another writer to end, and for the data, until this time has passed, in seconds (or 500ms, 2m);
+    /// exit code 124
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    pub(crate) timeout: Option<Duration>,
 
     /// Take the data from a file; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
@@ -98,13 +158,20 @@ pub(crate) struct WriteArgs {
     #[command(flatten)]
     pub(crate) access: AccessArgs,
 
-    /// Where to: shm://NAME
+    /// Where to: shm://NAME or mailbox://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
     /// What to write
     #[arg(value_hint = ValueHint::Other, allow_negative_numbers = true)]
     pub(crate) text: Option<OsString>,
+}
+
+impl WriteArgs {
+    /// Of the flags that are for mailboxes only, one that was given.
+    pub(crate) fn for_mailboxes(&self) -> Option<&'static str> {
+        given(&[("--lines", self.lines), ("--timeout", self.timeout.is_some())])
+    }
 }
 
 /// A number of bytes, or one with a unit.

@@ -1,11 +1,13 @@
 //! The command line.
 
 mod hz;
+mod mailbox;
 mod memory;
 mod objects;
 mod queue;
 
 pub(crate) use hz::HzArgs;
+pub(crate) use mailbox::MailboxArgs;
 pub(crate) use memory::{ReadArgs, SizeArgs, WriteArgs};
 pub(crate) use objects::{
     Abandoned, AccessArgs, CreateArgs, EventArgs, HoldArgs, MakeArgs, ReleaseArgs, ResetArgs, RunArgs,
@@ -31,13 +33,14 @@ use std::time::Duration;
     about = "The classic ways for processes to talk: any of them by its address",
     after_help = "\
 Addresses:
-  pipe://NAME    a named pipe: bytes or whole messages between a server and its clients
-  fifo:///PATH   a FIFO file, on Linux: bytes in one direction, for programs that open files
-  sem://NAME     a semaphore: so many permits, to be taken and given back
-  mutex://NAME   a mutex: one owner at a time
-  event://NAME   an event: set or not, for others to wait for
-  shm://NAME     shared memory: bytes that several processes have
-  queue://NAME   a queue in shared memory: each message to one of those who take them
+  pipe://NAME     a named pipe: bytes or whole messages between a server and its clients
+  fifo:///PATH    a FIFO file, on Linux: bytes in one direction, for programs that open files
+  sem://NAME      a semaphore: so many permits, to be taken and given back
+  mutex://NAME    a mutex: one owner at a time
+  event://NAME    an event: set or not, for others to wait for
+  shm://NAME      shared memory: bytes that several processes have
+  mailbox://NAME  a mailbox in shared memory: the newest value, whole, for any number of readers
+  queue://NAME    a queue in shared memory: each message to one of those who take them
 
 Examples:
   # Receive in one terminal, send from another
@@ -51,6 +54,10 @@ Examples:
   # Hand out work, take it
   quintet push queue://jobs frame-7.raw
   quintet pull queue://jobs
+  # The newest value: keep a place for it, write it, read it
+  quintet hold mailbox://position
+  quintet write mailbox://position 120,45
+  quintet read mailbox://position
   # See what is there
   quintet ls
 
@@ -356,7 +363,7 @@ pub(crate) struct StatArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: pipe://NAME, shm://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -370,12 +377,12 @@ Examples:
   quintet rm pipe://TestPipe
   quintet rm sem://jobs")]
 pub(crate) struct RmArgs {
-    /// Which: pipe://NAME, shm://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
 
-/// See it work: two processes, pipes and a semaphore between them, every message verified
+/// See it work: two processes, with pipes, shared memory and a semaphore between them, every message verified
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,6 +1,6 @@
 //! The command line of semaphores, mutexes and events.
 
-use super::{QueueArgs, SizeArgs, parse_time, words};
+use super::{MailboxArgs, QueueArgs, SizeArgs, parse_time, words};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use quintet::sync::{Access, Reset};
@@ -133,7 +133,7 @@ pub(crate) enum Abandoned {
     Fail,
 }
 
-/// Make an object that stays: a semaphore, a mutex, an event, shared memory, a queue
+/// Make an object that stays: a semaphore, a mutex, an event, shared memory, a mailbox, a queue
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It stays until `quintet rm`, or until the machine starts again. On Linux only: on Windows an object is there as \
@@ -145,6 +145,7 @@ Examples:
   quintet create mutex://backup
   quintet create event://ready --reset manual
   quintet create shm://frame --size 64K
+  quintet create mailbox://position
   quintet create queue://jobs --capacity 1M")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
@@ -157,9 +158,12 @@ pub(crate) struct CreateArgs {
     pub(crate) size: SizeArgs,
 
     #[command(flatten)]
+    pub(crate) mailbox: MailboxArgs,
+
+    #[command(flatten)]
     pub(crate) queue: QueueArgs,
 
-    /// What to make: sem://NAME, mutex://NAME, event://NAME, shm://NAME or queue://NAME
+    /// What to make: sem://NAME, mutex://NAME, event://NAME, shm://NAME, mailbox://NAME or queue://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -174,6 +178,8 @@ COMMAND until Ctrl-C or another signal ends it. With COMMAND until that has ende
 Examples:
   quintet hold sem://jobs --max 3
   quintet hold shm://frame --size 64K
+  # For values of up to 6 MB
+  quintet hold mailbox://camera --size 6M
   quintet hold queue://jobs
   # Two objects for as long as a script runs
   quintet hold event://ready mutex://backup -- make all")]
@@ -188,13 +194,16 @@ pub(crate) struct HoldArgs {
     pub(crate) size: SizeArgs,
 
     #[command(flatten)]
+    pub(crate) mailbox: MailboxArgs,
+
+    #[command(flatten)]
     pub(crate) queue: QueueArgs,
 
     /// What this makes stays until `quintet rm` (Linux only)
     #[arg(long)]
     pub(crate) persistent: bool,
 
-    /// What to hold: sem://NAME, mutex://NAME, event://NAME, shm://NAME or queue://NAME
+    /// What to hold: sem://NAME, mutex://NAME, event://NAME, shm://NAME, mailbox://NAME or queue://NAME
     #[arg(required = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) addresses: Vec<Address>,
 

@@ -3,7 +3,7 @@
 
 use quintet_testkit::{Process, Test};
 use std::io::Write;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The command, to be run with these arguments.
 pub(crate) fn quintet(args: &[&str]) -> Command {
@@ -27,6 +27,20 @@ pub(crate) fn run(t: &Test, args: &[&str]) -> Output {
 #[track_caller]
 pub(crate) fn run_with_input(t: &Test, args: &[&str], input: impl AsRef<[u8]>) -> Output {
     t.run_with_input(&mut quintet(args), input.as_ref())
+}
+
+/// Runs the command with a standard output, or standard error, that nobody reads.
+pub(crate) fn unread(t: &Test, args: &[&str], change: impl FnOnce(&mut Command, Stdio)) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = quintet(args);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    change(&mut command, writer.into());
+    let child = command.spawn().unwrap();
+    t.watch_child("quintet", child).wait_output()
 }
 
 /// Starts the command, its standard input left open.

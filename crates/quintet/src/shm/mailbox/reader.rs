@@ -408,10 +408,13 @@ impl Core {
         let taken = self.waiter().wait(&self.spin, deadline, take, is_there);
         match taken {
             Ok(Some(taken)) => Ok(taken),
-            Ok(None) => Err(self.shared.about(Error::new(
-                ErrorKind::TimedOut,
-                "there was no newer value in time",
-            ))),
+            Ok(None) => {
+                let what = match last {
+                    0 => "nothing was written in time",
+                    _ => "there was no newer value in time",
+                };
+                Err(self.shared.about(Error::new(ErrorKind::TimedOut, what)))
+            }
             Err(error) => Err(self.shared.about(error)),
         }
     }
