@@ -124,7 +124,8 @@ mod tests {
         for _ in 0..1_000_000 {
             large.note(Duration::from_secs(1), 2 << 20);
         }
-        let single = Row::one_way("anonymous pipe", "order to connect", 33);
+        let mut single = Row::new("anonymous pipe", "order to connect");
+        single.note_one_way(33);
         let text = draw(&mut [single, small, large]);
         let widths: Vec<usize> = text.lines().take(4).map(|line| line.chars().count()).collect();
         assert_eq!(widths, [widths[0]; 4], "{text}");
