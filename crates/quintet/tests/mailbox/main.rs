@@ -81,10 +81,11 @@ fn marked(number: u64) -> Vec<u8> {
     }
 }
 
-/// The same, of any length.
+/// The same, of any length: a page that follows from the number, again and again.
 fn long(number: u64, len: usize) -> Vec<u8> {
-    let word = |at: usize| (number ^ (at as u64).rotate_left(40)).to_le_bytes();
-    let mut value: Vec<u8> = (0..len.div_ceil(8)).flat_map(word).collect();
+    let word = |at: u64| (number ^ at.rotate_left(40)).to_le_bytes();
+    let page: Vec<u8> = (0..512).flat_map(word).take(len).collect();
+    let mut value = page.repeat(len.div_ceil(4096));
     value.truncate(len);
     value
 }
