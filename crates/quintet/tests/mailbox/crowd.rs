@@ -164,6 +164,60 @@ fn who_copies_takes_no_place_from_who_reads_in_place() {
     peer.kill();
 }
 
+/// Writes values of `arg(1)` bytes to mailbox `arg(0)`, all bytes of each the same, until it is killed.
+pub(crate) fn writes_long_on(p: &mut Role) {
+    let mut writer = Mailbox::open_existing(p.arg(0)).unwrap().writer().unwrap();
+    let mut value = vec![0; p.arg(1).parse().unwrap()];
+    writer.write(&value).unwrap();
+    p.say("ready");
+    loop {
+        value.fill((writer.sequence() + 1) as u8);
+        writer.write(&value).unwrap();
+    }
+}
+
+#[test]
+fn a_writer_that_is_stopped_in_the_middle_of_a_value_leaves_the_one_before() {
+    const SIZE: usize = 8 << 20;
+    let t = start_with_deadline(Duration::from_secs(200));
+    let name = t.name("m");
+    let builder = Mailbox::builder(&name).unwrap().size(SIZE as u64).in_place(1);
+    let mailbox = builder.create_new().unwrap();
+    let mut reader = mailbox.reader().unwrap();
+    let mut value = Vec::new();
+    for round in 0..4 {
+        let mut writer = t.spawn("writes_long_on", &[&name, &SIZE.to_string()]);
+        writer.expect("ready");
+        for _ in 0..5 {
+            writer.stop();
+            let newest = mailbox.stats().sequence;
+            let held = reader.in_place().unwrap().unwrap();
+            let reading = reader.read(&mut value).unwrap().unwrap();
+            assert_eq!((held.reading(), reading.sequence), (reading, newest));
+            let whole = vec![value[0]; SIZE];
+            assert!(value == whole && held.to_vec() == whole, "torn");
+            writer.cont();
+            // The next one, whatever was held.
+            let next = reader.next_timeout(&mut value, PATIENCE).unwrap();
+            assert!(
+                next.sequence > newest && value == vec![next.sequence as u8; SIZE],
+                "torn"
+            );
+            assert!(held.to_vec() == whole);
+        }
+        // Killed there, it has not written that one at all.
+        writer.stop();
+        let newest = mailbox.stats().sequence;
+        writer.kill();
+        assert_eq!(
+            reader.read(&mut value).unwrap().unwrap().sequence,
+            newest,
+            "in round {round}"
+        );
+        assert!(value == vec![value[0]; SIZE], "torn");
+    }
+}
+
 #[test]
 fn a_persistent_mailbox_stays_with_what_is_in_it() {
     let t = start();

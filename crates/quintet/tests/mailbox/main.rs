@@ -20,7 +20,7 @@ use std::io::Write;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
-use crowd::{copies_on, has_no_room, opens_as_another, reads_on, writes_on};
+use crowd::{copies_on, has_no_room, opens_as_another, reads_on, writes_long_on, writes_on};
 #[cfg(target_os = "linux")]
 use death::{dies_creating, dies_reading, dies_writing};
 use places::holds;
@@ -45,6 +45,7 @@ quintet_testkit::peers!(
     reads_on,
     waits_for_any,
     writes,
+    writes_long_on,
     writes_on,
 );
 #[cfg(windows)]
