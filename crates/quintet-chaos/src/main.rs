@@ -12,6 +12,7 @@ mod driver;
 mod mailbox;
 mod pipe;
 mod queue;
+mod quiet;
 mod report;
 mod sync;
 
@@ -125,7 +126,7 @@ impl Storm {
             }
             Storm::Names => sync::nothing_left(folder),
             Storm::Queue => {
-                queue::aftermath(folder)?;
+                queue::aftermath(folder, &*held)?;
                 drop(held);
                 queue::nothing_left(folder)
             }

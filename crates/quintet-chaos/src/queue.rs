@@ -4,9 +4,10 @@
 //! what it took, and again when it is done with it. So in the end it is known of every message that was pushed what became
 //! of it. What must hold: nothing torn, nothing twice, each consumer gets a lane's messages in order, no wait without end; and
 //! what nobody wrote down is no more than what the queue says was lost with dead consumers, which in turn is no more than what
-//! nobody was done with.
+//! nobody was done with. Afterwards as many messages pass as before, how fast is printed, and nothing is left.
 
 use crate::dice::Dice;
+use crate::quiet::{self, Pace};
 use crate::report;
 use quintet::named::NamedKind;
 use quintet::shm::{Batch, Consumer, Producer, Queue, Queues, Received};
@@ -26,7 +27,7 @@ const LANES: usize = 3;
 const CAPACITY: u64 = 16 << 10;
 
 /// Long enough for any honest wait; one that takes longer fails the storm.
-const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// How often something is done before it is reported.
 const ROUND: u32 = 16;
@@ -44,13 +45,27 @@ fn queue(folder: &Path) -> Result<Queue, String> {
     builder.create_or_open().map_err(text)
 }
 
-fn text(error: Error) -> String {
+pub(crate) fn text(error: Error) -> String {
     format!("{:?}: {error}", error.kind())
 }
 
 /// What the driver holds while the storm lasts.
 pub(crate) fn begin(folder: &Path) -> Result<Box<dyn Any>, String> {
-    Ok(Box::new(queue(folder)?))
+    let queue = queue(folder)?;
+    let (before, got) = quiet::pace(&queue)?;
+    let mut diary = Diary::new(folder, 0)?;
+    diary.taken = got.into_iter().map(entry).collect();
+    diary.write(0)?;
+    diary.did()?;
+    Ok(Box::new(Held {
+        _queue: queue,
+        before,
+    }))
+}
+
+struct Held {
+    _queue: Queue,
+    before: Pace,
 }
 
 pub(crate) fn work(kind: &str, seed: u64, folder: &Path) -> Result<(), String> {
@@ -147,7 +162,7 @@ fn rest(dice: &mut Dice) {
 }
 
 /// Lane and number, and bytes that follow from them.
-fn message(lane: usize, number: u64, len: usize) -> Vec<u8> {
+pub(crate) fn message(lane: usize, number: u64, len: usize) -> Vec<u8> {
     let mut bytes = [(lane as u64).to_le_bytes(), number.to_le_bytes()].concat();
     let mut pattern = Dice::new(number << 8 | lane as u64);
     while bytes.len() < 16 + len {
@@ -157,7 +172,7 @@ fn message(lane: usize, number: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-fn check(received: Received, bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn check(received: Received, bytes: &[u8]) -> Result<(), String> {
     let len = bytes.len().saturating_sub(16);
     if received.len != bytes.len() || bytes != message(received.lane, received.sequence, len) {
         return Err(format!("{received:?} is torn, or another one"));
@@ -178,6 +193,10 @@ struct Diary {
 const DONE: u64 = 1 << 63;
 const LANE_AT: u32 = 48;
 
+fn entry(received: Received) -> u64 {
+    (received.lane as u64) << LANE_AT | received.sequence
+}
+
 impl Diary {
     fn new(folder: &Path, seed: u64) -> Result<Self, String> {
         let path = folder.join(format!("diary-{}-{seed}", std::process::id()));
@@ -196,8 +215,7 @@ impl Diary {
                 return Err(format!("{received:?} after number {last:?}"));
             }
             *last = Some(received.sequence);
-            self.taken
-                .push((received.lane as u64) << LANE_AT | received.sequence);
+            self.taken.push(entry(*received));
         }
         self.write(0)
     }
@@ -259,7 +277,7 @@ impl Fates {
 }
 
 /// When all workers are dead.
-pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
+pub(crate) fn aftermath(folder: &Path, held: &dyn Any) -> Result<(), String> {
     const EACH: u64 = 300;
     let queue = queue(folder)?;
     let mut fates = Fates::read(folder)?;
@@ -288,8 +306,16 @@ pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
             take(&mut consumer, &mut fates, LONG)?;
         }
     }
-    let pushed: u64 = producers.iter().map(Producer::pushed).sum();
     drop((producers, consumer));
+    let (after, got) = quiet::pace(&queue)?;
+    for received in got {
+        fates.took(received.lane, received.sequence)?;
+        fates.done += 1;
+    }
+    let producers = (0..LANES).map(|_| queue.producer().map_err(text));
+    let producers = producers.collect::<Result<Vec<_>, _>>()?;
+    let pushed: u64 = producers.iter().map(Producer::pushed).sum();
+    drop(producers);
     let stats = queue.stats();
     let unknown = pushed - fates.count();
     if stats.pushed != pushed || stats.taken != pushed || stats.waiting != 0 || stats.in_hand != 0 {
@@ -308,6 +334,9 @@ pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
         "    {pushed} messages, {} lost, {unknown} of them seen by nobody",
         stats.lost
     );
+    if let Some(Held { before, .. }) = held.downcast_ref() {
+        println!("    pace before {before}; after {after}");
+    }
     Ok(())
 }
 
@@ -315,7 +344,15 @@ pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
 pub(crate) fn nothing_left(folder: &Path) -> Result<(), String> {
     let name: Name = name(folder).parse().map_err(text)?;
     match Queues.stat(&name) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        left => Err(format!("{name} is still there: {left:?}")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        left => return Err(format!("{name} is still there: {left:?}")),
     }
+    // Nor under any other name.
+    for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        let left = entry.file_name();
+        if left.to_string_lossy().contains(&name.to_string()) {
+            return Err(format!("{} is left in /dev/shm", left.display()));
+        }
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::record;
+use crate::whole_file;
 use std::fmt;
-use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::str::FromStr;
@@ -56,12 +56,12 @@ impl Image {
 
     /// Writes it to a file or to standard output: `pixels` are as many bytes as it has.
     pub(crate) fn save(self, pixels: Vec<u8>, file: Option<&Path>) -> Result<(), Failure> {
-        // All of it first: what fails then has not touched a file that is there.
+        // All of it first: what fails then has touched nothing.
         let png = self
             .png(pixels)
             .map_err(|error| Failure::Failed(format!("cannot make a picture of it: {error}")))?;
         match file {
-            Some(path) => fs::write(path, png).map_err(|error| Failure::file(path, error)),
+            Some(path) => whole_file::write(path, &png).map_err(|error| Failure::file(path, error)),
             None => record::print(&png),
         }
     }

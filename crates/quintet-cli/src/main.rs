@@ -39,6 +39,7 @@ mod stat;
 mod text;
 mod verbs;
 mod wait;
+mod whole_file;
 mod write;
 
 use args::{Args, Verb};

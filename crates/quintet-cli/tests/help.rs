@@ -52,6 +52,46 @@ fn examples(t: &Test) -> Vec<String> {
     lines
 }
 
+/// The options of each verb, and what is said of them.
+fn options(t: &Test, verb: &str) -> String {
+    let help = t
+        .run(quintet(&[verb, "--help"]).env("COLUMNS", "200"))
+        .succeeded();
+    let (_, options) = help.split_once("Options:\n").unwrap();
+    let (options, _) = options.split_once("Print help").unwrap();
+    options.to_string()
+}
+
+#[test]
+fn what_is_said_of_an_option_names_no_option_that_the_verb_has_not() {
+    let t = start_test();
+    for verb in VERBS {
+        let options = options(&t, verb);
+        let word = |text: &str| {
+            text.split([' ', ',', ';', ':', ']', ')'])
+                .next()
+                .unwrap()
+                .to_string()
+        };
+        let starts_option = |line: &&str| line.trim_start().starts_with(['-', '[']);
+        let defined: Vec<_> = options
+            .lines()
+            .filter(starts_option)
+            .filter_map(|line| line.split_once("--"))
+            .map(|(_, rest)| word(rest))
+            .collect();
+        for (_, rest) in options
+            .match_indices("--")
+            .map(|(at, _)| options.split_at(at + 2))
+        {
+            let named = word(rest.lines().next().unwrap());
+            assert!(defined.contains(&named), "{verb} has no --{named}:\n{options}");
+        }
+        let has_modes = defined.iter().any(|option| option == "mode");
+        assert!(has_modes || !options.contains("byte mode"), "{verb}:\n{options}");
+    }
+}
+
 /// One test's pipes, files and input, for the examples to be run in.
 struct Stage<'t> {
     t: &'t Test,

@@ -5,6 +5,8 @@ mod common;
 use common::*;
 use png::{BitDepth, ColorType};
 use quintet::shm::SharedMemory;
+#[cfg(target_os = "linux")]
+use quintet_testkit::wrapped;
 use quintet_testkit::{Test, start as start_test};
 use std::fs;
 use std::io::Cursor;
@@ -147,6 +149,56 @@ fn a_picture_that_is_not_there_leaves_the_file_as_it_was() {
         &run(&t, &["read", &address, "--image", "1x1:gray8", "-o", nowhere]).failed(1),
         &[nowhere],
     );
+}
+
+/// Only where limits of a process are: on a full disk it is the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_picture_that_there_is_no_room_for_leaves_the_file_as_it_was() {
+    let t = start_test();
+    let (_memory, address) = memory(&t);
+    let folder = t.temp_dir().join("pictures");
+    fs::create_dir(&folder).unwrap();
+    let file = folder.join("f.png");
+    for old in [None, Some(b"an old one")] {
+        if let Some(old) = old {
+            fs::write(&file, old).unwrap();
+        }
+        let read = quintet(&[
+            "read",
+            &address,
+            "--image",
+            "8x8:gray8",
+            "-o",
+            file.to_str().unwrap(),
+        ]);
+        // Without the signal, the call fails.
+        let script = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+        let output = t.run(&mut wrapped(&read, "sh", &["-c", script, "sh"]));
+        says(&output.failed(1), &[file.to_str().unwrap(), "too large"]);
+        assert_eq!(fs::read(&file).ok().as_deref(), old.map(|old| &old[..]));
+        let left = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(left, usize::from(old.is_some()));
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_file_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::symlink;
+    let t = start_test();
+    let (_memory, address) = memory(&t);
+    let read = |path: &str| run(&t, &["read", &address, "--image", "8x8:gray8", "-o", path]);
+    let printed = read("/dev/stdout");
+    assert!(printed.status.success());
+    decode(&printed.stdout);
+    let folder = t.temp_dir();
+    let (file, link) = (folder.join("f.png"), folder.join("link.png"));
+    symlink("f.png", &link).unwrap();
+    read(link.to_str().unwrap()).succeeded_with("");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read(&file).unwrap() == printed.stdout);
 }
 
 #[test]

@@ -3,11 +3,18 @@
 //! Bit 0: somebody sleeps. The rest: how often it rang. Who waits *announces* himself: he sets the bit, fences, looks once
 //! more for what he waits for, and sleeps while the word stays as it is. Who has published what others may wait for
 //! fences, looks at the bit, which is all there is to do while nobody sleeps, and else *rings*: changes the word, takes the
-//! bit away, and wakes. Ringing wakes once; who wakes up and finds that others sleep (a count beside the word tells) sets the
-//! bit again before he looks.
+//! bit away, and wakes. Ringing wakes once; who wakes up and finds that others sleep (their slots tell) sets the bit again before he
+//! looks.
 //!
 //! A death between publishing and ringing, or of who was woken, leaves others asleep beside what they wait for: for a
 //! slice at most (`wait.rs`).
+//!
+//! The models (`shm/queue/models.rs`) fail without any of: the bit and that ringing takes it away, the count of rings, either
+//! fence, the last look before a sleep, standing in, passing on with its fence and its wake-up. They do not where it only costs
+//! a wake-up more or less, or nothing: how the word's own accesses are ordered, as the fences order them and a change keeps
+//! what earlier ones released; whether the slot's count comes before or after the announcement, as both come before the sleep;
+//! whether one ring wakes one or several, as who is woken passes on; whether who was woken stands in before he looks or after,
+//! unless he dies looking. What no model knows is that one thread can fence for others (`os/linux/fence.rs`).
 
 use crate::os::atomic::{AtomicU32, Ordering};
 use crate::os::step::step;
@@ -86,8 +93,18 @@ impl Bell {
         word.wrapping_add(2 * ONCE)
     }
 
-    #[cfg(not(loom))]
+    /// After a sleep: sees what who rang had seen, among that who went to sleep before.
+    fn hear(&self) {
+        self.0.load(Ordering::Acquire);
+    }
+
     pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    /// For who sleeps on several words.
+    #[cfg(all(target_os = "linux", not(loom)))]
+    pub(crate) fn word_for_kernel(&self) -> &AtomicU32 {
         &self.0
     }
 
@@ -97,14 +114,14 @@ impl Bell {
         self.0.load(Ordering::Acquire) == word
     }
 
-    /// No model sleeps in the kernel.
+    /// No model sleeps on several.
     #[cfg(loom)]
-    pub(crate) fn word(&self) -> &std::sync::atomic::AtomicU32 {
-        unreachable!("no model sleeps in the kernel")
+    pub(crate) fn word_for_kernel(&self) -> &std::sync::atomic::AtomicU32 {
+        unreachable!("no model sleeps on several words")
     }
 }
 
-pub(crate) use waiter::{Readiness, Sleeper, Waiter};
+pub(crate) use waiter::{Readiness, Sleeper, Sleepers, Waiter};
 
 mod waiter {
     use super::Bell;
@@ -124,6 +141,15 @@ mod waiter {
         fn waiter(&self) -> Waiter<'_>;
     }
 
+    /// All who may sleep at a bell where one is woken for all.
+    pub(crate) trait Sleepers: fmt::Debug + Sync {
+        /// Whether anybody sleeps, as far as is known: also if he died.
+        fn are_there(&self) -> bool;
+
+        /// Asks whether one of them lives, each time another one, and counts him no more if not.
+        fn doubt_one(&self);
+    }
+
     /// Who waits at a bell.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Waiter<'a> {
@@ -131,9 +157,9 @@ mod waiter {
         pub(crate) place: &'a Place,
         /// Not 0: publishers have to fence for themselves. `None`: they always do.
         pub(crate) fences: Option<&'a AtomicU32>,
-        /// How many sleep at this bell, if several may of whom one is woken.
-        pub(crate) sleepers: Option<&'a AtomicU32>,
-        /// How many of them are of this participant: those that its death would leave counted.
+        /// Who sleeps at this bell, if several may of whom one is woken.
+        pub(crate) sleepers: Option<&'a dyn Sleepers>,
+        /// How many of them are of this participant.
         pub(crate) own: Option<&'a AtomicU32>,
     }
 
@@ -153,11 +179,13 @@ mod waiter {
                     return take.borrow_mut()();
                 }
                 self.stand_in();
-                let taken = take.borrow_mut()()?;
-                if taken.is_some() {
-                    self.pass_on(&is_there)?;
+                let taken = take.borrow_mut()();
+                if !matches!(taken, Ok(None)) {
+                    // After an error too: what we were woken for is there for others. Where that cannot be known, they look by
+                    // themselves.
+                    let _ = self.pass_on(&is_there);
                 }
-                Ok(taken)
+                taken
             };
             wait::wait(spin, deadline, SLICE, look, |slice| {
                 slept.set(true);
@@ -208,6 +236,7 @@ mod waiter {
 
         /// For who has slept, before it looks: whoever woke us took the bit away that stood for all who sleep.
         pub(crate) fn stand_in(&self) {
+            self.bell.hear();
             if self.others_sleep() {
                 self.bell.announce();
             }
@@ -215,16 +244,19 @@ mod waiter {
 
         /// Says, until it is dropped, that a thread sleeps.
         pub(crate) fn sleeper(self) -> Sleeper<'a> {
-            // In this order, so that a death in between counts one too many and not one too few.
-            for count in [self.sleepers, self.own].into_iter().flatten() {
-                count.fetch_add(1, Ordering::AcqRel);
+            // The dead that are said to sleep cost every wake-up another one for nobody. Asking about one of them costs
+            // less than going to sleep does.
+            if let Some(sleepers) = self.sleepers.filter(|sleepers| sleepers.are_there()) {
+                sleepers.doubt_one();
+            }
+            if let Some(own) = self.own {
+                own.fetch_add(1, Ordering::AcqRel);
             }
             Sleeper(self)
         }
 
         fn others_sleep(&self) -> bool {
-            self.sleepers
-                .is_some_and(|count| count.load(Ordering::Acquire) > 0)
+            self.sleepers.is_some_and(Sleepers::are_there)
         }
     }
 
@@ -234,8 +266,8 @@ mod waiter {
 
     impl Drop for Sleeper<'_> {
         fn drop(&mut self) {
-            for count in [self.0.own, self.0.sleepers].into_iter().flatten() {
-                count.fetch_sub(1, Ordering::AcqRel);
+            if let Some(own) = self.0.own {
+                own.fetch_sub(1, Ordering::AcqRel);
             }
         }
     }

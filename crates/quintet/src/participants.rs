@@ -102,10 +102,11 @@ impl Slot {
 }
 
 /// Takes a free one of `slots` for `token`, to which the first of them is participant number `first`. `recover` puts in
-/// order what its last participant left, if that one died.
+/// order what its last participant left, if that one died. A slot of which it says that it is [`ErrorKind::Corrupt`] is
+/// given back, and another one taken.
 ///
 /// # Errors
-/// [`ErrorKind::Full`] when there is no free one.
+/// [`ErrorKind::Full`] when there is no free one; [`ErrorKind::Corrupt`] when only corrupt ones are free.
 pub(crate) fn join(
     high_water: &AtomicU32,
     slots: &[Slot],
@@ -113,6 +114,7 @@ pub(crate) fn join(
     token: &Token,
     mut recover: impl FnMut(usize) -> Result<()>,
 ) -> Result<usize> {
+    let mut corrupt = None;
     // Those that look free first: most of them are.
     for everyone in [false, true] {
         for (index, slot) in slots.iter().enumerate() {
@@ -120,17 +122,26 @@ pub(crate) fn join(
                 continue;
             }
             if token.take(first + index)? {
-                recover(index)?;
+                match recover(index) {
+                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        token.give_back(first + index)?;
+                        corrupt.get_or_insert(error);
+                        continue;
+                    }
+                    recovered => recovered?,
+                }
                 slot.sign(std::process::id());
                 high_water.fetch_max(u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, Ordering::AcqRel);
                 return Ok(index);
             }
         }
     }
-    Err(Error::new(
-        ErrorKind::Full,
-        format!("all {} places for participants are taken", slots.len()),
-    ))
+    Err(corrupt.unwrap_or_else(|| {
+        Error::new(
+            ErrorKind::Full,
+            format!("all {} places for participants are taken", slots.len()),
+        )
+    }))
 }
 
 /// A slot that is ours as long as this is there.
@@ -185,7 +196,9 @@ impl Seat {
     pub(crate) fn leave(&self, slot: &Slot) {
         if self.token.is_ours() {
             leave(slot);
-            self.token.give_up(self.participant);
+            // If it fails it ends with the token, which is dropped next. That alone is not enough: a child that is just being
+            // started may have the descriptor, and with it the lock, until it runs its program.
+            let _ = self.token.give_back(self.participant);
         }
     }
 }

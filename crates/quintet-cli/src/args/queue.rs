@@ -37,6 +37,8 @@ Examples:
   quintet push queue://frames --capacity 16M --file frame.raw
   # Leave it there for who comes later, in a queue that somebody else has open
   quintet push --no-drain queue://jobs frame-7.raw")]
+// There are no bytes without messages here, as `send` has them.
+#[command(mut_arg("lines", |lines| lines.help("Each line of the data is a message")))]
 pub(crate) struct PushArgs {
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
@@ -110,6 +112,8 @@ Examples:
   quintet pull --follow --format lines queue://jobs
   # With their time, number, length and lane (a producer's place)
   quintet pull --count 2 --json queue://jobs")]
+// And here no lines within bytes, as `recv` has them.
+#[command(mut_arg("format", |format| format.help("How to print a message [default: raw; on a terminal quoted]")))]
 pub(crate) struct PullArgs {
     #[command(flatten)]
     time: TimeArgs,

@@ -17,7 +17,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod copy;
-#[cfg(all(test, loom))]
+#[cfg(loom)]
 pub(crate) mod modelling;
 pub(crate) mod per_process;
 pub(crate) mod pipe_types;

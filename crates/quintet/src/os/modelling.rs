@@ -38,7 +38,7 @@ pub(crate) fn check_with_stops(model: impl Fn(u32) -> bool + Sync + Send + Clone
 }
 
 /// What a futex does, without an end to a sleep: a wake-up that is lost is a deadlock here.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Bed {
     /// How often somebody was woken.
     woken: Mutex<u32>,

@@ -1,6 +1,6 @@
 //! Many at once; some stopped; no room; other users.
 
-use super::{PATIENCE, fails, marked};
+use super::{PATIENCE, Tally, fails, marked};
 use quintet::ErrorKind;
 use quintet::shm::{Access, Queue};
 use quintet_testkit::{Role, start, start_with_deadline, wrapped};
@@ -116,13 +116,13 @@ fn sixty_four_processes_use_one_queue() {
         peer.finish();
     }
     over.set().unwrap();
-    let mut total = 0;
+    let mut tally = Tally::default();
     for mut peer in consumers {
-        total += peer.hear().parse::<u32>().unwrap();
+        tally.add_said(&peer.hear());
         peer.finish();
     }
+    tally.is_all(PAIRS, EACH);
     let stats = queue.stats();
-    assert_eq!(total, PAIRS * EACH);
     assert_eq!((stats.waiting, stats.in_hand, stats.lost), (0, 0, 0));
 }
 
@@ -176,6 +176,11 @@ pub(crate) fn has_no_room(p: &mut Role) {
     for _ in 0..3 {
         fails(
             builder().producers(8).capacity(1 << 20).create_new(),
+            ErrorKind::Full,
+        );
+        // 1 TiB, which no memory has.
+        fails(
+            builder().producers(256).capacity(4 << 30).create_new(),
             ErrorKind::Full,
         );
         assert_eq!(std::fs::read_dir("/dev/shm").unwrap().count(), 0);

@@ -1,8 +1,8 @@
 //! Producers and consumers that die, or are stopped.
 
 use super::{PATIENCE, marked};
-use quintet::shm::Queue;
-use quintet::test_hooks;
+use quintet::shm::{Consumer, Queue};
+use quintet::{ErrorKind, test_hooks};
 use quintet_testkit::{Role, eventually, start, start_with_deadline};
 use std::time::Duration;
 
@@ -126,4 +126,47 @@ fn a_stopped_peeker_holds_up_nobody_and_a_dead_one_neither() {
     drop(consumer);
     let stats = queue.stats();
     assert_eq!((stats.waiting, stats.lost), (1, 0));
+}
+
+/// How many threads sleep, by what stands in the memory: the header's sum, and two consumers' own.
+fn said_to_sleep(name: &str) -> [u32; 3] {
+    let memory = std::fs::read(format!("/dev/shm/quintet.queue.{name}")).unwrap();
+    [60, 128 + 44, 128 + 64 + 44].map(|at| u32::from_le_bytes(memory[at..at + 4].try_into().unwrap()))
+}
+
+#[test]
+fn who_died_asleep_sleeps_no_more() {
+    let t = start();
+    let name = t.name("q");
+    let builder = Queue::builder(&name).unwrap().producers(1).capacity(4096);
+    let queue = builder.create_new().unwrap();
+    let mut peers: Vec<_> = [(), ()].map(|()| t.spawn("pops_on", &[&name])).into();
+    for peer in &mut peers {
+        peer.expect("ready");
+    }
+    // Stopped first, as they look up every now and then.
+    eventually("both sleep", || {
+        peers.iter().for_each(|peer| peer.stop());
+        let asleep = said_to_sleep(&name)[1..] == [1, 1];
+        if !asleep {
+            peers.iter().for_each(|peer| peer.cont());
+        }
+        asleep
+    });
+    peers.iter_mut().for_each(|peer| {
+        peer.kill();
+    });
+    eventually("they are gone", || queue.stats().consumers == 0);
+    assert_eq!(said_to_sleep(&name)[1..], [1, 1]);
+    // In a place of its own: they had not left theirs.
+    let mut consumer = queue.consumer().unwrap();
+    let sleep = |consumer: &mut Consumer| {
+        let popped = consumer.pop_timeout(&mut Vec::new(), Duration::from_millis(1));
+        assert_eq!(popped.unwrap_err().kind(), ErrorKind::TimedOut);
+    };
+    sleep(&mut consumer);
+    sleep(&mut consumer);
+    assert_eq!(said_to_sleep(&name), [0, 0, 0]);
+    eventually("only ours is there", || queue.stats().consumers == 1);
+    assert_eq!(queue.stats().lost, 0);
 }

@@ -224,6 +224,37 @@ fn every_word_may_be_anything() {
 }
 
 #[test]
+fn a_lane_that_makes_no_sense_keeps_nobody_from_the_others() {
+    const TAIL: u64 = 32_896 + 8;
+    let t = start();
+    let name = t.name("q");
+    let builder = Queue::builder(&name).unwrap().producers(3).capacity(4096);
+    let queue = builder.create_new().unwrap();
+    queue.producer().unwrap().push("kept").unwrap();
+    let path = format!("/dev/shm/quintet.queue.{name}");
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let mut tail = [0; 8];
+    file.read_exact_at(&mut tail, TAIL).unwrap();
+    file.write_all_at(&7u64.to_le_bytes(), TAIL).unwrap();
+    let others: Vec<_> = [1, 2]
+        .map(|lane| {
+            let producer = queue.producer().unwrap();
+            assert_eq!(producer.lane(), lane);
+            producer
+        })
+        .into();
+    // There is one left, and that is why.
+    for _ in 0..2 {
+        assert_eq!(queue.producer().unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(queue.stats().producers, 2);
+    }
+    // Nobody holds it, so it is there again when it makes sense.
+    file.write_all_at(&tail, TAIL).unwrap();
+    assert_eq!(queue.producer().unwrap().lane(), 0);
+    drop(others);
+}
+
+#[test]
 fn a_header_that_says_anything_is_refused() {
     let t = start();
     let name = t.name("q");

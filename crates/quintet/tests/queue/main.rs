@@ -1,6 +1,9 @@
 //! Queues, between processes.
 
 #[cfg(target_os = "linux")]
+mod asleep;
+mod coming;
+#[cfg(target_os = "linux")]
 mod crowd;
 #[cfg(target_os = "linux")]
 mod death;
@@ -9,6 +12,7 @@ mod hostile;
 mod model;
 #[cfg(target_os = "linux")]
 mod steps;
+mod tally;
 
 use quintet::shm::{Batch, Queue};
 use quintet::sync::{Event, Reset, Waitable, wait_all, wait_any};
@@ -17,6 +21,13 @@ use quintet_testkit::{Role, eventually, start};
 use std::fmt::Debug;
 use std::time::Duration;
 
+use coming::comes_and_goes;
+use tally::{Tally, marked};
+
+#[cfg(target_os = "linux")]
+use asleep::dies_asleep;
+#[cfg(target_os = "linux")]
+use coming::reserves;
 #[cfg(target_os = "linux")]
 use crowd::{has_no_room, opens_as_another, pops_on, pushes_on};
 #[cfg(target_os = "linux")]
@@ -25,6 +36,8 @@ use death::{dies_pushing, pops_and_dies, waits};
 use steps::{dies_popping, fails_at_any_call, forks};
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
+    comes_and_goes,
+    dies_asleep,
     dies_popping,
     dies_pushing,
     doubles,
@@ -37,10 +50,11 @@ quintet_testkit::peers!(
     pops_on,
     pushes,
     pushes_on,
+    reserves,
     waits,
 );
 #[cfg(windows)]
-quintet_testkit::peers!(doubles, pushes, pops_all);
+quintet_testkit::peers!(comes_and_goes, doubles, pushes, pops_all);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -65,13 +79,6 @@ fn doubles(p: &mut Role) {
     producer.wait_for_drain_timeout(PATIENCE).unwrap();
 }
 
-/// Which producer, which message, and a check of both, as often as the length needs it.
-fn marked(producer: u32, number: u32) -> Vec<u8> {
-    let words = [producer, number, producer ^ number.rotate_left(7)];
-    let bytes = words.map(u32::to_le_bytes).concat();
-    bytes.repeat(1 + number as usize % 5)
-}
-
 /// Pushes `arg(2)` messages as producer `arg(1)` to queue `arg(0)`.
 fn pushes(p: &mut Role) {
     let queue = Queue::open_existing(p.arg(0)).unwrap();
@@ -83,15 +90,13 @@ fn pushes(p: &mut Role) {
     p.say("pushed");
 }
 
-/// Pops from queue `arg(0)` until event `arg(1)` is set and nothing is left; says what it got: how many of each producer, in
-/// order or not at all.
+/// Pops from queue `arg(0)` until event `arg(1)` is set and nothing is left; says what it got.
 fn pops_all(p: &mut Role) {
     let queue = Queue::open_existing(p.arg(0)).unwrap();
     let over = Event::open_existing(p.arg(1)).unwrap();
     let mut consumer = queue.consumer().unwrap();
     let mut batch = Batch::new();
-    let mut last: Vec<Option<u32>> = vec![None; 64];
-    let mut count = 0;
+    let mut tally = Tally::default();
     p.say("ready");
     loop {
         let index = wait_any(&[(&consumer).into(), (&over).into()], PATIENCE)
@@ -99,20 +104,12 @@ fn pops_all(p: &mut Role) {
             .index;
         batch.clear();
         let got = consumer.try_pop_batch(&mut batch, 16).unwrap();
-        for (_, message) in batch.iter() {
-            let word = |at: usize| u32::from_le_bytes(message[at..at + 4].try_into().unwrap());
-            let (producer, number) = (word(0), word(4));
-            assert_eq!(message, marked(producer, number), "torn");
-            let last = &mut last[producer as usize];
-            assert!(last.is_none_or(|last| last < number), "{number} after {last:?}");
-            *last = Some(number);
-            count += 1;
-        }
+        batch.iter().for_each(|(_, message)| tally.add(message));
         if got == 0 && index == 1 {
             break;
         }
     }
-    p.say(count);
+    p.say(tally);
 }
 
 #[test]
@@ -164,19 +161,16 @@ fn many_producers_and_consumers_lose_nothing() {
         peer.finish();
     }
     over.set().unwrap();
-    let total: u32 = consumers
-        .into_iter()
-        .map(|mut peer| {
-            let count: u32 = peer.hear().parse().unwrap();
-            peer.finish();
-            count
-        })
-        .sum();
-    assert_eq!(total, PRODUCERS * EACH);
+    let mut tally = Tally::default();
+    for mut peer in consumers {
+        tally.add_said(&peer.hear());
+        peer.finish();
+    }
+    tally.is_all(PRODUCERS, EACH);
     let stats = queue.stats();
     assert_eq!(
         (stats.pushed, stats.waiting, stats.lost, stats.in_hand),
-        (u64::from(total), 0, 0, 0)
+        (u64::from(PRODUCERS * EACH), 0, 0, 0)
     );
 }
 

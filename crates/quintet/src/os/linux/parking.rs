@@ -1,14 +1,31 @@
 //! Sleeping on a word of shared memory: a futex, wherever the word is.
 
+#[cfg(not(loom))]
 use super::futex::{self, ANYONE, Sleep};
 use crate::Result;
-use std::sync::atomic::AtomicU32;
+use crate::os::atomic::AtomicU32;
+#[cfg(loom)]
+use crate::os::{atomic::Ordering, modelling::Bed};
 use std::time::Duration;
 
 /// Where threads sleep; the kernel finds them by the address of the word.
 #[derive(Debug)]
-pub(crate) struct Place;
+pub(crate) struct Place {
+    /// The kernel of a model.
+    #[cfg(loom)]
+    bed: Bed,
+}
 
+impl Place {
+    pub(crate) fn new() -> Self {
+        Place {
+            #[cfg(loom)]
+            bed: Bed::default(),
+        }
+    }
+}
+
+#[cfg(not(loom))]
 impl Place {
     /// Sleeps while the word is that, until somebody wakes us, for at most so long. It may end for no reason.
     #[expect(clippy::unused_self, reason = "there is more to it on Windows")]
@@ -20,5 +37,19 @@ impl Place {
     #[expect(clippy::unused_self, reason = "there is more to it on Windows")]
     pub(crate) fn wake(&self, word: &AtomicU32, _was: u32, count: u32) {
         futex::wake(word, count, ANYONE);
+    }
+}
+
+#[cfg(loom)]
+impl Place {
+    pub(crate) fn sleep(&self, word: &AtomicU32, while_it_is: u32, _time: Duration) -> Result<()> {
+        // The kernel sees what the word is now, which only a change of it does here.
+        self.bed
+            .sleep(|| word.fetch_add(0, Ordering::Relaxed) == while_it_is);
+        Ok(())
+    }
+
+    pub(crate) fn wake(&self, _word: &AtomicU32, _was: u32, count: u32) {
+        self.bed.wake(count);
     }
 }

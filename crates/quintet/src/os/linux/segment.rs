@@ -144,7 +144,7 @@ impl Segment {
     /// A place to sleep at: see `parking.rs`.
     #[expect(clippy::unused_self, reason = "it is the object's on Windows")]
     pub(crate) fn parking(&self, _number: usize) -> Place {
-        Place
+        Place::new()
     }
 
     /// As [`parking`](Self::parking), where all who sleep are woken at once.

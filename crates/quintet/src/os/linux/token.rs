@@ -92,11 +92,9 @@ impl Token {
         call(|| lock::try_exclusive(&self.0, participant(slot))).map_err(failed)
     }
 
-    /// Is this participant no more. That the token is dropped is not enough: a child that is just being started may have the
-    /// descriptor, and with it the lock, until it runs its program.
-    pub(crate) fn give_up(&self, slot: usize) {
-        // If it fails it ends with the descriptor.
-        let _ = call(|| lock::unlock(&self.0, participant(slot)));
+    /// Is this participant no more.
+    pub(crate) fn give_back(&self, slot: usize) -> Result<()> {
+        call(|| lock::unlock(&self.0, participant(slot))).map_err(failed)
     }
 
     /// Whether another token is this participant, and its process alive.

@@ -18,7 +18,7 @@ pub(crate) struct Token {
     /// What the names of the object's own objects begin with.
     beside: String,
     access: Access,
-    events: Mutex<Vec<OwnedHandle>>,
+    events: Mutex<Vec<(usize, OwnedHandle)>>,
 }
 
 impl Token {
@@ -46,14 +46,17 @@ impl Token {
         }
         let (event, made) = object::hold(&name, self.access)?;
         if made {
-            self.events().push(event);
+            self.events().push((slot, event));
         }
         Ok(made)
     }
 
-    /// Is this participant no more, once the token is dropped, which is next: no child has the event by chance.
-    #[expect(clippy::unused_self, reason = "there is more to it on Linux")]
-    pub(crate) fn give_up(&self, _slot: usize) {}
+    /// Is this participant no more.
+    #[expect(clippy::unnecessary_wraps, reason = "on Linux it may fail")]
+    pub(crate) fn give_back(&self, slot: usize) -> Result<()> {
+        self.events().retain(|(taken, _)| *taken != slot);
+        Ok(())
+    }
 
     /// Whether a living process, which may be this one, is this participant.
     pub(crate) fn is_taken(&self, slot: usize) -> Result<bool> {
@@ -64,10 +67,10 @@ impl Token {
     pub(super) fn give_to(&self, process: BorrowedHandle<'_>) -> Result<()> {
         self.events()
             .iter()
-            .try_for_each(|event| suspended::give(event.as_handle(), process))
+            .try_for_each(|(_, event)| suspended::give(event.as_handle(), process))
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<OwnedHandle>> {
+    fn events(&self) -> MutexGuard<'_, Vec<(usize, OwnedHandle)>> {
         // Whole after every step, so a panic elsewhere while it was locked does not matter.
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,6 +100,8 @@ mod tests {
         assert!(!ours.take(3).unwrap());
         assert!(theirs.take(4).unwrap());
         assert!(theirs.is_taken(3).unwrap() && ours.is_taken(3).unwrap());
+        theirs.give_back(4).unwrap();
+        assert!(ours.take(4).unwrap());
         drop(ours);
         assert!(!theirs.is_taken(3).unwrap());
         assert!(theirs.take(3).unwrap());

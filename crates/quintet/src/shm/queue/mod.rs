@@ -29,6 +29,7 @@
 //! | producer | after it | it was pushed; the next producer finds the records behind the noted tail, and goes on behind them |
 //! | consumer | before its compare-and-swap | nothing was taken; what it held in place is used again by who needs the place |
 //! | consumer | after it | the message is lost, and counted: it was taken, and no slot counts it as done |
+//! | consumer | asleep | its slot says that it sleeps, which costs wake-ups for nobody: others who go to sleep doubt it, and bury it |
 //! | any | before it wakes who it should | they look by themselves within a slice (50 ms) |
 //!
 //! *Lost* is what was taken (the head's record has a number), less what consumers are done with (their slots' counts, which go
@@ -36,7 +37,8 @@
 //!
 //! # What is not believed
 //! Words read from the memory are masked, bounded and checked before they are used: lengths against the ring, positions against
-//! each other, loops counted. A lane that makes no sense is reported once and left out.
+//! each other, loops counted. A lane that makes no sense is reported once and left out, by consumers, and passed over by those
+//! who come to be producers.
 
 mod batch;
 mod consumer;

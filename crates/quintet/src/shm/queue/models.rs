@@ -6,25 +6,40 @@
 use super::hold::Hold;
 use super::lane::{Control, Found, Lane};
 use super::writing::Writing;
-use crate::doorbell::Bell;
+use crate::Deadline;
+use crate::doorbell::{Bell, Sleepers, Waiter};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::copy;
 use crate::os::modelling::{Bed, check, check_with_stops, check_within};
+use crate::os::parking::Place;
 use crate::os::step::{step, stopping};
+use crate::participants;
+use crate::wait::Spin;
 use loom::sync::Arc;
 use loom::thread;
 
 /// Words of a ring.
 const WORDS: usize = 8;
 
-/// A queue with one lane.
+/// A queue with one lane, and two consumers that may sleep.
+#[derive(Debug)]
 struct Room {
     control: Control,
     ring: Vec<AtomicU64>,
     hold: AtomicU64,
     ready: Bell,
-    sleepers: AtomicU32,
-    bed: Bed,
+    place: Place,
+    fences: AtomicU32,
+    waiting: [AtomicU32; 2],
+}
+
+impl Sleepers for Room {
+    fn are_there(&self) -> bool {
+        self.waiting.iter().any(|own| own.load(Ordering::Acquire) > 0)
+    }
+
+    /// All live.
+    fn doubt_one(&self) {}
 }
 
 /// A message: its number, and so many words that are all that number.
@@ -49,8 +64,9 @@ impl Room {
             ring: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
             hold: AtomicU64::new(0),
             ready: Bell::new(),
-            sleepers: AtomicU32::new(0),
-            bed: Bed::default(),
+            place: Place::new(),
+            fences: AtomicU32::new(0),
+            waiting: [AtomicU32::new(0), AtomicU32::new(0)],
         })
     }
 
@@ -94,13 +110,17 @@ impl Room {
         let count = writing.publish(self.lane());
         fence(Ordering::SeqCst);
         if self.ready.has_sleepers() {
-            self.wake(count);
+            self.waiter(None).wake(count);
         }
     }
 
-    fn wake(&self, count: u32) {
-        if self.ready.ring().is_some() {
-            self.bed.wake(count);
+    fn waiter(&self, consumer: Option<usize>) -> Waiter<'_> {
+        Waiter {
+            bell: &self.ready,
+            place: &self.place,
+            fences: Some(&self.fences),
+            sleepers: Some(self),
+            own: consumer.map(|consumer| &self.waiting[consumer]),
         }
     }
 
@@ -184,37 +204,12 @@ impl Room {
         std::iter::from_fn(|| self.pop()).collect()
     }
 
-    /// As `Waiter` waits.
-    fn wait(&self) -> Message {
-        let mut slept = false;
-        let is_there = || self.lane().find().unwrap().is_some();
-        let others_sleep = || self.sleepers.load(Ordering::Acquire) > 0;
-        let announce = || {
-            let word = self.ready.announce();
-            fence(Ordering::SeqCst);
-            word
-        };
-        loop {
-            if slept && others_sleep() {
-                self.ready.announce();
-            }
-            if let Some(message) = self.pop() {
-                if slept && others_sleep() {
-                    announce();
-                    if is_there() {
-                        self.wake(1);
-                    }
-                }
-                return message;
-            }
-            slept = true;
-            self.sleepers.fetch_add(1, Ordering::AcqRel);
-            let word = announce();
-            if !is_there() {
-                self.bed.sleep(|| self.ready.is(word));
-            }
-            self.sleepers.fetch_sub(1, Ordering::AcqRel);
-        }
+    fn wait(&self, consumer: usize) -> Message {
+        let is_there = || self.lane().find().map(|found| found.is_some());
+        let taken =
+            self.waiter(Some(consumer))
+                .wait(&Spin::default(), Deadline::NEVER, || Ok(self.pop()), is_there);
+        taken.unwrap().unwrap()
     }
 }
 
@@ -441,12 +436,24 @@ fn the_word_behind_the_last_message_is_never_what_was_there_before() {
 }
 
 #[test]
+fn who_was_rung_for_is_not_rung_for_again() {
+    check(|| {
+        let bell = Bell::new();
+        assert!(!bell.has_sleepers() && bell.ring().is_none());
+        let word = bell.announce();
+        assert!(bell.has_sleepers() && bell.is(word));
+        assert!(bell.ring().is_some());
+        assert!(!bell.has_sleepers() && bell.ring().is_none() && !bell.is(word));
+    });
+}
+
+#[test]
 fn a_push_wakes_who_sleeps() {
     check(|| {
         let room = Room::new(0);
         let mut writing = room.writing();
         let other = room.clone();
-        let sleeper = thread::spawn(move || other.wait());
+        let sleeper = thread::spawn(move || other.wait(0));
         room.push_and_ring(&mut writing, 1);
         check_whole(&sleeper.join().unwrap());
     });
@@ -456,9 +463,9 @@ fn two_sleepers(push: impl Fn(&Room, &mut Writing) + Sync + Send + 'static) {
     check_within(2, move || {
         let room = Room::new(0);
         let mut writing = room.writing();
-        let sleepers = [(), ()].map(|()| {
+        let sleepers = [0, 1].map(|consumer| {
             let other = room.clone();
-            thread::spawn(move || vec![other.wait()])
+            thread::spawn(move || vec![other.wait(consumer)])
         });
         push(&room, &mut writing);
         check_once(2, &sleepers.map(|sleeper| sleeper.join().unwrap()));
@@ -476,4 +483,49 @@ fn two_pushes_wake_two_that_sleep() {
 #[test]
 fn one_push_of_two_wakes_two_that_sleep() {
     two_sleepers(|room, writing| room.push_and_ring(writing, 2));
+}
+
+/// Who is woken, and fails or dies before it takes anything, has said before that others sleep: the next push wakes one.
+#[test]
+fn who_was_woken_in_vain_has_stood_in_for_who_sleeps() {
+    check_within(2, || {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        let other = room.clone();
+        let sleeper = thread::spawn(move || other.wait(0));
+        // Where the one who dies sleeps, and whether it is about to.
+        let bed = Arc::new((Place::new(), Bed::default(), AtomicU32::new(0)));
+        let (other, theirs) = (room.clone(), bed.clone());
+        let dying = thread::spawn(move || {
+            let (place, announced, is_announced) = &*theirs;
+            let waiter = Waiter {
+                place,
+                ..other.waiter(Some(1))
+            };
+            let mut looks = 0;
+            let take = || {
+                looks += 1;
+                match looks {
+                    1 => Ok(None::<()>),
+                    _ => Err(participants::forked()),
+                }
+            };
+            let is_there = || {
+                is_announced.store(1, Ordering::Release);
+                announced.wake(1);
+                Ok(false)
+            };
+            let waited = waiter.wait(&Spin::default(), Deadline::NEVER, take, is_there);
+            assert!(waited.is_err());
+        });
+        let (place, announced, is_announced) = &*bed;
+        announced.sleep(|| is_announced.load(Ordering::Acquire) == 0);
+        // Somebody rings for the two of them, and wakes the one.
+        if let Some(was) = room.ready.ring() {
+            place.wake(room.ready.word(), was, 1);
+        }
+        dying.join().unwrap();
+        room.push_and_ring(&mut writing, 1);
+        check_whole(&sleeper.join().unwrap());
+    });
 }

@@ -135,7 +135,8 @@ impl Queue {
     /// Becomes a producer of it, with a lane of its own. A thread needs one for itself; a process may have several.
     ///
     /// # Errors
-    /// [`Full`](crate::ErrorKind::Full) when all lanes have a living producer; or without a free descriptor.
+    /// [`Full`](crate::ErrorKind::Full) when all lanes have a living producer; [`Corrupt`](crate::ErrorKind::Corrupt) when of
+    /// all others some process has written into the memory; or without a free descriptor.
     pub fn producer(&self) -> Result<Producer> {
         Producer::new(&self.shared).map_err(|error| self.shared.about(error))
     }

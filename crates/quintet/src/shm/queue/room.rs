@@ -2,7 +2,7 @@
 
 use super::hold::Hold;
 use super::lane::{Control, Lane};
-use crate::doorbell::{Bell, Waiter};
+use crate::doorbell::{Bell, Sleepers, Waiter};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::parking::Place;
@@ -12,6 +12,7 @@ use crate::{Error, ErrorKind, Result, Scheme};
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// The most lanes, and so producers, of a queue.
 pub(super) const LANES: usize = 256;
@@ -29,8 +30,8 @@ pub(super) static LAYOUT: Layout = Layout {
     version: 1,
     text: "1: header 64, parameter u64 lanes 16 log2 of a ring's bytes 16; at 64 ready u32 (1 somebody sleeps, rest rings), \
            fences u32, consumers' high water u32; slots of 64 at 128: 256 consumers, 256 producers: held u64 unused, aux u64 \
-           done, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand \
-           u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; holds u64 of 256 at 98432: pairs of \
+           done, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32 (of which \
+           the header has no sum), in hand u64; lanes of 256 at 32896: pushed u64, tail u64, at 128 head u64, space u32; holds u64 of 256 at 98432: pairs of \
            words 27, first word 29, lane 8; rings at 102400; records of words: \
            head u64 published 1 pad 1 number 30 length 32, body; locks at 2^62: life 1, 1 unused, 2 a slot",
     size: RINGS,
@@ -72,6 +73,16 @@ impl Room {
         // SAFETY: a look has at least the layout's size, which is more than a room's, begins at a page, and stays as long
         // as it is borrowed. A room is made of atomics, for which any bytes will do and which others may change.
         unsafe { look.start().cast::<Room>().as_ref() }
+    }
+
+    /// Puts in order what the last consumer with that slot left. What it had in hand is lost, as `done` does not count it;
+    /// `done` goes on from there.
+    fn recover_consumer(&self, index: usize) -> Result<()> {
+        let slot = &self.consumers[index];
+        self.holds[index].store(0, Ordering::Release);
+        slot.in_hand.store(0, Ordering::Release);
+        slot.waiting.store(0, Ordering::Release);
+        Ok(())
     }
 }
 
@@ -149,6 +160,8 @@ pub(super) struct Held {
     pub(super) shape: Shape,
     ready: Place,
     space: Vec<Place>,
+    /// Whose life is doubted next.
+    doubted: AtomicUsize,
 }
 
 impl Held {
@@ -159,6 +172,7 @@ impl Held {
             space: (1..=shape.lanes).map(|lane| segment.parking(lane)).collect(),
             segment,
             shape,
+            doubted: AtomicUsize::new(0),
         })
     }
 
@@ -218,7 +232,7 @@ impl Held {
             bell: &room.ready,
             place: &self.ready,
             fences: Some(&room.fences),
-            sleepers: Some(&room.header.waiting),
+            sleepers: Some(self),
             own: consumer.map(|index| &room.consumers[index].waiting),
         }
     }
@@ -248,21 +262,22 @@ impl Held {
     pub(super) fn sit_as_consumer(&self) -> Result<participants::Seat> {
         self.check_ours()?;
         let room = self.room();
-        participants::Seat::take(
-            &room.consumers_high,
-            &room.consumers,
-            0,
-            self.segment.spare_token()?,
-            |index| {
-                let slot = &room.consumers[index];
-                // What the last one had in hand is lost, as `done` does not count it. `done` goes on from there.
-                room.holds[index].store(0, Ordering::Release);
-                slot.in_hand.store(0, Ordering::Release);
-                let slept = slot.waiting.swap(0, Ordering::AcqRel);
-                room.header.waiting.fetch_sub(slept, Ordering::AcqRel);
-                Ok(())
-            },
-        )
+        let recover = |index| room.recover_consumer(index);
+        let token = self.segment.spare_token()?;
+        participants::Seat::take(&room.consumers_high, &room.consumers, 0, token, recover)
+    }
+
+    /// Puts in order what a dead consumer left: sits down in its place, if nobody is faster, and gets up again. (As long as
+    /// that takes there seems to be one consumer more.)
+    fn bury(&self, consumer: usize) -> Result<()> {
+        self.check_ours()?;
+        let room = self.room();
+        let place = &room.consumers[consumer..=consumer];
+        let recover = |_| room.recover_consumer(consumer);
+        let token = self.segment.spare_token()?;
+        let seat = participants::Seat::take(&room.consumers_high, place, consumer, token, recover)?;
+        seat.leave(&place[0]);
+        Ok(())
     }
 
     /// Becomes the producer of a lane that has none.
@@ -300,6 +315,33 @@ impl Held {
     /// Whether a consumer lives, by the kernel's word.
     pub(super) fn is_alive(&self, consumer: usize) -> Result<bool> {
         self.segment.token().is_taken(consumer)
+    }
+}
+
+/// The consumers. Each slot says how many of its threads sleep, and there is no sum of them that a death could leave wrong.
+impl Sleepers for Held {
+    fn are_there(&self) -> bool {
+        let room = self.room();
+        let mut slots = participants::used(&room.consumers_high, &room.consumers).iter();
+        slots.any(|slot| slot.waiting.load(Ordering::Acquire) > 0)
+    }
+
+    #[cold]
+    fn doubt_one(&self) {
+        let room = self.room();
+        let slots = participants::used(&room.consumers_high, &room.consumers);
+        let (before, after) = slots.split_at(self.doubted.load(Ordering::Relaxed).min(slots.len()));
+        let sleeps = |slot: &Slot| slot.waiting.load(Ordering::Relaxed) > 0;
+        let index = match after.iter().position(sleeps) {
+            Some(index) => Some(before.len() + index),
+            None => before.iter().position(sleeps),
+        };
+        let Some(index) = index else { return };
+        self.doubted.store(index + 1, Ordering::Relaxed);
+        // If it cannot be known or done now, then the next time: all it costs is wake-ups for nobody.
+        if self.is_alive(index).is_ok_and(|alive| !alive) {
+            let _ = self.bury(index);
+        }
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Part<'a> {
     fn sleep_on(&self, while_it_is: u32) -> Option<Sleep<'a>> {
         match self {
             Part::Ready(ready) => Some(Sleep {
-                word: ready.waiter().bell.word(),
+                word: ready.waiter().bell.word_for_kernel(),
                 while_it_is,
             }),
             _ => Some(self.member()?.sleep_on(while_it_is)),
@@ -136,16 +136,11 @@ impl<'a> Part<'a> {
                 .map(|abandoned| Got::Lock { abandoned }),
             Part::Signal(waiting, _) => waiting.try_take(others_sleep)?.map(|()| Got::Nothing),
             Part::Ready(ready) => {
-                let waiter = ready.waiter();
                 if slept {
-                    waiter.stand_in();
+                    ready.waiter().stand_in();
                 }
-                let is_there = ready.is_ready()?;
-                if slept && is_there {
-                    // There may be more than one will take.
-                    waiter.pass_on(|| Ok(true))?;
-                }
-                is_there.then_some(Got::Nothing)
+                // Nothing is taken, so others hear of it too: see `pass_on`, which follows each look after a sleep.
+                ready.is_ready()?.then_some(Got::Nothing)
             }
             Part::File(fd, events) => {
                 let mut fds = [PollFd::from_borrowed_fd(*fd, *events)];
@@ -187,7 +182,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// This thread was woken, perhaps for this one, and has not taken it. If it is there, somebody else may want it.
+    /// This thread was woken, perhaps for this one, and has not taken it. If it is there, somebody else may want it. (One who
+    /// comes too late has woken up for nothing, finds nothing, and passes nothing on.)
     fn pass_on(&self) {
         if let Part::Ready(ready) = self {
             // One that cannot be looked at is nobody's.
