@@ -79,7 +79,7 @@ fn works(mailbox: &Mailbox, reader: &mut MailboxReader) {
         let reading = reader.next_timeout(&mut value, PATIENCE).unwrap();
         assert_eq!(reading.sequence, number);
         check(reading, &value);
-        if held.len() < mailbox.in_place() {
+        if held.len() < mailbox.max_in_place() {
             held.push(reader.in_place().unwrap().unwrap());
         }
     }

@@ -183,7 +183,7 @@ impl<T: Trust> MailboxReader<T> {
     /// The newest value where it is, whether it was read before or not. `None` if nothing was written yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Full`] if all [places](super::Mailbox::in_place) are taken, or there are more than 255 readers;
+    /// [`ErrorKind::Full`] if all [places](super::Mailbox::max_in_place) are taken, or there are more than 255 readers;
     /// besides those of [`read`](Self::read).
     pub fn in_place(&mut self) -> Result<Option<InPlace<T>>> {
         let found = Core::pin(&self.core).map_err(|error| self.core.shared.about(error))?;
