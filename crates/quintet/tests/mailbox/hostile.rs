@@ -299,7 +299,7 @@ fn a_header_that_says_anything_is_refused() {
     // A smaller one than it is: within its memory.
     file.write_all_at(&u64::to_le_bytes(1 << 48 | 10), 48).unwrap();
     let smaller = Mailbox::open_existing(&name).unwrap();
-    assert_eq!((smaller.size(), smaller.in_place()), (10, 1));
+    assert_eq!((smaller.size(), smaller.max_in_place()), (10, 1));
     smaller.writer().unwrap().write("0123456789").unwrap();
     drop(smaller);
     file.write_all_at(&header, 0).unwrap();

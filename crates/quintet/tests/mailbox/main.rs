@@ -352,7 +352,7 @@ fn sizes_have_their_bounds() {
         "{huge:?}"
     );
     let none = name().size(0).in_place(0).create_new().unwrap();
-    assert_eq!((none.size(), none.in_place()), (0, 0));
+    assert_eq!((none.size(), none.max_in_place()), (0, 0));
     none.writer().unwrap().write([]).unwrap();
     assert_eq!(none.reader().unwrap().next(&mut value).unwrap().len, 0);
     fails(none.reader().unwrap().in_place(), ErrorKind::Full);
@@ -529,7 +529,10 @@ fn it_goes_with_its_last_holder() {
         .size(1 << 20)
         .create_or_open()
         .unwrap();
-    assert_eq!((same.was_created(), same.size(), same.in_place()), (false, 10, 3));
+    assert_eq!(
+        (same.was_created(), same.size(), same.max_in_place()),
+        (false, 10, 3)
+    );
     let (mut writer, mut reader) = (mailbox.writer().unwrap(), mailbox.reader().unwrap());
     writer.write("kept").unwrap();
     drop((mailbox, same));
