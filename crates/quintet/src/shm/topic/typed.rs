@@ -384,14 +384,14 @@ mod tests {
     mod elsewhere {
         #[derive(Clone, Copy)]
         #[repr(C)]
-        pub(super) struct Pose(#[expect(dead_code, reason = "its size matters")] [f64; 2]);
+        pub(super) struct Pose([f64; 2]);
         // SAFETY: two f64.
         unsafe impl crate::shm::Plain for Pose {}
     }
 
     #[derive(Clone, Copy)]
     #[repr(C)]
-    struct Pose(#[expect(dead_code, reason = "its size matters")] [f64; 2]);
+    struct Pose([f64; 2]);
     // SAFETY: two f64.
     unsafe impl Plain for Pose {}
 
