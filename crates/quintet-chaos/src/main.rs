@@ -9,6 +9,7 @@
 
 mod dice;
 mod driver;
+mod mailbox;
 mod pipe;
 mod queue;
 mod quiet;
@@ -56,10 +57,18 @@ enum Storm {
     Names,
     /// Producers and consumers of a queue
     Queue,
+    /// Writers and readers of a mailbox
+    Mailbox,
 }
 
 impl Storm {
-    const ALL: [Storm; 4] = [Storm::Pipe, Storm::Sync, Storm::Names, Storm::Queue];
+    const ALL: [Storm; 5] = [
+        Storm::Pipe,
+        Storm::Sync,
+        Storm::Names,
+        Storm::Queue,
+        Storm::Mailbox,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -67,6 +76,7 @@ impl Storm {
             Storm::Sync => "sync",
             Storm::Names => "names",
             Storm::Queue => "queue",
+            Storm::Mailbox => "mailbox",
         }
     }
 
@@ -77,6 +87,7 @@ impl Storm {
             Storm::Sync => sync::WORKERS,
             Storm::Names => sync::OPENERS,
             Storm::Queue => queue::WORKERS,
+            Storm::Mailbox => mailbox::WORKERS,
         }
     }
 
@@ -85,6 +96,7 @@ impl Storm {
             Storm::Pipe => pipe::work(kind, seed, folder),
             Storm::Sync | Storm::Names => sync::work(kind, seed, folder),
             Storm::Queue => queue::work(kind, seed, folder),
+            Storm::Mailbox => mailbox::work(kind, seed, folder),
         }
     }
 
@@ -93,13 +105,14 @@ impl Storm {
         match self {
             Storm::Sync => sync::begin(folder),
             Storm::Queue => queue::begin(folder),
+            Storm::Mailbox => mailbox::begin(folder),
             Storm::Pipe | Storm::Names => Ok(Box::new(())),
         }
     }
 
     /// Whether workers may also be stopped for a while.
     fn stops(self) -> bool {
-        matches!(self, Storm::Sync | Storm::Names | Storm::Queue)
+        matches!(self, Storm::Sync | Storm::Names | Storm::Queue | Storm::Mailbox)
     }
 
     /// Whether everything is as it was; what is not, otherwise. `held` is what `begin` gave.
@@ -116,6 +129,11 @@ impl Storm {
                 queue::aftermath(folder, &*held)?;
                 drop(held);
                 queue::nothing_left(folder)
+            }
+            Storm::Mailbox => {
+                mailbox::aftermath(folder)?;
+                drop(held);
+                mailbox::nothing_left(folder)
             }
         }
     }

@@ -102,7 +102,7 @@ pub(crate) fn check_topic(topic: &Topic, address: &Address) -> Result<(), Failur
 
 /// Refuses a mailbox that was there with less than an address asks for.
 pub(crate) fn check_mailbox(mailbox: &Mailbox, address: &Address) -> Result<(), Failure> {
-    let is = [("size", mailbox.size()), ("in_place", mailbox.in_place())];
+    let is = [("size", mailbox.size()), ("in_place", mailbox.max_in_place())];
     check_least(address, &is)
 }
 

@@ -149,6 +149,8 @@ pub(crate) fn join(
 pub(crate) struct Seat {
     token: Token,
     index: usize,
+    /// Its participant's number.
+    participant: usize,
 }
 
 impl Seat {
@@ -161,7 +163,11 @@ impl Seat {
         recover: impl FnMut(usize) -> Result<()>,
     ) -> Result<Self> {
         let index = join(high_water, slots, first, &token, recover)?;
-        Ok(Seat { token, index })
+        Ok(Seat {
+            token,
+            index,
+            participant: first + index,
+        })
     }
 
     /// Which of the slots.
@@ -186,10 +192,13 @@ impl Seat {
         }
     }
 
-    /// Says that the slot is free; the kernel is told when `self` is dropped.
+    /// Gives the slot back: from here on it may be another's.
     pub(crate) fn leave(&self, slot: &Slot) {
         if self.token.is_ours() {
             leave(slot);
+            // If it fails it ends with the token, which is dropped next. That alone is not enough: a child that is just being
+            // started may have the descriptor, and with it the lock, until it runs its program.
+            let _ = self.token.give_back(self.participant);
         }
     }
 }

@@ -56,6 +56,7 @@ pub use shared_memory::{SharedMemory, SharedMemoryBuilder};
 pub use stream::MemoryStream;
 pub use topic::{
     Delivered, Publisher, Sample, SampleLoan, Subscriber, Topic, TopicBuilder, TopicStats, Topics,
+    TypedPublisher, TypedSample, TypedSubscriber, TypedTopic, TypedTopicBuilder,
 };
 pub use trust::{Trust, Trusting, Wary};
 pub use view::View;

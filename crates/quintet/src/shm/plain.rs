@@ -1,3 +1,7 @@
+use crate::Result;
+use std::mem::MaybeUninit;
+use std::slice;
+
 /// Types whose values are nothing but their bytes: every pattern of bytes is a value, and there are no others in between.
 ///
 /// Implemented for integers, floating-point numbers and arrays of such.
@@ -33,3 +37,19 @@ plain!(
 
 // SAFETY: elements lie one behind the other.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
+
+/// The bytes of a value.
+pub(super) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: a `Plain` value is as many bytes, with none of them undefined, and does not change while it is borrowed.
+    unsafe { slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) }
+}
+
+/// The value of the bytes that `read` writes.
+pub(super) fn value_of<T: Plain>(read: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: a `Plain` value is as many bytes, all of which may be written and, since they are zero, read.
+    let bytes = unsafe { slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
+    read(bytes)?;
+    // SAFETY: all its bytes were written, with zeros at least, and any bytes are a `Plain` value.
+    Ok(unsafe { value.assume_init() })
+}

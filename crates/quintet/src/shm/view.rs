@@ -1,7 +1,7 @@
+use super::plain::{bytes_of, value_of};
 use super::{MemoryStream, Plain, SharedMemory};
 use crate::os::copy;
 use crate::{Error, ErrorKind, Result};
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -134,12 +134,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// Those of [`read_at`](Self::read_at).
     pub fn read<T: Plain>(&self, offset: u64) -> Result<T> {
-        let mut value = MaybeUninit::<T>::zeroed();
-        // SAFETY: a `Plain` value is as many bytes, all of which may be written and, since they are zero, read.
-        let bytes = unsafe { slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
-        self.read_at(offset, bytes)?;
-        // SAFETY: all its bytes are written, and any bytes are a `Plain` value.
-        Ok(unsafe { value.assume_init() })
+        value_of(|bytes| self.read_at(offset, bytes))
     }
 
     /// Copies a value in.
@@ -147,9 +142,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// Those of [`write_at`](Self::write_at).
     pub fn write<T: Plain>(&self, offset: u64, value: &T) -> Result<()> {
-        // SAFETY: a `Plain` value is as many bytes, with none of them undefined, and does not change while it is borrowed.
-        let bytes = unsafe { slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) };
-        self.write_at(offset, bytes)
+        self.write_at(offset, bytes_of(value))
     }
 
     /// An atomic in it, for all processes to use at once. Where it is *in the memory* has to be a multiple of 4.

@@ -160,8 +160,10 @@ pub(crate) fn forks(p: &mut Role) {
     if child == 0 {
         let unsupported = |error: quintet::Error| error.kind() == ErrorKind::Unsupported;
         let is_same = peeked.to_vec() == [7; 300];
+        let written = place.write_at(0, [9; 8]);
         let (taken, committed) = (peeked.take(), place.commit());
         let refused = is_same
+            && written.is_err_and(unsupported)
             && !taken
             && committed.is_err_and(unsupported)
             && producer.push("x").is_err_and(unsupported)

@@ -115,16 +115,22 @@ impl Place {
         if word.load(Ordering::Acquire) != while_it_is {
             return Ok(());
         }
-        let woken = wait::until(&[handle], false, Deadline::after(time), &[])?;
+        if wait::until(&[handle], false, Deadline::after(time), &[])?.is_some() {
+            self.woken(word, while_it_is);
+        }
+        Ok(())
+    }
+
+    /// For who was woken at the handle for that word.
+    pub(in crate::os::windows) fn woken(&self, word: &AtomicU32, was: u32) {
         if let Beds::All(_) = &self.beds
-            && woken.is_some()
-            && word.load(Ordering::Acquire) == while_it_is
+            && word.load(Ordering::Acquire) == was
+            && let Ok(handle) = self.handle(was)
         {
-            // Nobody rang. Who should have reset it died before: it would wake everybody again and again.
+            // Nobody rang. Who should have reset it died before, or was late: it would wake everybody again and again.
             // SAFETY: the handle is open as long as `self` lives.
             unsafe { ResetEvent(handle) };
         }
-        Ok(())
     }
 
     /// Wakes up to so many of those who sleep since the word was that; it is another one now.
@@ -147,5 +153,103 @@ impl Place {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::doorbell::{Readiness, Waiter};
+    use crate::os::windows::sync::many::{self, Source};
+    use std::thread;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn place(label: &str) -> Place {
+        let beside = format!(r"Local\quintet.test.parking.{label}.{}", std::process::id());
+        Place::for_all(&beside, 0, Access::CurrentUser)
+    }
+
+    fn is_set(place: &Place, word: u32) -> bool {
+        let handle = place.handle(word).unwrap();
+        wait::until(&[handle], false, Deadline::now(), &[])
+            .unwrap()
+            .is_some()
+    }
+
+    /// What never comes.
+    #[derive(Debug)]
+    struct Never<'a>(&'a Bell, &'a Place);
+
+    impl Readiness for Never<'_> {
+        fn is_ready(&self) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn waiter(&self) -> Waiter<'_> {
+            Waiter {
+                bell: self.0,
+                place: self.1,
+                fences: None,
+                sleepers: None,
+                own: None,
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_dead_one_left_set_wakes_once() {
+        let (bell, place) = (Bell::new(), place("left"));
+        let word = bell.announce();
+        let leave_it_set = || {
+            // SAFETY: the handle is open as long as the place lives.
+            unsafe { SetEvent(place.handle(word).unwrap()) };
+        };
+        leave_it_set();
+        place.sleep(bell.word(), word, HOUR).unwrap();
+        assert!(!is_set(&place, word));
+        leave_it_set();
+        let never = Never(&bell, &place);
+        let waited = many::any(
+            &[Source::Ready(&never)],
+            Deadline::after(Duration::from_millis(1)),
+        );
+        assert_eq!(waited.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(!is_set(&place, word), "whoever waits is woken without end");
+    }
+
+    #[test]
+    fn all_who_sleep_are_woken_each_time() {
+        const SLEEPERS: u32 = 3;
+        const ROUNDS: u32 = 300;
+        let (bell, place) = (Bell::new(), place("all"));
+        let (rung, awake) = (AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            for _ in 0..SLEEPERS {
+                scope.spawn(|| {
+                    for round in 0..ROUNDS {
+                        while rung.load(Ordering::SeqCst) == round {
+                            let word = bell.announce();
+                            if rung.load(Ordering::SeqCst) == round {
+                                place.sleep(bell.word(), word, HOUR).unwrap();
+                            }
+                        }
+                        awake.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            for round in 1..=ROUNDS {
+                rung.store(round, Ordering::SeqCst);
+                if bell.has_sleepers()
+                    && let Some(was) = bell.ring()
+                {
+                    place.wake(bell.word(), was, u32::MAX);
+                }
+                while awake.load(Ordering::SeqCst) < round * SLEEPERS {
+                    thread::yield_now();
+                }
+            }
+        });
     }
 }

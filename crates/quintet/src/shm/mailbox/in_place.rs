@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 /// A value of a [`Mailbox`](super::Mailbox), where it is.
 ///
 /// Its bytes stay there while this lives, whatever is written meanwhile. There are only so many
-/// [places](super::Mailbox::in_place) for that, for all readers together; a reader may have several of them, and send them to other
+/// [places](super::Mailbox::max_in_place) for that, for all readers together; a reader may have several of them, and send them to other
 /// threads. A [trusting](super::MailboxReader::trusting) reader's derefs to `[u8]`.
 ///
 /// ```

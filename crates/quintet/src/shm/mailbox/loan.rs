@@ -66,8 +66,11 @@ impl<'a, T: Trust> Loan<'a, T> {
     /// Copies bytes in, from `offset` on.
     ///
     /// # Errors
-    /// [`TooLarge`](ErrorKind::TooLarge) if they reach beyond its length; nothing is copied then.
+    /// [`TooLarge`](ErrorKind::TooLarge) if they reach beyond its length; on Linux [`Unsupported`](ErrorKind::Unsupported) in a
+    /// forked child. Nothing is copied then.
     pub fn write_at(&mut self, offset: usize, data: impl AsRef<[u8]>) -> Result<()> {
+        // It is our parent's, which may be about to publish it.
+        self.parts.check_ours()?;
         self.bytes()
             .write_at(offset, data.as_ref())
             .map_err(|error| self.parts.shared.about(error))
@@ -127,8 +130,9 @@ impl Deref for Loan<'_, Trusting> {
 
 impl DerefMut for Loan<'_, Trusting> {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and this borrows it for itself. Other processes may still be copying an older value from here: they
-        // see that it was taken back, and forget the copy; what they do is no access of this program's.
+        // SAFETY: as above, and this borrows it for itself. Readers, also threads of this process, may still be copying an older
+        // value from here, where the compiler does not see it (`os::copy`): they find that it was taken back, and forget the
+        // copy without a look at it.
         unsafe { self.bytes().slice_mut() }
     }
 }

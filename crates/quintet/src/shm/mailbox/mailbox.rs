@@ -154,7 +154,7 @@ impl Mailbox {
     }
 
     /// How many values may be read in place at a time, by all readers together.
-    pub fn in_place(&self) -> usize {
+    pub fn max_in_place(&self) -> usize {
         self.shared.held.shape.pins
     }
 
@@ -180,7 +180,7 @@ impl Mailbox {
 /// use quintet::shm::Mailbox;
 /// # let name = format!("mailbox-builder-doc-{}", std::process::id());
 /// let frames = Mailbox::builder(&name)?.size(1920 * 1080 * 3).in_place(4).create_new()?;
-/// assert_eq!((frames.size(), frames.in_place()), (6_220_800, 4));
+/// assert_eq!((frames.size(), frames.max_in_place()), (6_220_800, 4));
 /// # Ok::<(), quintet::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -16,7 +16,8 @@
 //!   nobody has written meanwhile, and the copy is whole. Else there is a newer one: try again.
 //! - **Read in place** (`pins.rs`): claim a pin, say in it which buffer is the newest, and look whether it still is. If so the
 //!   writer, which looks at the pins after it has published another, sees ours, and leaves that buffer alone. If not, try again.
-//!   Who copies a long value does that, too, and who was overtaken again and again.
+//!   Who copies a long value does that, too, and who was overtaken again and again; but with a pin that says so, and that who
+//!   wants a place and finds none takes from him: he finds out as any other who copies.
 //! - **Wait for a newer one**: until the word has another number.
 //!
 //! That only one writes is by the kernel's lock on the writer's slot.

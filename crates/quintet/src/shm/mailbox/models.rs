@@ -2,8 +2,8 @@
 //!
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead.
 
-use super::pins::Claim;
-use super::reading::Value;
+use super::pins::{Claim, To};
+use super::reading::{LONG, Value};
 use super::room::{Boxes, Head, State};
 use super::writing::Writing;
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -22,17 +22,30 @@ struct Room {
     heads: Vec<Head>,
     bodies: Vec<AtomicU64>,
     bed: Bed,
+    /// Whether buffers are chosen as for long values.
+    for_long: bool,
 }
 
 impl Room {
     fn new(pins: usize) -> Arc<Self> {
-        Arc::new(Room {
+        Arc::new(Room::of(pins))
+    }
+
+    fn of(pins: usize) -> Self {
+        Room {
             state: State::new(),
             pins: (0..pins).map(|_| AtomicU64::new(0)).collect(),
             heads: (0..pins + 2).map(|_| Head::new()).collect(),
             bodies: (0..(pins + 2) * WORDS).map(|_| AtomicU64::new(0)).collect(),
             bed: Bed::default(),
-        })
+            for_long: false,
+        }
+    }
+
+    fn for_long(pins: usize) -> Arc<Self> {
+        let mut room = Room::of(pins);
+        room.for_long = true;
+        Arc::new(room)
     }
 
     fn boxes(&self) -> Boxes<'_> {
@@ -52,7 +65,7 @@ impl Room {
 
     /// Writes a value that is its number in each word, which nobody sees yet: where.
     fn draft(&self, writing: &Writing) -> usize {
-        let buffer = writing.begin(self.boxes(), WORDS * 8);
+        let buffer = writing.begin(self.boxes(), if self.for_long { LONG } else { WORDS * 8 });
         let number = writing.number() + 1;
         copy::into_words(&number.to_le_bytes().repeat(WORDS), self.boxes().body(buffer));
         buffer
@@ -92,12 +105,12 @@ impl Room {
     }
 
     fn claim(&self, reader: usize, is_alive: bool) -> Option<Claim> {
-        self.boxes().claim(reader, |_| Ok(is_alive)).unwrap()
+        self.boxes().claim(reader, To::Keep, |_| Ok(is_alive)).unwrap()
     }
 
     /// Reads the newest value in place, twice.
-    fn read_in_place(&self, claim: Claim) -> u64 {
-        let Some(value) = self.boxes().pin(&claim).unwrap() else {
+    fn read_in_place(&self, mut claim: Claim) -> u64 {
+        let Some(value) = self.boxes().pin(&mut claim).unwrap() else {
             self.boxes().unpin(claim);
             return 0;
         };
@@ -106,6 +119,21 @@ impl Room {
         }
         self.boxes().unpin(claim);
         value.newest.number()
+    }
+
+    /// As who copies a long value, once; whether that gave anything.
+    fn copy_pinned(&self, reader: usize) -> bool {
+        let Some(mut claim) = self.boxes().claim(reader, To::Copy, |_| Ok(true)).unwrap() else {
+            return false;
+        };
+        let mut bytes = Vec::new();
+        let newest = self.boxes().pin_newest(&mut claim).unwrap();
+        let found = newest.and_then(|newest| self.boxes().try_copy(newest, &mut bytes).unwrap());
+        if let Some(value) = &found {
+            check_whole(value, &bytes);
+        }
+        self.boxes().unpin(claim);
+        found.is_some()
     }
 
     /// As `Waiter` waits.
@@ -153,20 +181,49 @@ fn what_is_copied_is_whole_and_never_older_than_before() {
 
 #[test]
 fn what_is_read_in_place_stays_however_much_is_written() {
-    check(|| {
-        let room = Room::new(1);
+    for room in [Room::new, Room::for_long] {
+        check(move || {
+            let room = room(1);
+            let mut writing = room.writing();
+            room.write(&mut writing);
+            let other = room.clone();
+            let reader = thread::spawn(move || {
+                let claim = other.claim(0, true).unwrap();
+                assert!(other.read_in_place(claim) >= 1);
+            });
+            for _ in 0..4 {
+                room.write(&mut writing);
+            }
+            reader.join().unwrap();
+            assert_eq!(room.read(), 5);
+        });
+    }
+}
+
+#[test]
+fn who_copies_gives_the_only_place_up_to_who_wants_to_keep_it() {
+    check_within(2, || {
+        let room = Room::for_long(1);
         let mut writing = room.writing();
         room.write(&mut writing);
         let other = room.clone();
-        let reader = thread::spawn(move || {
-            let claim = other.claim(0, true).unwrap();
-            assert!(other.read_in_place(claim) >= 1);
+        let copier = thread::spawn(move || {
+            other.copy_pinned(0);
+            other.copy_pinned(0);
         });
-        for _ in 0..4 {
-            room.write(&mut writing);
-        }
-        reader.join().unwrap();
-        assert_eq!(room.read(), 5);
+        let other = room.clone();
+        let keeper = thread::spawn(move || other.claim(1, true).map(|claim| other.read_in_place(claim)));
+        room.write(&mut writing);
+        room.write(&mut writing);
+        room.write(&mut writing);
+        copier.join().unwrap();
+        assert!(keeper.join().unwrap().is_some_and(|number| number >= 1));
+        assert_eq!(
+            room.pins[0].load(Ordering::SeqCst) & 0xff00,
+            0,
+            "the place is free"
+        );
+        assert!(room.copy_pinned(0));
     });
 }
 
@@ -219,7 +276,7 @@ fn a_reader_that_stopped_anywhere_costs_a_place_until_somebody_needs_it() {
         let other = room.clone();
         let other = thread::spawn(move || {
             let is_alive = |_| Ok(sits.load(Ordering::SeqCst) == 1);
-            let claim = other.boxes().claim(1, is_alive).unwrap();
+            let claim = other.boxes().claim(1, To::Keep, is_alive).unwrap();
             claim.is_some_and(|claim| other.read_in_place(claim) >= 3)
         });
         room.write(&mut writing);

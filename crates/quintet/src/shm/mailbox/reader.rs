@@ -1,10 +1,11 @@
 use super::InPlace;
 use super::mailbox::Shared;
+use super::pins::To;
 use super::reading::Value;
 use super::room::Boxes;
 use crate::doorbell::{Readiness, Waiter};
 use crate::os::clock;
-use crate::participants::{self, Seat};
+use crate::participants::Seat;
 use crate::shm::{Trust, Trusting, Wary};
 use crate::sync::Waitable;
 use crate::wait::Spin;
@@ -87,9 +88,10 @@ impl Reading {
 /// What a reader, and what it reads in place, keep.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) shared: Arc<Shared>,
-    /// `None`: all were taken. Then it reads by copying only.
+    /// `None`: all were taken. Then it reads by copying only. It goes before the mailbox does: who makes one of the same name
+    /// next must not find it taken.
     seat: Option<Seat>,
+    pub(super) shared: Arc<Shared>,
     spin: Spin,
 }
 
@@ -181,7 +183,7 @@ impl<T: Trust> MailboxReader<T> {
     /// The newest value where it is, whether it was read before or not. `None` if nothing was written yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Full`] if all [places](super::Mailbox::in_place) are taken, or there are more than 255 readers;
+    /// [`ErrorKind::Full`] if all [places](super::Mailbox::max_in_place) are taken, or there are more than 255 readers;
     /// besides those of [`read`](Self::read).
     pub fn in_place(&mut self) -> Result<Option<InPlace<T>>> {
         let found = Core::pin(&self.core).map_err(|error| self.core.shared.about(error))?;
@@ -284,8 +286,8 @@ impl Core {
     #[inline(always)]
     fn check_ours(&self) -> Result<()> {
         match &self.seat {
-            Some(seat) if !seat.is_ours() => Err(participants::forked()),
-            _ => Ok(()),
+            Some(seat) => seat.check_ours(),
+            None => self.shared.held.check_ours(),
         }
     }
 
@@ -323,14 +325,14 @@ impl Core {
     #[cold]
     fn read_what_stays(&self, value: &mut Vec<u8>) -> Result<Option<Value>> {
         let boxes = self.boxes();
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            // To ask the kernel who lives costs more than most copies.
+            let is_alive = |reader| Ok(tries == 0 || self.shared.held.is_reader_alive(reader)?);
             if let Some(seat) = &self.seat
-                && let Some(claim) =
-                    boxes.claim(seat.index(), |reader| self.shared.held.is_reader_alive(reader))?
+                && let Some(mut claim) = boxes.claim(seat.index(), To::Copy, is_alive)?
             {
-                let pinned = boxes.pin(&claim);
-                let found = match pinned {
-                    Ok(Some(found)) => boxes.try_copy(found.newest, value),
+                let found = match boxes.pin_newest(&mut claim) {
+                    Ok(Some(newest)) => boxes.try_copy(newest, value),
                     Ok(None) => Ok(None),
                     Err(error) => Err(error),
                 };
@@ -339,7 +341,12 @@ impl Core {
                     return Ok(Some(found));
                 }
             }
-            if let Some(found) = boxes.try_copy(boxes.newest(), value)? {
+            let newest = boxes.newest();
+            if newest.is_none() {
+                // There was one, so somebody has written what he should not. But that is what it says.
+                return Ok(None);
+            }
+            if let Some(found) = boxes.try_copy(newest, value)? {
                 return Ok(Some(found));
             }
         }
@@ -373,18 +380,18 @@ impl Core {
             ));
         };
         let held = &core.shared.held;
-        let Some(claim) = boxes.claim(seat.index(), |reader| held.is_reader_alive(reader))? else {
+        let Some(claim) = boxes.claim(seat.index(), To::Keep, |reader| held.is_reader_alive(reader))? else {
             return Err(Error::new(
                 ErrorKind::Full,
                 format!("all {} places to read in place are taken", held.shape.pins),
             )
             .hint("drop what is not needed any more, make it with more places, or read by copying"));
         };
-        let pinned = Pinned {
+        let mut pinned = Pinned {
             core: core.clone(),
             claim: Some(claim),
         };
-        let Some(claim) = &pinned.claim else {
+        let Some(claim) = &mut pinned.claim else {
             return Ok(None);
         };
         match boxes.pin(claim)? {

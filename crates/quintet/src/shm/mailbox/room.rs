@@ -33,7 +33,7 @@ pub(super) static LAYOUT: Layout = Layout {
     scheme: Scheme::Mailbox,
     version: 1,
     text: "1: header 64, parameter u64 pins 16 size 48; at 64 newest u64 number 56 buffer 8, bell u32 (1 somebody sleeps, \
-           rest rings), readers' high water u32; pins u64 of 62 at 128: count 48, reader and 1 8, buffer 8; slots of 64 at \
+           rest rings), readers' high water u32; pins u64 of 62 at 128: count 48, reader and 1 8, copies 1, buffer 7; slots of 64 at \
            640: a writer, 255 readers: held u64, aux u64, since u64, since_of u64 unused, space u64, pid u32, waiting u32, in \
            hand u64 unused; heads of 64 at 17024: number u64, length u64, nanoseconds since the machine was started u64; \
            buffers at 22528, pins and 2, apart by the size rounded up to 128, from 4096 on to 4096; locks at 2^62: life 1, 1 \
@@ -284,7 +284,8 @@ impl Held {
     }
 
     /// Refuses to go on in a process that was forked from the one that opened it.
-    fn check_ours(&self) -> Result<()> {
+    #[inline]
+    pub(super) fn check_ours(&self) -> Result<()> {
         if self.segment.token().is_ours() {
             Ok(())
         } else {

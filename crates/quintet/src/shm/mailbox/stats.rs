@@ -69,7 +69,8 @@ impl MailboxStats {
                 .count(),
             in_place: room.pins[..shape.pins]
                 .iter()
-                .filter(|pin| Pin::load(pin).reader().is_some_and(is_reader_alive))
+                .map(Pin::load)
+                .filter(|pin| !pin.only_copies() && pin.reader().is_some_and(is_reader_alive))
                 .count(),
         }
     }

@@ -33,8 +33,9 @@ pub struct MailboxWriter<T: Trust = Wary> {
 
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) shared: Arc<Shared>,
+    /// Goes before the mailbox does: who makes one of the same name next must not find it taken.
     seat: Seat,
+    pub(super) shared: Arc<Shared>,
     writing: Writing,
 }
 
@@ -55,7 +56,7 @@ impl MailboxWriter {
     ///
     /// # Safety
     /// As long as it lives, every process that has the mailbox's memory open follows its protocol: through this library, or as
-    /// the memory's layout says.
+    /// the memory's layout says. A forked child leaves alone what its parent has borrowed, or reads in place.
     pub unsafe fn trusting(self) -> MailboxWriter<Trusting> {
         MailboxWriter {
             parts: self.parts,

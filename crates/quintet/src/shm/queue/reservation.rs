@@ -67,8 +67,11 @@ impl<'a, T: Trust> Reservation<'a, T> {
     /// Copies bytes in, from `offset` on.
     ///
     /// # Errors
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) if they reach beyond its length; nothing is copied then.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if they reach beyond its length; on Linux
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) in a forked child. Nothing is copied then.
     pub fn write_at(&mut self, offset: usize, data: impl AsRef<[u8]>) -> Result<()> {
+        // It is our parent's, which may be about to commit it.
+        self.parts.check_ours()?;
         self.bytes()
             .write_at(offset, data.as_ref())
             .map_err(|error| self.parts.about(error))

@@ -45,6 +45,7 @@ mod stats;
 mod subscriber;
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]
 mod topic;
+mod typed;
 
 pub use kind::Topics;
 pub use loan::SampleLoan;
@@ -53,3 +54,4 @@ pub use sample::Sample;
 pub use stats::TopicStats;
 pub use subscriber::{Delivered, Subscriber};
 pub use topic::{Topic, TopicBuilder};
+pub use typed::{TypedPublisher, TypedSample, TypedSubscriber, TypedTopic, TypedTopicBuilder};

@@ -30,7 +30,7 @@ pub(super) const RINGS: usize = DATA + CONTROLS;
 pub(super) static LAYOUT: Layout = Layout {
     scheme: Scheme::Topic,
     version: 1,
-    text: "1: header 64, parameter u64 lanes 16 log2 of a ring's bytes 16; at 64 published u32 (1 somebody sleeps, rest rings), \
+    text: "1: header 64, parameter u64 type 32 lanes 16 log2 of a ring's bytes 16; at 64 published u32 (1 somebody sleeps, rest rings), \
            arrived u32 (the same), fences u32, subscribers' high water u32; slots of 64 at 128: 64 publishers, 255 subscribers: held \
            u64 lost, aux u64 received, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand u64 unused; \
            holds u64 of 255 by 8 at 20544: pairs of words 27, first word 29, lane 8; lanes of 256 at 40960: pushed u64, tail \
@@ -104,6 +104,8 @@ pub(super) struct Shape {
     pub(super) lanes: usize,
     /// Of one ring, in bytes: a power of two.
     pub(super) ring: usize,
+    /// The fingerprint of the type of its messages; 0: any bytes.
+    pub(super) of_type: u32,
 }
 
 impl Shape {
@@ -111,7 +113,7 @@ impl Shape {
     pub(super) const LARGEST_RING: u64 = 1 << 32;
 
     /// Rounds what was asked for up to what can be.
-    pub(super) fn new(lanes: usize, ring: u64) -> Result<Self> {
+    pub(super) fn new(lanes: usize, ring: u64, of_type: u32) -> Result<Self> {
         let error = |what: String| Error::new(ErrorKind::TooLarge, what);
         if !(1..=LANES).contains(&lanes) {
             return Err(error(format!(
@@ -124,7 +126,9 @@ impl Shape {
             )));
         }
         let ring = ring.max(Self::SMALLEST_RING).next_power_of_two();
-        let shape = usize::try_from(ring).ok().map(|ring| Shape { lanes, ring });
+        let shape = usize::try_from(ring)
+            .ok()
+            .map(|ring| Shape { lanes, ring, of_type });
         shape
             .filter(|shape| shape.size().is_some())
             .ok_or_else(|| error("so much memory cannot be addressed".into()))
@@ -137,7 +141,7 @@ impl Shape {
     }
 
     pub(super) fn parameter(self) -> u64 {
-        (self.lanes as u64) << 16 | u64::from(self.ring.trailing_zeros())
+        u64::from(self.of_type) << 32 | (self.lanes as u64) << 16 | u64::from(self.ring.trailing_zeros())
     }
 
     /// As the header says it, if it makes sense in memory of so many bytes.
@@ -146,7 +150,7 @@ impl Shape {
         let ring = 1u64.checked_shl((parameter & 0xffff) as u32).unwrap_or(0);
         let fits = (Self::SMALLEST_RING..=Self::LARGEST_RING).contains(&ring);
         let shape = fits
-            .then(|| Shape::new((parameter >> 16) as usize, ring).ok())
+            .then(|| Shape::new((parameter >> 16) as u16 as usize, ring, (parameter >> 32) as u32).ok())
             .flatten();
         shape
             .filter(|shape| shape.size().is_some_and(|size| size <= len))
@@ -366,11 +370,11 @@ mod tests {
 
     #[test]
     fn a_shape_is_what_its_parameter_says() {
-        let shape = Shape::new(3, 5000).unwrap();
+        let shape = Shape::new(3, 5000, 9).unwrap();
         assert_eq!((shape.lanes, shape.ring), (3, 8192));
         assert_eq!(shape.size(), Some(RINGS + 3 * 8192));
-        assert_eq!(shape.parameter(), 3 << 16 | 13);
-        assert!(Shape::new(0, 4096).is_err() && Shape::new(65, 4096).is_err());
-        assert!(Shape::new(1, (1 << 32) + 1).is_err() && Shape::new(1, u64::MAX).is_err());
+        assert_eq!(shape.parameter(), 9 << 32 | 3 << 16 | 13);
+        assert!(Shape::new(0, 4096, 0).is_err() && Shape::new(65, 4096, 0).is_err());
+        assert!(Shape::new(1, (1 << 32) + 1, 0).is_err() && Shape::new(1, u64::MAX, 0).is_err());
     }
 }

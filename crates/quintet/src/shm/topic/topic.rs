@@ -1,10 +1,12 @@
 use super::room::{Held, LAYOUT, Shape};
 use super::stats::TopicStats;
+use super::typed::{self, TypedTopicBuilder};
 use super::{Publisher, Subscriber};
 use crate::cleanup::Registration;
 use crate::named;
 use crate::os::segment::{Segment, Spec};
 use crate::os::types::{Access, ObjectOptions, Opening};
+use crate::shm::Plain;
 use crate::{Address, Error, Name, Result, Scheme};
 use std::sync::Arc;
 
@@ -98,6 +100,7 @@ impl Topic {
             name: name.try_into()?,
             capacity: TopicBuilder::CAPACITY,
             publishers: TopicBuilder::PUBLISHERS,
+            of_type: 0,
             options: ObjectOptions::default(),
         })
     }
@@ -126,6 +129,7 @@ impl Topic {
             publishers: address
                 .parse_option("publishers")?
                 .unwrap_or(TopicBuilder::PUBLISHERS),
+            of_type: 0,
             options,
         })
     }
@@ -184,6 +188,11 @@ impl Topic {
         self.shared.held.shape.lanes
     }
 
+    /// The fingerprint of the type of its messages; 0: any bytes.
+    pub(super) fn of_type(&self) -> u32 {
+        self.shared.held.shape.of_type
+    }
+
     /// What was published on it, and who uses it. While others use it the numbers are of nearly the same moment.
     pub fn stats(&self) -> TopicStats {
         TopicStats::of_held(&self.shared.held)
@@ -215,6 +224,7 @@ pub struct TopicBuilder {
     name: Name,
     capacity: u64,
     publishers: usize,
+    of_type: u32,
     options: ObjectOptions,
 }
 
@@ -234,6 +244,12 @@ impl TopicBuilder {
     pub fn publishers(mut self, publishers: usize) -> Self {
         self.publishers = publishers;
         self
+    }
+
+    /// A topic of values of one type: see [`TypedTopic`].
+    pub fn typed<V: Plain>(mut self) -> TypedTopicBuilder<V> {
+        self.of_type = typed::fingerprint::<V>();
+        TypedTopicBuilder::new(self)
     }
 
     /// Whose processes may use it; and, when it is opened, whose it may be.
@@ -278,7 +294,7 @@ impl TopicBuilder {
     fn open(self, opening: Opening) -> Result<Topic> {
         let address = Address::named(Scheme::Topic, self.name.clone())?;
         let about = |error: Error| error.about(&address);
-        let shape = Shape::new(self.publishers, self.capacity).map_err(about)?;
+        let shape = Shape::new(self.publishers, self.capacity, self.of_type).map_err(about)?;
         let spec = Spec {
             layout: &LAYOUT,
             name: &self.name,

@@ -127,13 +127,20 @@ fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)>
         }
         let sleepers: Vec<_> = sources.iter().filter_map(Source::sleeper).collect();
         let mut handles = Vec::with_capacity(sources.len());
+        let mut words = Vec::with_capacity(sources.len());
         for source in sources {
             match (source, source.handle()) {
-                (_, Some(handle)) => handles.push(handle),
+                (_, Some(handle)) => {
+                    handles.push(handle);
+                    words.push(0);
+                }
                 (Source::Ready(ready), None) => {
                     let waiter = ready.waiter();
                     match waiter.before_sleep(|| ready.is_ready())? {
-                        Some(word) => handles.push(waiter.place.handle(word)?),
+                        Some(word) => {
+                            handles.push(waiter.place.handle(word)?);
+                            words.push(word);
+                        }
                         None => break,
                     }
                 }
@@ -154,7 +161,9 @@ fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)>
         };
         match sources[which] {
             Source::Ready(ready) => {
-                ready.waiter().stand_in();
+                let waiter = ready.waiter();
+                waiter.place.woken(waiter.bell.word(), words[which]);
+                waiter.stand_in();
                 woken_for = Some(ready);
             }
             _ => return Ok((which, sources[which].got(abandoned)?)),
