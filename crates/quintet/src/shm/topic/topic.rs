@@ -246,7 +246,7 @@ impl TopicBuilder {
         self
     }
 
-    /// A topic of values of one type: see [`TypedTopic`].
+    /// A topic of values of one type: see [`TypedTopic`](super::TypedTopic).
     pub fn typed<V: Plain>(mut self) -> TypedTopicBuilder<V> {
         self.of_type = typed::fingerprint::<V>();
         TypedTopicBuilder::new(self)
