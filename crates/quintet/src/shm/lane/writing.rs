@@ -110,6 +110,11 @@ impl Writing {
         Ok(())
     }
 
+    /// Whether anything is held in place, as far as is known.
+    pub(in crate::shm) fn goes_around(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Where the record of a message of that length can go; `None` if there is no room, as far as is known. There is always
     /// one word more, for the end.
     #[inline(always)]
