@@ -38,6 +38,8 @@ mod following;
 mod kind;
 mod lapping;
 mod loan;
+#[cfg(all(test, loom))]
+mod models;
 mod publisher;
 mod room;
 mod sample;
