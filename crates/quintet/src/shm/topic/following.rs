@@ -52,7 +52,6 @@ impl Cursor {
             // How many were published before there, or some more; then they are seen there.
             cursor.next = lane.control.pushed.load(Ordering::Acquire);
             let seen = lane.seen(cursor.at, cursor.at);
-            fence(Ordering::Acquire);
             if !Cursor::is_passed(lane, cursor.at) {
                 if let Seen::Message(found) = seen {
                     cursor.next = whole_number(found.number, cursor.next);
@@ -63,9 +62,9 @@ impl Cursor {
         cursor
     }
 
-    /// Whether the publisher has passed that position.
+    /// Whether the publisher has passed that position, as far as what was loaded or fenced before lets see.
     fn is_passed(lane: Lane<'_>, at: u64) -> bool {
-        let oldest = lane.control.head.load(Ordering::SeqCst);
+        let oldest = lane.control.head.load(Ordering::Acquire);
         let ahead = oldest.wrapping_sub(at);
         ahead != 0 && ahead <= u64::MAX / 2
     }
@@ -75,8 +74,7 @@ impl Cursor {
     fn look(&mut self, lane: Lane<'_>) -> Result<Option<Found>> {
         for _ in 0..TRIES {
             let seen = lane.seen(self.at, self.at);
-            // What was seen there was right if the publisher had not passed it by then.
-            fence(Ordering::Acquire);
+            // What was seen there, by acquiring loads, was right if the publisher had not passed it by then.
             if Cursor::is_passed(lane, self.at) {
                 self.at = lane.control.head.load(Ordering::Acquire);
                 self.has_jumped = true;
@@ -167,7 +165,7 @@ impl Cursor {
             let near = self.near(lane);
             step();
             // Either the publisher, which moves the oldest and then looks at what is held, sees this, or we see that it has.
-            hold.store(Hold::of(index, found.at, found.len).0, Ordering::SeqCst);
+            hold.store(Hold::of(index, found.at, found.len).0, Ordering::Release);
             fence(Ordering::SeqCst);
             step();
             if !Cursor::is_passed(lane, self.at) {
@@ -192,7 +190,6 @@ impl Cursor {
                 return Ok(());
             };
             let near = self.near(lane);
-            fence(Ordering::Acquire);
             if Cursor::is_passed(lane, self.at) {
                 continue;
             }

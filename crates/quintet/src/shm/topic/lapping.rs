@@ -46,12 +46,11 @@ impl Lapping {
         loop {
             self.forget(lane, room);
             self.writing.look_for_room(lane, held())?;
-            let mut place = self.writing.place(lane, len);
-            if place.is_none() && self.writing.goes_around() {
-                // Rather than forget more because of what the dead hold.
+            if self.writing.is_in_the_way() {
+                // What the dead hold is not gone around: others would have less of the ring, as long as nobody has their seats.
                 self.writing.look_for_room(lane, held_by_the_living())?;
-                place = self.writing.place(lane, len);
             }
+            let place = self.writing.place(lane, len);
             if place.is_some() || self.oldest == self.writing.tail() {
                 return Ok(place);
             }
@@ -79,7 +78,7 @@ impl Lapping {
         step();
         // Before anything is written there: `look_for_room` fences. Who copies what was there sees it, then; and who begins to
         // hold it from now on sees that he is too late.
-        lane.control.head.store(self.oldest, Ordering::SeqCst);
+        lane.control.head.store(self.oldest, Ordering::Release);
         step();
     }
 }

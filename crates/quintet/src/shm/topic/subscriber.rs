@@ -95,8 +95,8 @@ const _: () = assert!(super::room::LANES <= u64::BITS as usize && HOLDS <= u32::
 impl Subscriber {
     pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
         let held = &shared.held;
-        let seat = held.sit_as_subscriber()?;
         let lanes = held.lanes()?;
+        // Before anybody sees us: who waited for us and publishes then does so for us.
         let following = Following {
             cursors: (0..held.shape.lanes)
                 .map(|lane| Cursor::new(lanes.get(lane)))
@@ -108,6 +108,7 @@ impl Subscriber {
             received: 0,
             lost: 0,
         };
+        let seat = held.sit_as_subscriber()?;
         let subscriber = Subscriber {
             core: Arc::new(Core {
                 seat,
