@@ -1,6 +1,6 @@
 //! Publishers and subscribers that die.
 
-use super::{LONG, PATIENCE, Seen, fails, message, publish_next, small};
+use super::{LONG, PATIENCE, Seen, fails, message, publish_next, publish_some, small};
 use quintet::shm::{Subscriber, Topic};
 use quintet::{ErrorKind, test_hooks};
 use quintet_testkit::{Peer, Role, Test, eventually, start, start_with_deadline};
@@ -24,7 +24,7 @@ pub(crate) fn dies_publishing(p: &mut Role) {
     let topic = Topic::open_existing(p.arg(0)).unwrap();
     test_hooks::die_at(p.arg(1).parse().unwrap());
     let mut publisher = topic.publisher().unwrap();
-    (0..3).for_each(|_| drop(publish_next(&mut publisher, 900)));
+    publish_some(&mut publisher, 3, 900);
     drop(publisher);
     drop(topic);
     test_hooks::disarm();
@@ -214,11 +214,13 @@ fn left_after(t: &Test, label: &str, has_holder: bool) -> u64 {
     let topic = small(&name);
     let mut publisher = topic.publisher().unwrap();
     let mut peer = has_holder.then(|| t.spawn("holds", &[&name, "4", "500"]));
-    peer.iter_mut().for_each(|peer| peer.expect("ready"));
+    if let Some(peer) = &mut peer {
+        peer.expect("ready");
+    }
     for number in 0..4 {
         publisher.publish(message(0, number, 500)).unwrap();
     }
-    for peer in &mut peer {
+    if let Some(peer) = &mut peer {
         peer.expect("holding");
         peer.kill();
     }

@@ -1,7 +1,7 @@
 //! Messages that are held in place.
 
 use super::seen::bytes;
-use super::{PATIENCE, fails, message, publish_next, small};
+use super::{PATIENCE, fails, message, publish_next, publish_some, small};
 use quintet::ErrorKind;
 use quintet::shm::Topic;
 use quintet_testkit::{Role, start, start_with_deadline};
@@ -35,7 +35,7 @@ fn eight_are_held_and_then_it_is_said() {
     let mut other = topic.subscriber().unwrap();
     let mut next = 0;
     for round in 0..5 {
-        (0..10).for_each(|_| drop(publish_next(&mut publisher, 100)));
+        publish_some(&mut publisher, 10, 100);
         let mut held: Vec<_> = (0..8)
             .map(|_| subscriber.receive_timeout(PATIENCE).unwrap())
             .collect();
@@ -161,7 +161,7 @@ fn what_is_held_can_be_sent_to_threads() {
         drop(to);
     });
     // They have all come back.
-    (0..8).for_each(|_| drop(publish_next(&mut publisher, 1000)));
+    publish_some(&mut publisher, 8, 1000);
     let all: Vec<_> = (0..8)
         .map(|_| subscriber.receive_timeout(PATIENCE).unwrap())
         .collect();

@@ -80,6 +80,12 @@ fn publish_next(publisher: &mut Publisher, longest: usize) -> u64 {
     number
 }
 
+fn publish_some(publisher: &mut Publisher, count: u64, longest: usize) {
+    for _ in 0..count {
+        publish_next(publisher, longest);
+    }
+}
+
 /// Publishes messages of up to `arg(2)` bytes on topic `arg(0)` until there are `arg(1)` in its lane.
 fn publishes(p: &mut Role) {
     let mut publisher = Topic::open_existing(p.arg(0)).unwrap().publisher().unwrap();
@@ -352,7 +358,7 @@ fn many_publishers_that_come_and_go_go_on_in_their_lanes() {
             scope.spawn(|| {
                 for _ in 0..40 {
                     let mut publisher = topic.publisher().unwrap();
-                    (0..5).for_each(|_| drop(publish_next(&mut publisher, 200)));
+                    publish_some(&mut publisher, 5, 200);
                 }
             });
         }
