@@ -233,7 +233,9 @@ fn a_ring_without_an_end_ends_nevertheless() {
         let head = 1u64 << 63 | 8;
         file.write_all_at(&head.to_le_bytes(), RINGS + at).unwrap();
     }
-    file.write_all_at(&(1u64 << 40).to_le_bytes(), PUSHED).unwrap();
+    // All of them seem to be old.
+    file.write_all_at(&((1u64 << 40) + 100).to_le_bytes(), PUSHED)
+        .unwrap();
     let mut message = Vec::new();
     for subscriber in &mut subscribers {
         for _ in 0..10 {
