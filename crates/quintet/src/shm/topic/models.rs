@@ -2,6 +2,8 @@
 //!
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead. To loom
 //! a SeqCst access is no more than an acquiring or releasing one, so what rests on the order of two of them has a fence here.
+//!
+//! They fail without any of the three fences: behind a copy, behind a hold, and between moving the oldest and looking at holds.
 
 use super::following::{Copied, Cursor, Next};
 use super::lapping::Lapping;

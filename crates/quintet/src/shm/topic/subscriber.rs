@@ -145,8 +145,8 @@ impl<T: Trust> Subscriber<T> {
     /// The next message where it is, as soon as there is one.
     ///
     /// # Errors
-    /// [`ErrorKind::Full`] if this subscriber holds 8 already; [`ErrorKind::PeerDied`] if a publisher died while this waited,
-    /// which is said once for each; [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
+    /// [`ErrorKind::Full`] if this subscriber holds 8 already; [`ErrorKind::PeerDied`] if a publisher has died since it
+    /// subscribed, which is said once for each to who waits; [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
     /// Linux [`ErrorKind::Unsupported`] in a forked child.
     pub fn receive(&mut self) -> Result<Sample<T>> {
         self.receive_timeout(Deadline::NEVER)
