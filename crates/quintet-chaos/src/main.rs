@@ -15,6 +15,7 @@ mod queue;
 mod quiet;
 mod report;
 mod sync;
+mod topic;
 
 use clap::{Parser, ValueEnum};
 use std::any::Any;
@@ -59,15 +60,18 @@ enum Storm {
     Queue,
     /// Writers and readers of a mailbox
     Mailbox,
+    /// Publishers and subscribers of a topic
+    Topic,
 }
 
 impl Storm {
-    const ALL: [Storm; 5] = [
+    const ALL: [Storm; 6] = [
         Storm::Pipe,
         Storm::Sync,
         Storm::Names,
         Storm::Queue,
         Storm::Mailbox,
+        Storm::Topic,
     ];
 
     fn name(self) -> &'static str {
@@ -77,6 +81,7 @@ impl Storm {
             Storm::Names => "names",
             Storm::Queue => "queue",
             Storm::Mailbox => "mailbox",
+            Storm::Topic => "topic",
         }
     }
 
@@ -88,6 +93,7 @@ impl Storm {
             Storm::Names => sync::OPENERS,
             Storm::Queue => queue::WORKERS,
             Storm::Mailbox => mailbox::WORKERS,
+            Storm::Topic => topic::WORKERS,
         }
     }
 
@@ -97,6 +103,7 @@ impl Storm {
             Storm::Sync | Storm::Names => sync::work(kind, seed, folder),
             Storm::Queue => queue::work(kind, seed, folder),
             Storm::Mailbox => mailbox::work(kind, seed, folder),
+            Storm::Topic => topic::work(kind, seed, folder),
         }
     }
 
@@ -106,13 +113,14 @@ impl Storm {
             Storm::Sync => sync::begin(folder),
             Storm::Queue => queue::begin(folder),
             Storm::Mailbox => mailbox::begin(folder),
+            Storm::Topic => topic::begin(folder),
             Storm::Pipe | Storm::Names => Ok(Box::new(())),
         }
     }
 
     /// Whether workers may also be stopped for a while.
     fn stops(self) -> bool {
-        matches!(self, Storm::Sync | Storm::Names | Storm::Queue | Storm::Mailbox)
+        !matches!(self, Storm::Pipe)
     }
 
     /// Whether everything is as it was; what is not, otherwise. `held` is what `begin` gave.
@@ -134,6 +142,11 @@ impl Storm {
                 mailbox::aftermath(folder)?;
                 drop(held);
                 mailbox::nothing_left(folder)
+            }
+            Storm::Topic => {
+                topic::aftermath(folder)?;
+                drop(held);
+                topic::nothing_left(folder)
             }
         }
     }

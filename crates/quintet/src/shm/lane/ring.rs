@@ -230,9 +230,6 @@ impl<'a> Lane<'a> {
 
 #[cold]
 pub(in crate::shm) fn nonsense() -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "what stands in a producer's lane makes no sense",
-    )
-    .hint("some process has written into the queue's memory")
+    Error::new(ErrorKind::Corrupt, "what stands in a lane makes no sense")
+        .hint("some process has written into its memory")
 }

@@ -110,6 +110,14 @@ impl Writing {
         Ok(())
     }
 
+    /// Whether anything is held in place where there would be room.
+    pub(in crate::shm) fn is_in_the_way(&self) -> bool {
+        let room = self.limit.wrapping_sub(self.end);
+        self.held
+            .iter()
+            .any(|(from, _)| from.wrapping_sub(self.end) < room)
+    }
+
     /// Where the record of a message of that length can go; `None` if there is no room, as far as is known. There is always
     /// one word more, for the end.
     #[inline(always)]

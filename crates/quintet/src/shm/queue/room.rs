@@ -8,6 +8,7 @@ use crate::os::segment::{Look, Segment};
 use crate::participants::{self, Slot};
 use crate::shm::lane::{Control, Hold, Lane};
 use crate::{Error, ErrorKind, Result, Scheme};
+use std::iter;
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
@@ -298,9 +299,12 @@ impl Held {
     /// What consumers hold in place in a lane, and which consumers, whether these live or not.
     pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, Hold)> {
         let room = self.room();
-        let high = room.consumers_high.load(Ordering::Acquire) as usize;
-        let holds = &room.holds[..high.min(CONSUMERS)];
-        holds.iter().enumerate().filter_map(move |(index, hold)| {
+        // Not before the first is asked for: who makes room fences before that.
+        let holds = iter::once_with(|| {
+            let high = room.consumers_high.load(Ordering::Acquire) as usize;
+            room.holds[..high.min(CONSUMERS)].iter().enumerate()
+        });
+        holds.flatten().filter_map(move |(index, hold)| {
             let hold = Hold(hold.load(Ordering::Acquire));
             (hold.lane() == Some(lane)).then_some((index, hold))
         })

@@ -4,17 +4,22 @@ use crate::Result;
 use crate::os::atomic::{AtomicU64, Ordering, fence};
 use crate::os::copy;
 use crate::os::step::step;
-use crate::shm::lane::{Found, Hold, Lane, Seen, nonsense, whole_number};
+use crate::shm::lane::{Found, HEAD, Hold, Lane, Seen, nonsense, whole_number};
 
 /// How often to be overtaken by a publisher at one look.
 const TRIES: u32 = 1 << 10;
+
+/// How often to be overtaken while copying, before it is held for that.
+const COPIES: u32 = 3;
 
 /// Where a subscriber is in a lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
     at: u64,
-    /// The number of the next message.
+    /// The number of the next message, unless some are missed before it.
     next: u64,
+    /// Whether some were: how many, nobody knows who has not asked the lane. A message has only the low bits of its number.
+    has_jumped: bool,
 }
 
 /// A message that was found where it is, and how many were missed before it.
@@ -25,19 +30,41 @@ pub(super) struct Next {
     pub(super) lost: u64,
 }
 
+/// What comes of copying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    Nothing,
+    Message(Next),
+    /// It is gone each time before it has been copied.
+    Overtaken,
+}
+
 impl Cursor {
-    /// Behind all that is there.
+    /// Behind all that is there (or before the last one, if that is published at this moment).
     pub(super) fn new(lane: Lane<'_>) -> Self {
-        let at = lane.control.tail.load(Ordering::Acquire);
-        // It is noted before the tail: so of what is published meanwhile some may not be counted when it is lost, but none is
-        // counted that was published before.
-        let next = lane.control.pushed.load(Ordering::Acquire);
-        Cursor { at, next }
+        let mut cursor = Cursor {
+            at: 0,
+            next: 0,
+            has_jumped: false,
+        };
+        for _ in 0..TRIES {
+            cursor.at = lane.control.tail.load(Ordering::Acquire);
+            // How many were published before there, or some more; then they are seen there.
+            cursor.next = lane.control.pushed.load(Ordering::Acquire);
+            let seen = lane.seen(cursor.at, cursor.at);
+            if !Cursor::is_passed(lane, cursor.at) {
+                if let Seen::Message(found) = seen {
+                    cursor.next = whole_number(found.number, cursor.next);
+                }
+                break;
+            }
+        }
+        cursor
     }
 
-    /// Whether the publisher has passed that position.
+    /// Whether the publisher has passed that position, as far as what was loaded or fenced before lets see.
     fn is_passed(lane: Lane<'_>, at: u64) -> bool {
-        let oldest = lane.control.head.load(Ordering::SeqCst);
+        let oldest = lane.control.head.load(Ordering::Acquire);
         let ahead = oldest.wrapping_sub(at);
         ahead != 0 && ahead <= u64::MAX / 2
     }
@@ -47,10 +74,10 @@ impl Cursor {
     fn look(&mut self, lane: Lane<'_>) -> Result<Option<Found>> {
         for _ in 0..TRIES {
             let seen = lane.seen(self.at, self.at);
-            // What was seen there was right if the publisher had not passed it by then.
-            fence(Ordering::Acquire);
+            // What was seen there, by acquiring loads, was right if the publisher had not passed it by then.
             if Cursor::is_passed(lane, self.at) {
                 self.at = lane.control.head.load(Ordering::Acquire);
+                self.has_jumped = true;
                 continue;
             }
             return match seen {
@@ -59,7 +86,7 @@ impl Cursor {
                 Seen::Nonsense => Err(nonsense()),
             };
         }
-        Err(nonsense())
+        Ok(None)
     }
 
     /// Whether there is a message, or a lane that makes no sense, which has to be said.
@@ -67,8 +94,19 @@ impl Cursor {
         !matches!(self.look(lane), Ok(None))
     }
 
-    fn next(&self, found: Found) -> Next {
-        let number = whole_number(found.number, self.next);
+    /// A number that is nearer to the next message's than its low bits reach: to be asked for before the last look at whether
+    /// the publisher has passed it, as no more messages than there are in a ring were published between that one and then.
+    #[inline]
+    fn near(&self, lane: Lane<'_>) -> u64 {
+        if self.has_jumped {
+            lane.control.pushed.load(Ordering::Acquire)
+        } else {
+            self.next
+        }
+    }
+
+    fn next(&self, found: Found, near: u64) -> Next {
+        let number = whole_number(found.number, near);
         Next {
             found,
             number,
@@ -80,28 +118,30 @@ impl Cursor {
     fn pass(&mut self, next: &Next) {
         self.at = next.found.end();
         self.next = next.number.wrapping_add(1);
+        self.has_jumped = false;
     }
 
     /// Copies the next message to the end of `to`, and goes on behind it.
     #[inline]
-    pub(super) fn copy(&mut self, lane: Lane<'_>, to: &mut Vec<u8>) -> Result<Option<Next>> {
+    pub(super) fn copy(&mut self, lane: Lane<'_>, to: &mut Vec<u8>) -> Result<Copied> {
         let before = to.len();
-        for _ in 0..TRIES {
+        for _ in 0..COPIES {
             let Some(found) = self.look(lane)? else {
-                return Ok(None);
+                return Ok(Copied::Nothing);
             };
+            let near = self.near(lane);
             let body = lane.body(found.at, found.len).unwrap_or_default();
             copy::append(body, (found.len as usize).min(size_of_val(body)), to);
             // If anything of it was overwritten, the publisher had passed it before.
             fence(Ordering::Acquire);
             if !Cursor::is_passed(lane, self.at) {
-                let next = self.next(found);
+                let next = self.next(found, near);
                 self.pass(&next);
-                return Ok(Some(next));
+                return Ok(Copied::Message(next));
             }
             to.truncate(before);
         }
-        Err(nonsense())
+        Ok(Copied::Overtaken)
     }
 
     /// The next message, to be held with [`hold`](Self::hold).
@@ -122,13 +162,14 @@ impl Cursor {
     ) -> Result<Option<Next>> {
         let mut found = found;
         for _ in 0..TRIES {
+            let near = self.near(lane);
             step();
             // Either the publisher, which moves the oldest and then looks at what is held, sees this, or we see that it has.
-            hold.store(Hold::of(index, found.at, found.len).0, Ordering::SeqCst);
+            hold.store(Hold::of(index, found.at, found.len).0, Ordering::Release);
             fence(Ordering::SeqCst);
             step();
             if !Cursor::is_passed(lane, self.at) {
-                let next = self.next(found);
+                let next = self.next(found, near);
                 self.pass(&next);
                 return Ok(Some(next));
             }
@@ -138,22 +179,26 @@ impl Cursor {
                 None => return Ok(None),
             }
         }
-        Err(nonsense())
+        Ok(None)
     }
 
     /// Passes over all but the last `depth` messages.
     pub(super) fn skip(&mut self, lane: Lane<'_>, depth: u64) -> Result<()> {
-        while let Some(found) = self.look(lane)? {
-            let next = self.next(found);
-            let behind = lane
-                .control
-                .pushed
-                .load(Ordering::Acquire)
-                .wrapping_sub(next.number);
-            if !(depth + 1..=u64::MAX / 2).contains(&behind) {
+        // There are no more in a ring, whatever stands in it.
+        for _ in 0..lane.capacity() / HEAD {
+            let Some(found) = self.look(lane)? else {
+                return Ok(());
+            };
+            let near = self.near(lane);
+            if Cursor::is_passed(lane, self.at) {
+                continue;
+            }
+            let number = whole_number(found.number, near);
+            let pushed = lane.control.pushed.load(Ordering::Acquire);
+            if !(depth + 1..=u64::MAX / 2).contains(&pushed.wrapping_sub(number)) {
                 return Ok(());
             }
-            // Its number stays the one that is expected, so it counts as lost.
+            // The number that is expected stays, so it counts as lost.
             self.at = found.end();
         }
         Ok(())

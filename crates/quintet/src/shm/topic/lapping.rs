@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::os::atomic::Ordering;
 use crate::os::step::step;
-use crate::shm::lane::{HEAD, Head, Hold, Kind, Lane, Writing, extent};
+use crate::shm::lane::{HEAD, Head, Hold, Kind, Lane, Writing, extent, nonsense};
 
 /// What a publisher knows of its lane.
 #[derive(Debug)]
@@ -16,10 +16,13 @@ pub(super) struct Lapping {
 impl Lapping {
     /// Goes on where the last publisher of the lane stopped.
     pub(super) fn resume(lane: Lane<'_>) -> Result<Self> {
-        Ok(Lapping {
-            writing: Writing::resume(lane)?,
-            oldest: lane.control.head.load(Ordering::Acquire),
-        })
+        let writing = Writing::resume(lane)?;
+        // Looked at once more, so checked once more: nobody but us should have changed it since.
+        let oldest = lane.control.head.load(Ordering::Acquire);
+        if !oldest.is_multiple_of(8) || writing.tail().wrapping_sub(oldest) > lane.capacity() {
+            return Err(nonsense());
+        }
+        Ok(Lapping { writing, oldest })
     }
 
     /// Where a message of that length goes, if it is known that nobody needs what is there.
@@ -28,20 +31,25 @@ impl Lapping {
         self.writing.place(lane, len)
     }
 
-    /// Makes room for a message of that length. `held`: what somebody holds in place in this lane; it is asked when the oldest
-    /// has been moved. `None` if what is held leaves no room.
+    /// Makes room for a message of that length. `held`: what somebody holds in place in this lane, and `held_by_the_living`,
+    /// which takes longer to find out; they are asked when the oldest has been moved. `None` if what is held leaves no room.
     #[cold]
-    pub(super) fn make_room<H: Iterator<Item = Result<Hold>>>(
+    pub(super) fn make_room<H: Iterator<Item = Result<Hold>>, L: Iterator<Item = Result<Hold>>>(
         &mut self,
         lane: Lane<'_>,
         len: u32,
         held: impl Fn() -> H,
+        held_by_the_living: impl Fn() -> L,
     ) -> Result<Option<u64>> {
         // Some more than is needed, as others pay for each look at what we write here.
         let mut room = (extent(len.into()) + HEAD).max(lane.capacity() / 8);
         loop {
             self.forget(lane, room);
             self.writing.look_for_room(lane, held())?;
+            if self.writing.is_in_the_way() {
+                // What the dead hold is not gone around: others would have less of the ring, as long as nobody has their seats.
+                self.writing.look_for_room(lane, held_by_the_living())?;
+            }
             let place = self.writing.place(lane, len);
             if place.is_some() || self.oldest == self.writing.tail() {
                 return Ok(place);
@@ -70,7 +78,7 @@ impl Lapping {
         step();
         // Before anything is written there: `look_for_room` fences. Who copies what was there sees it, then; and who begins to
         // hold it from now on sees that he is too late.
-        lane.control.head.store(self.oldest, Ordering::SeqCst);
+        lane.control.head.store(self.oldest, Ordering::Release);
         step();
     }
 }

@@ -17,7 +17,8 @@
 //!   depend on how many subscribe.
 //! - **Receive by copying** (`following.rs`): if there is a record at our position, copy it; then look whether the oldest has
 //!   passed our position. If not, nothing there had been overwritten, so the copy is right. If it has, we were too slow: go on
-//!   at the oldest, and count how many messages were missed by their numbers.
+//!   at the oldest, and count how many messages were missed by their numbers. (A record has the low bits of its number only;
+//!   after such a jump, how many were published tells the rest.) Who is too slow several times in a row holds it to copy it.
 //! - **Receive in place**: say which record we hold; fence; look whether the oldest has passed it. If not, the publisher, which
 //!   looks at what is held after it has moved the oldest, sees that we hold it, and goes around it as long as we do.
 //!
@@ -38,6 +39,8 @@ mod following;
 mod kind;
 mod lapping;
 mod loan;
+#[cfg(all(test, loom))]
+mod models;
 mod publisher;
 mod room;
 mod sample;

@@ -215,13 +215,7 @@ impl Parts {
                 }
             })
         };
-        let made = self.lapping.make_room(lane, len, by_anybody).and_then(|made| {
-            if made.is_some() || held.held_in(index).next().is_none() {
-                return Ok(made);
-            }
-            self.lapping.make_room(lane, len, by_the_living)
-        });
-        match made {
+        match self.lapping.make_room(lane, len, by_anybody, by_the_living) {
             Ok(Some(start)) => Ok(start),
             Ok(None) => Err(self.shared.about(
                 Error::new(

@@ -8,6 +8,7 @@ use crate::os::segment::{Look, ReadOnly, Segment};
 use crate::participants::{self, Seat, Slot};
 use crate::shm::lane::{Control, Hold, Lane};
 use crate::{Error, ErrorKind, Result, Scheme};
+use std::iter;
 use std::ptr::NonNull;
 use std::slice;
 
@@ -340,12 +341,15 @@ impl Held {
         })
     }
 
-    /// What subscribers hold in place in a lane, and which subscribers, whether these live or not.
+    /// What subscribers hold in place in a lane, and which subscribers, whether these live or not. Nothing is looked at before
+    /// the first is asked for.
     pub(super) fn held_in(&self, lane: usize) -> impl Iterator<Item = (usize, Hold)> {
         let room = self.room();
-        let high = room.subscribers_high.load(Ordering::Acquire) as usize;
-        let holds = &room.holds[..high.min(SUBSCRIBERS)];
-        holds.iter().enumerate().flat_map(move |(subscriber, holds)| {
+        let holds = iter::once_with(|| {
+            let high = room.subscribers_high.load(Ordering::Acquire) as usize;
+            room.holds[..high.min(SUBSCRIBERS)].iter().enumerate()
+        });
+        holds.flatten().flat_map(move |(subscriber, holds)| {
             let holds = holds.iter().map(|hold| Hold(hold.load(Ordering::Acquire)));
             holds
                 .filter(move |hold| hold.lane() == Some(lane))

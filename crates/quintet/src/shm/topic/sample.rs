@@ -1,5 +1,5 @@
 use super::subscriber::{Core, Delivered};
-use crate::os::atomic::Ordering;
+use crate::os::atomic::AtomicU64;
 use crate::shm::bytes::Bytes;
 use crate::shm::lane::Found;
 use crate::shm::{Trust, Trusting};
@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 /// A message of a [`Topic`](super::Topic), where it is.
 ///
@@ -151,7 +151,8 @@ impl Hold {
         self
     }
 
-    fn bytes(&self) -> Bytes<'_> {
+    /// Its bytes, of which nothing changes while this is there.
+    pub(super) fn bytes(&self) -> Bytes<'_> {
         let Some(found) = self.found else {
             return Bytes::new(&[], 0);
         };

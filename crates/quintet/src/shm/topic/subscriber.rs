@@ -1,5 +1,5 @@
-use super::following::{Cursor, Next};
-use super::room::{HOLDS, Lanes};
+use super::following::{Copied, Cursor, Next};
+use super::room::{HOLDS, Held, Lanes};
 use super::sample::{Hold, Sample};
 use super::topic::Shared;
 use crate::doorbell::{Readiness, Waiter};
@@ -81,8 +81,9 @@ struct Following {
     /// Which lane to look at first.
     next: usize,
     depth: u64,
-    /// Of which lanes the publisher was alive when we last asked, or heard of it.
-    publishers: u64,
+    /// Of which lanes it is news if the publisher is found dead: all, but for those that were when we subscribed, and those of
+    /// which it was said.
+    untold: u64,
     /// Of lanes that make no sense: that was said.
     senseless: u64,
     received: u64,
@@ -95,20 +96,19 @@ impl Subscriber {
     pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
         let held = &shared.held;
         let lanes = held.lanes()?;
-        // Before anybody sees that it is there: what is published by who has seen that is for it.
-        let cursors = (0..held.shape.lanes)
-            .map(|lane| Cursor::new(lanes.get(lane)))
-            .collect();
-        let seat = held.sit_as_subscriber()?;
+        // Before anybody sees us: who waited for us and publishes then does so for us.
         let following = Following {
-            cursors,
+            cursors: (0..held.shape.lanes)
+                .map(|lane| Cursor::new(lanes.get(lane)))
+                .collect(),
             next: 0,
             depth,
-            publishers: 0,
+            untold: !dead_publishers(held)?,
             senseless: 0,
             received: 0,
             lost: 0,
         };
+        let seat = held.sit_as_subscriber()?;
         let subscriber = Subscriber {
             core: Arc::new(Core {
                 seat,
@@ -145,8 +145,8 @@ impl<T: Trust> Subscriber<T> {
     /// The next message where it is, as soon as there is one.
     ///
     /// # Errors
-    /// [`ErrorKind::Full`] if this subscriber holds 8 already; [`ErrorKind::PeerDied`] if a publisher died while this waited,
-    /// which is said once for each; [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
+    /// [`ErrorKind::Full`] if this subscriber holds 8 already; [`ErrorKind::PeerDied`] if a publisher has died since it
+    /// subscribed, which is said once for each to who waits; [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
     /// Linux [`ErrorKind::Unsupported`] in a forked child.
     pub fn receive(&mut self) -> Result<Sample<T>> {
         self.receive_timeout(Deadline::NEVER)
@@ -344,7 +344,7 @@ impl Following {
     #[inline]
     fn note(&mut self, core: &Core, lane: usize, next: &Next) -> Delivered {
         self.received = self.received.wrapping_add(1);
-        self.publishers |= 1 << lane;
+        self.untold |= 1 << lane;
         self.lost = self.lost.wrapping_add(next.lost);
         // For who looks.
         let slot = &core.shared.held.room().subscribers[core.seat.index()];
@@ -361,10 +361,12 @@ impl Following {
     }
 
     #[inline]
-    fn copy(&mut self, core: &Core, message: &mut Vec<u8>) -> Result<Option<Delivered>> {
+    fn copy(&mut self, core: &Arc<Core>, message: &mut Vec<u8>) -> Result<Option<Delivered>> {
         message.clear();
-        let copied = self.next(core, |cursor, _, lane| {
-            Ok(cursor.copy(lane, message)?.map(|next| ((), next)))
+        let copied = self.next(core, |cursor, index, lane| match cursor.copy(lane, message)? {
+            Copied::Message(next) => Ok(Some(((), next))),
+            Copied::Nothing => Ok(None),
+            Copied::Overtaken => copy_held(core, cursor, index, lane, message),
         })?;
         Ok(copied.map(|((), delivered)| delivered))
     }
@@ -380,30 +382,69 @@ impl Following {
         })
     }
 
-    /// Finds out which publishers live. Of one that lived the last time, and died since, it is said now.
+    /// Finds out which publishers live. Of one that has died since we asked the last time, or subscribed, it is said now.
     fn ask_who_lives(&mut self, core: &Core) -> Result<()> {
         let held = &core.shared.held;
         let room = held.room();
         for lane in 0..held.lanes_used() {
             let bit = 1u64 << lane;
-            if held.is_alive(lane)? {
-                self.publishers |= bit;
-            } else if self.publishers & bit != 0 && !self.cursors[lane].is_ready(core.lanes.get(lane)) {
-                self.publishers &= !bit;
-                // Who left has taken its name away.
-                match room.publishers[lane].pid() {
-                    0 => {}
-                    pid => {
-                        return Err(Error::new(
-                            ErrorKind::PeerDied,
-                            format!("a publisher (pid {pid}) has died"),
-                        ));
-                    }
-                }
+            let slot = &room.publishers[lane];
+            // Who left has taken its name away before. Both are asked twice, as one may just leave and another come.
+            let has_died = || -> Result<bool> { Ok(slot.is_signed() && !held.is_alive(lane)?) };
+            if !has_died()? {
+                self.untold |= bit;
+                continue;
+            }
+            // What it has published comes first.
+            let is_news = self.untold & bit != 0 && !self.cursors[lane].is_ready(core.lanes.get(lane));
+            if is_news && has_died()? {
+                self.untold &= !bit;
+                let who = match slot.pid() {
+                    0 => "a publisher".to_owned(),
+                    pid => format!("a publisher (pid {pid})"),
+                };
+                return Err(Error::new(ErrorKind::PeerDied, format!("{who} has died")));
             }
         }
         Ok(())
     }
+}
+
+/// The lanes whose publishers have died already, a bit for each.
+fn dead_publishers(held: &Held) -> Result<u64> {
+    let mut dead = 0;
+    for lane in 0..held.lanes_used() {
+        if held.room().publishers[lane].is_signed() && !held.is_alive(lane)? {
+            dead |= 1 << lane;
+        }
+    }
+    Ok(dead)
+}
+
+/// Copies a message while it is held: for who needs longer to copy one than its publisher to come by again.
+#[cold]
+fn copy_held(
+    core: &Arc<Core>,
+    cursor: &mut Cursor,
+    index: usize,
+    lane: Lane<'_>,
+    message: &mut Vec<u8>,
+) -> Result<Option<((), Next)>> {
+    let Some(found) = cursor.find(lane)? else {
+        return Ok(None);
+    };
+    let Ok(hold) = Hold::take(core) else {
+        // All are in use. Once more without; and then it is as if it had not been there yet.
+        return match cursor.copy(lane, message)? {
+            Copied::Message(next) => Ok(Some(((), next))),
+            Copied::Nothing | Copied::Overtaken => Ok(None),
+        };
+    };
+    let Some(next) = cursor.hold(lane, index, hold.word(), found)? else {
+        return Ok(None);
+    };
+    hold.of(index, next.found).bytes().append_to(message);
+    Ok(Some(((), next)))
 }
 
 impl Drop for Core {
