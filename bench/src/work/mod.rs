@@ -1,6 +1,7 @@
 //! What the rows of most mechanisms do, once they say how two processes are joined.
 
 mod alone;
+mod batches;
 #[cfg(target_os = "linux")]
 mod contended;
 mod hand_over;
@@ -10,6 +11,7 @@ mod round_trip;
 mod stream;
 
 pub(crate) use alone::{Alone, Operation};
+pub(crate) use batches::{BATCH, Batches, Batching, MESSAGE};
 #[cfg(target_os = "linux")]
 pub(crate) use contended::{Contended, Lock};
 pub(crate) use hand_over::{Baton, HandOver};
