@@ -1,8 +1,7 @@
 //! The crate `iceoryx2`: two of its publish-subscribe services, one a direction. A subscriber looks again and again; to
 //! sleep, there is an event beside each of them.
 
-use crate::floors::LINE_THERE;
-use crate::floors::NAP;
+use crate::floors::{LINE_THERE, NAP};
 use crate::harness::Place;
 use crate::row::{Asleep, Group, Measure, Result, Row};
 use crate::work::{End, Idle, Link, MESSAGE, Messages, RoundTrip};
@@ -12,7 +11,8 @@ use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{
-    BackpressureStrategy, Config, FileName, Path, SemanticString, SignalHandlingMode, ipc,
+    BackpressureStrategy, Config, FileName, LogLevel, Path, SemanticString, SignalHandlingMode, ipc,
+    set_log_level,
 };
 
 pub(super) fn rows() -> Vec<Row> {
@@ -79,10 +79,12 @@ struct Services {
 impl Services {
     fn open(&self, place: &Place, name: &str, far: bool) -> Result<ServicesEnd> {
         let mut config = Config::default();
-        // All that it leaves behind when it is killed is in our folder, but for the memory itself.
+        // Its files are in our folder, but for the memory itself, some of which it never removes.
         let folder = place.folder().as_os_str().as_encoded_bytes();
         config.global.set_root_path(&Path::new(folder)?);
-        config.global.prefix = FileName::new(b"quintet-bench-")?;
+        config.global.prefix = FileName::new(format!("{name}-iceoryx2-").as_bytes())?;
+        // It warns of the files that are gone if the other side has ended first; and what fails it says besides.
+        set_log_level(LogLevel::Fatal);
         let node = NodeBuilder::new()
             .config(&config)
             .signal_handling_mode(SignalHandlingMode::Disabled)

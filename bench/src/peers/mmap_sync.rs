@@ -5,7 +5,7 @@ use crate::harness::Place;
 use crate::row::{Group, Result, Row};
 use crate::work::{Alone, Common, Operation};
 use mmap_sync::synchronizer::Synchronizer;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -21,23 +21,7 @@ type Value = [u8; 64];
 /// Longer than any reader takes.
 const GRACE: Duration = Duration::from_secs(1);
 
-struct Open<S>(fn(Files) -> S);
-
-/// What far has made: its files, and the value in them.
-struct Files {
-    values: Synchronizer,
-    /// Who removes it at the end.
-    _folder: Option<Folder>,
-}
-
-/// In memory, as the crate's own pages advise. (`$TMPDIR` may be on a disk.)
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+struct Open<S>(fn(Synchronizer) -> S);
 
 fn open(folder: &Path) -> Synchronizer {
     Synchronizer::new(folder.join("value").as_os_str())
@@ -47,43 +31,36 @@ impl<S: Operation> Common for Open<S> {
     type Side = S;
 
     fn near(&self, place: &mut Place) -> Result<S> {
-        let folder = PathBuf::from(place.hear()?);
-        Ok(self.0(Files {
-            values: open(&folder),
-            _folder: None,
-        }))
+        Ok(self.0(open(Path::new(&place.hear()?))))
     }
 
+    /// In memory, as the crate's own pages advise. (`$TMPDIR` may be on a disk.)
     fn far(&self, place: &mut Place) -> Result<S> {
-        let path = Path::new("/dev/shm").join(place.unique_name());
-        std::fs::create_dir(&path)?;
-        let folder = Folder(path);
-        let mut values = open(&folder.0);
+        let folder = format!("/dev/shm/{}-mmap-sync", place.unique_name());
+        std::fs::create_dir(&folder)?;
+        let mut values = open(Path::new(&folder));
         values.write::<Value>(&[7; 64], GRACE)?;
-        place.say(&folder.0.to_string_lossy())?;
-        Ok(self.0(Files {
-            values,
-            _folder: Some(folder),
-        }))
+        place.say(&folder)?;
+        Ok(self.0(values))
     }
 }
 
-struct Write(Files);
+struct Write(Synchronizer);
 
 impl Operation for Write {
     fn run(&mut self) -> Result<()> {
-        self.0.values.write::<Value>(&[7; 64], GRACE)?;
+        self.0.write::<Value>(&[7; 64], GRACE)?;
         Ok(())
     }
 }
 
-struct Read(Files);
+struct Read(Synchronizer);
 
 impl Operation for Read {
     fn run(&mut self) -> Result<()> {
         // SAFETY: what it gives is dropped before the next write ends its grace, and what is in the files was written as
         // this type.
-        let value: Value = *unsafe { self.0.values.read::<Value>(false) }?;
+        let value: Value = *unsafe { self.0.read::<Value>(false) }?;
         std::hint::black_box(value);
         Ok(())
     }
