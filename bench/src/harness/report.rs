@@ -264,3 +264,39 @@ fn disturbance(rows: &[Row], histories: &[History]) -> Option<f64> {
         .filter(|_| seconds > 0.0)
         .map(|switches| switches as f64 / seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(value: f64) -> History {
+        let sample = Sample {
+            value,
+            operations: 1,
+            wall: Duration::ZERO,
+            switches: None,
+        };
+        History {
+            samples: vec![sample],
+            failed: None,
+        }
+    }
+
+    #[test]
+    fn messages_a_second_are_counted_in_the_time_of_a_floor_and_divided_by_its_rate() {
+        let against = Against {
+            floor: "floor".into(),
+            target: Some(Target::AtLeast(3.0)),
+        };
+        let sixty_million = history(60e6);
+        let row = (Measure::Messages, &sixty_million);
+        let in_time = ratio(&against, row, (Measure::OneWay, &history(50.0)), false);
+        assert_eq!(in_time.ratio, None);
+        assert_eq!(in_time.messages_per_floor_time.unwrap().median, 3.0);
+        assert_eq!(in_time.met, Some(true));
+        let divided = ratio(&against, row, (Measure::Messages, &history(30e6)), false);
+        assert_eq!(divided.ratio.unwrap().median, 2.0);
+        assert_eq!(divided.messages_per_floor_time, None);
+        assert_eq!(divided.met, Some(false));
+    }
+}
