@@ -5,7 +5,7 @@ use super::shared::{LINE, Shared};
 use crate::harness::Place;
 use crate::row::{Group, Measure, Result, Row};
 use crate::work::{BATCH, Batches, Batching, End, Link, MESSAGE, Messages, RoundTrip};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 pub(super) fn rows() -> Vec<Row> {
     let link = || Rings;
@@ -59,25 +59,17 @@ impl Link for Rings {
     }
 }
 
-/// A slot is a word that says which message is in it and how long it is, and then its bytes: they come with one line
-/// mostly, and nothing but them goes from core to core for each message.
-const SLOT: usize = size_of::<u64>() + MESSAGE;
-const SLOTS: u64 = 512;
-
-/// In front of the slots is a line with the number of messages that the reader is done with. It says so seldom, as the
-/// line has to come over.
-const FREED: usize = 0;
+/// In front of the slots are two lines: how many messages were written, and how many the reader is done with. It says so
+/// seldom, as the line has to come over.
+const WRITTEN: usize = 0;
+const FREED: usize = 1;
 const SELDOM: u64 = SLOTS / 4;
-const SLOTS_BEGIN: usize = LINE;
-const SIZE: usize = SLOTS_BEGIN + SLOTS as usize * SLOT;
+const SLOTS: u64 = 512;
+const SLOTS_BEGIN: usize = 2 * LINE;
+const SIZE: usize = SLOTS_BEGIN + SLOTS as usize * MESSAGE;
 
 fn slot(number: u64) -> usize {
-    SLOTS_BEGIN + (number % SLOTS) as usize * SLOT
-}
-
-/// What stands in a slot's word. All words are 0 first, which is in none of them.
-fn word(number: u64, len: usize) -> u64 {
-    (number + 1) << 8 | len as u64
+    SLOTS_BEGIN + (number % SLOTS) as usize * MESSAGE
 }
 
 struct Writer {
@@ -96,53 +88,56 @@ impl Writer {
         }
     }
 
-    /// Writes it behind the others; its word is to be stored.
-    fn write(&mut self, message: &[u8]) -> (&AtomicU64, u64) {
+    /// Puts it behind the others. A batch is much less than a ring, so the room for its last comes without its first being
+    /// read.
+    fn write(&mut self, message: &[u8]) {
         assert!(message.len() <= MESSAGE, "a message that is too long");
         while self.number == self.room {
             self.room = self.shared.word(FREED).load(Ordering::Acquire) + SLOTS;
         }
-        let (number, at) = (self.number, slot(self.number));
+        // SAFETY: the reader is done with what was there, as it said, and does not look at it before we say that it is there.
+        unsafe { self.shared.copy_in(slot(self.number), message) };
         self.number += 1;
-        // SAFETY: the reader is done with what was there, as it said, and does not look at it before the word says that it
-        // is there.
-        unsafe { self.shared.copy_in(at + size_of::<u64>(), message) };
-        (self.shared.word_at(at), word(number, message.len()))
+    }
+
+    fn publish(&self) {
+        self.shared.word(WRITTEN).store(self.number, Ordering::Release);
     }
 }
 
 struct Reader {
     shared: Shared,
     number: u64,
+    /// How many were written, as far as it knows.
+    written: u64,
 }
 
 impl Reader {
     fn new(shared: Shared) -> Self {
-        Reader { shared, number: 0 }
-    }
-
-    /// The length of the next, if it is there.
-    fn look(&self) -> Option<usize> {
-        let word = self.shared.word_at(slot(self.number)).load(Ordering::Acquire);
-        (word >> 8 == self.number + 1).then_some((word & 0xff) as usize)
-    }
-
-    fn read(&mut self, buf: &mut [u8]) {
-        let at = slot(self.number) + size_of::<u64>();
-        // SAFETY: the word said that so much is there, and the writer does not write there again before we say that it may.
-        unsafe { self.shared.copy_out(at, buf) };
-        self.number += 1;
-        if self.number.is_multiple_of(SELDOM) {
-            self.shared.word(FREED).store(self.number, Ordering::Release);
+        Reader {
+            shared,
+            number: 0,
+            written: 0,
         }
     }
 
-    fn wait(&self) -> usize {
+    /// How many are there: at least one.
+    fn wait(&mut self) -> u64 {
         // No `spin_loop` hint, as in cacheline.rs.
-        loop {
-            if let Some(len) = self.look() {
-                return len;
-            }
+        while self.written == self.number {
+            self.written = self.shared.word(WRITTEN).load(Ordering::Acquire);
+        }
+        self.written - self.number
+    }
+
+    /// Takes the first of those that are there.
+    fn read(&mut self, buf: &mut [u8]) {
+        assert!(self.number < self.written, "there is none");
+        // SAFETY: the writer said that it is there, and does not write there again before we say that it may.
+        unsafe { self.shared.copy_out(slot(self.number), buf) };
+        self.number += 1;
+        if self.number.is_multiple_of(SELDOM) {
+            self.shared.word(FREED).store(self.number, Ordering::Release);
         }
     }
 }
@@ -154,13 +149,16 @@ struct RingEnd {
 
 impl End for RingEnd {
     fn send(&mut self, data: &[u8]) -> Result<()> {
-        let (place, word) = self.to.write(data);
-        place.store(word, Ordering::Release);
+        self.to.write(data);
+        self.to.publish();
         Ok(())
     }
 
-    fn receive(&mut self, buf: &mut Vec<u8>, _: usize) -> Result<()> {
-        let len = self.from.wait();
+    fn receive(&mut self, buf: &mut Vec<u8>, len: usize) -> Result<()> {
+        if len > MESSAGE {
+            return Err("no message is that long".into());
+        }
+        self.from.wait();
         buf.resize(len, 0);
         self.from.read(buf);
         Ok(())
@@ -168,36 +166,21 @@ impl End for RingEnd {
 }
 
 impl Batching for RingEnd {
-    /// The first one's word is stored last, and so they are seen together. (The reader has seen that one before it looks at
-    /// the others.) A batch is much less than a ring, so the room for its last comes without its first being read.
     fn send_all(&mut self, messages: &[[u8; MESSAGE]]) -> Result<()> {
-        let Some((first, others)) = messages.split_first() else {
-            return Ok(());
-        };
-        let (_, first_word) = self.to.write(first);
-        let first_at = slot(self.to.number - 1);
-        for message in others {
-            let (place, word) = self.to.write(message);
-            place.store(word, Ordering::Relaxed);
+        for message in messages {
+            self.to.write(message);
         }
-        self.to
-            .shared
-            .word_at(first_at)
-            .store(first_word, Ordering::Release);
+        self.to.publish();
         Ok(())
     }
 
     fn receive_some(&mut self, most: usize, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<usize> {
-        let mut len = self.from.wait();
-        for count in 1..=most {
+        let count = self.from.wait().min(most as u64);
+        for _ in 0..count {
             let mut message = [0; MESSAGE];
-            self.from.read(&mut message[..len]);
-            each(&message[..len])?;
-            match self.from.look() {
-                Some(next) => len = next,
-                None => return Ok(count),
-            }
+            self.from.read(&mut message);
+            each(&message)?;
         }
-        Ok(most)
+        Ok(count as usize)
     }
 }

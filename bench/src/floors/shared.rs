@@ -64,14 +64,6 @@ impl Shared {
         unsafe { self.at(line * LINE, LINE).cast::<AtomicU64>().as_ref() }
     }
 
-    /// A number anywhere, at a multiple of 8.
-    pub(crate) fn word_at(&self, offset: usize) -> &AtomicU64 {
-        let at = self.at(offset, size_of::<AtomicU64>()).cast::<AtomicU64>();
-        assert!(at.is_aligned(), "a number that is not aligned");
-        // SAFETY: as in `word`, and it is aligned.
-        unsafe { at.as_ref() }
-    }
-
     /// The beginning of a line, as what a futex is.
     pub(crate) fn futex(&self, line: usize) -> &AtomicU32 {
         // SAFETY: as in `word`.
