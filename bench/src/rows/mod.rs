@@ -1,6 +1,7 @@
 //! Quintet's own rows: a file a mechanism.
 
 mod pipe;
+mod queue;
 #[cfg(target_os = "linux")]
 mod run;
 mod sync;
@@ -13,6 +14,7 @@ pub(crate) fn all() -> Vec<Row> {
         sync::rows(),
         #[cfg(target_os = "linux")]
         run::rows(),
+        queue::rows(),
     ];
     groups.into_iter().flatten().collect()
 }
