@@ -87,6 +87,7 @@ pub(crate) enum Group {
     Floor,
     Pipe,
     Sync,
+    Mailbox,
     Queue,
     /// Other libraries.
     Peer,
@@ -98,6 +99,7 @@ impl Group {
             Group::Floor => "floor",
             Group::Pipe => "pipe",
             Group::Sync => "sync",
+            Group::Mailbox => "mailbox",
             Group::Queue => "queue",
             Group::Peer => "peer",
         }

@@ -1,5 +1,6 @@
 //! Quintet's own rows: a file a mechanism.
 
+mod mailbox;
 mod pipe;
 mod queue;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,7 @@ pub(crate) fn all() -> Vec<Row> {
         sync::rows(),
         #[cfg(target_os = "linux")]
         run::rows(),
+        mailbox::rows(),
         queue::rows(),
     ];
     groups.into_iter().flatten().collect()

@@ -62,7 +62,7 @@ fn to_near(name: &str) -> String {
 }
 
 /// Quintet measures once a process, at its first wait, how long spinning is worth it. A usual process is not pinned then.
-pub(super) fn wait_once() -> Result<()> {
+pub(in crate::rows) fn wait_once() -> Result<()> {
     let name = format!("quintet-bench-first-wait-{}", std::process::id());
     let mut consumer = Queue::builder(&name)?.producers(1).create_new()?.consumer()?;
     match consumer.pop_timeout(&mut Vec::new(), Duration::from_millis(1)) {

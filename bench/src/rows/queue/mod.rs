@@ -9,6 +9,8 @@ use crate::row::{Asleep, Group, Measure, Row, Target};
 use crate::work::{BATCH, Batches, Idle, MESSAGE, Messages, RoundTrip};
 use link::Queues;
 
+pub(super) use link::wait_once;
+
 pub(super) fn rows() -> Vec<Row> {
     let between = [
         one_way(),
