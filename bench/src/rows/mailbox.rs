@@ -24,9 +24,9 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new(Group::Mailbox, format!("quintet mailbox, {name}"), measure, work)
     };
     vec![
-        alone("read 64 B", Act::Read).against("mmap-sync, read 64 B"),
-        alone("read 64 B in place", Act::InPlace).against("mmap-sync, read 64 B"),
-        alone("write 64 B", Act::Write).against("mmap-sync, write 64 B"),
+        alone("read 64 B", Act::Read),
+        alone("read 64 B in place", Act::InPlace),
+        alone("write 64 B", Act::Write),
         row("one way 64 B, awake", Measure::OneWay, MESSAGE, None)
             .asleep(Asleep::Nobody)
             .against(LINE_THERE)
