@@ -60,7 +60,8 @@ impl Row {
         self
     }
 
-    /// Judged against the floor of that name, in the same repeat.
+    /// Judged against the floor of that name, in the same repeat. (Messages a second against a floor that is a time: how many go
+    /// in that time.)
     pub(crate) fn against(mut self, floor: impl Into<String>) -> Self {
         self.against.push(Against {
             floor: floor.into(),
@@ -86,6 +87,8 @@ pub(crate) enum Group {
     Floor,
     Pipe,
     Sync,
+    Mailbox,
+    Queue,
     /// Other libraries.
     Peer,
 }
@@ -96,6 +99,8 @@ impl Group {
             Group::Floor => "floor",
             Group::Pipe => "pipe",
             Group::Sync => "sync",
+            Group::Mailbox => "mailbox",
+            Group::Queue => "queue",
             Group::Peer => "peer",
         }
     }
@@ -112,16 +117,27 @@ pub(crate) enum Measure {
     Operation { times: u64 },
     /// So many bytes moved.
     Throughput { bytes: u64 },
+    /// One message moved, where it matters how many they are and not how long.
+    Messages,
 }
 
 impl Measure {
-    /// From the time for one operation to the figure of the row: nanoseconds, or bytes a second.
+    /// From the time for one operation to the figure of the row: nanoseconds, bytes or messages a second.
     pub(crate) fn value(self, nanoseconds: f64) -> f64 {
         match self {
             Measure::RoundTrip => nanoseconds,
             Measure::OneWay => nanoseconds / 2.0,
             Measure::Operation { times } => nanoseconds / times as f64,
             Measure::Throughput { bytes } => bytes as f64 / nanoseconds * 1e9,
+            Measure::Messages => 1e9 / nanoseconds,
+        }
+    }
+
+    /// Whether the figure is so many nanoseconds, and not so many of something a second.
+    pub(crate) fn is_time(self) -> bool {
+        match self {
+            Measure::RoundTrip | Measure::OneWay | Measure::Operation { .. } => true,
+            Measure::Throughput { .. } | Measure::Messages => false,
         }
     }
 }

@@ -78,6 +78,7 @@ fn the_list_has_every_group() {
         FAST_ROW,
         "quintet pipe, byte, 64 KiB writes",
         "quintet semaphore, wait + release",
+        "quintet queue, messages of 64 B",
         "ipc-channel, round trip 64 B",
     ] {
         assert!(list.lines().any(|line| line == name), "{list}");

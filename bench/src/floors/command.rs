@@ -37,7 +37,7 @@ fn missing(program: &str) -> Option<String> {
 pub(crate) struct Line(pub(crate) Vec<PathBuf>);
 
 impl Operation for Line {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         let (program, arguments) = self.0.split_first().ok_or("no command")?;
         let status = Command::new(program)
             .args(arguments)

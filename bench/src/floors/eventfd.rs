@@ -39,7 +39,7 @@ struct Near {
 }
 
 impl Operation for Near {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         let last = self.files.last().ok_or("there is none")?;
         rustix::io::write(last, &1_u64.to_ne_bytes())?;
         let mut polled: Vec<_> = self

@@ -86,7 +86,7 @@ impl SemaphoreSide {
 
 impl Operation for SemaphoreSide {
     /// In this order, as there is no permit at first.
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         self.post(self.give)?;
         self.wait(self.give)
     }
@@ -138,7 +138,7 @@ struct MutexSide {
 }
 
 impl Operation for MutexSide {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         self.with(|| {})
     }
 }

@@ -16,6 +16,8 @@ mod memcpy;
 #[cfg(target_os = "linux")]
 mod pipe;
 #[cfg(target_os = "linux")]
+mod ring;
+#[cfg(target_os = "linux")]
 mod shared;
 mod tcp;
 #[cfg(target_os = "linux")]
@@ -28,12 +30,17 @@ pub(crate) use command::{Line, NOTHING, found, is_file};
 #[cfg(target_os = "linux")]
 pub(crate) use shared::{LINE, Shared};
 
+pub(crate) use memcpy::COPY;
+
 use crate::row::Row;
 use std::time::Duration;
 
+/// One line on its way from one core to the other: what a message of a line costs at least, one after the other.
+pub(crate) const LINE_THERE: &str = "cache line, fixed";
+
 /// In every run, whatever is selected: the scale of the machine.
 pub(crate) const ALWAYS: [&str; 7] = [
-    "cache line, fixed",
+    LINE_THERE,
     "cache line, rotating over 64 slots",
     "futex round trip, asleep",
     "pipe round trip 64 B, asleep",
@@ -54,6 +61,7 @@ pub(crate) fn all() -> Vec<Row> {
     let groups = [
         cacheline::rows(),
         counters::rows(),
+        ring::rows(),
         futex::rows(),
         pipe::rows(),
         unix_socket::rows(),

@@ -32,15 +32,20 @@ impl Place {
         }
     }
 
-    /// A name that nobody else uses.
+    /// A name that nobody else uses. What is in /dev/shm and begins with it and a hyphen is removed at the end, with all that
+    /// is in it.
     pub(crate) fn unique_name(&self) -> String {
-        format!("quintet-bench-{}", std::process::id())
+        unique_name()
     }
 
     /// A folder for files with names, removed with all that is in it at the end. (`$TMPDIR` is set to it.)
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+fn unique_name() -> String {
+    format!("quintet-bench-{}", std::process::id())
 }
 
 /// Runs one side of a row, on `core`, until the director says that it is enough.
@@ -106,6 +111,7 @@ fn listen(folder: PathBuf) -> Receiver<Order> {
         std::thread::sleep(GRACE);
         quintet::cleanup::release_names();
         let _ = std::fs::remove_dir_all(folder);
+        remove_memory();
         std::process::exit(3);
     });
     orders
@@ -155,5 +161,18 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.path);
+        remove_memory();
+    }
+}
+
+/// Other libraries have their memory there, and some leave it behind.
+fn remove_memory() {
+    let prefix = unique_name() + "-";
+    let files = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    for file in files.filter(|file| file.file_name().to_string_lossy().starts_with(&prefix)) {
+        let _ = match file.path().is_dir() {
+            true => std::fs::remove_dir_all(file.path()),
+            false => std::fs::remove_file(file.path()),
+        };
     }
 }

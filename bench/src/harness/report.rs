@@ -41,7 +41,7 @@ pub(crate) struct LeftOut {
 pub(crate) struct RowReport {
     pub(crate) name: String,
     pub(crate) group: &'static str,
-    /// One of the four is there, unless the row failed in its first repeat.
+    /// One of the five is there, unless the row failed in its first repeat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) round_trip_ns: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +50,8 @@ pub(crate) struct RowReport {
     pub(crate) operation_ns: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_per_s: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) messages_per_s: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_per_operation: Option<u64>,
     /// In a measured batch, one figure a repeat.
@@ -77,17 +79,20 @@ pub(crate) struct Slept {
     pub(crate) proven: Option<bool>,
 }
 
-/// A row's figure divided by its floor's, repeat by repeat.
+/// A row's figure beside its floor's, repeat by repeat.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ratio {
     pub(crate) floor: String,
-    /// `None` if the floor or the row has none.
+    /// The one divided by the other. `None` if the floor or the row has none, or if they are not of a kind.
     pub(crate) ratio: Option<Figures>,
+    /// For messages a second against a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) messages_per_floor_time: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target_at_most: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target_at_least: Option<f64>,
-    /// Whether the median is on the right side of the target; not told of a quick run.
+    /// Whether the median of either is on the right side of the target; not told of a quick run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) met: Option<bool>,
 }
@@ -121,7 +126,12 @@ impl Report {
                     // A floor that this system does not have is not told of.
                     let against = row.against.iter().filter_map(|against| {
                         let floor = rows.iter().position(|floor| floor.name == against.floor)?;
-                        Some(ratio(against, history, &histories[floor], quick))
+                        Some(ratio(
+                            against,
+                            (row.measure, history),
+                            (rows[floor].measure, &histories[floor]),
+                            quick,
+                        ))
                     });
                     let against = against.collect();
                     row_report(row, history, against)
@@ -145,6 +155,7 @@ fn row_report(row: &Row, history: &History, against: Vec<Ratio>) -> RowReport {
         one_way_ns: None,
         operation_ns: None,
         bytes_per_s: None,
+        messages_per_s: None,
         bytes_per_operation: None,
         operations: history.samples.iter().map(|sample| sample.operations).collect(),
         slept: None,
@@ -168,6 +179,7 @@ fn row_report(row: &Row, history: &History, against: Vec<Ratio>) -> RowReport {
             report.bytes_per_s = figures;
             report.bytes_per_operation = Some(bytes);
         }
+        Measure::Messages => report.messages_per_s = figures,
     }
     report
 }
@@ -190,20 +202,33 @@ fn slept(claim: Asleep, history: &History) -> Option<Slept> {
     })
 }
 
-fn ratio(against: &Against, history: &History, floor: &History, quick: bool) -> Ratio {
-    let ratio = Figures::of(
+fn ratio(
+    against: &Against,
+    (measure, history): (Measure, &History),
+    (floors, floor): (Measure, &History),
+    quick: bool,
+) -> Ratio {
+    let is_rate_in_time = !measure.is_time() && floors.is_time();
+    let figures = Figures::of(
         history
             .samples
             .iter()
             .zip(&floor.samples)
-            .map(|(sample, floor)| sample.value / floor.value)
+            .map(|(sample, floor)| match is_rate_in_time {
+                true => sample.value * floor.value / 1e9,
+                false => sample.value / floor.value,
+            })
             .collect(),
     );
     let met = against
         .target
-        .zip(ratio.as_ref())
+        .zip(figures.as_ref())
         .filter(|_| !quick)
-        .map(|(target, ratio)| target.is_met_by(ratio.median));
+        .map(|(target, figures)| target.is_met_by(figures.median));
+    let (ratio, messages_per_floor_time) = match is_rate_in_time {
+        true => (None, figures),
+        false => (figures, None),
+    };
     let (target_at_most, target_at_least) = match against.target {
         Some(Target::AtMost(limit)) => (Some(limit), None),
         Some(Target::AtLeast(limit)) => (None, Some(limit)),
@@ -212,6 +237,7 @@ fn ratio(against: &Against, history: &History, floor: &History, quick: bool) -> 
     Ratio {
         floor: against.floor.clone(),
         ratio,
+        messages_per_floor_time,
         target_at_most,
         target_at_least,
         met,
@@ -237,4 +263,40 @@ fn disturbance(rows: &[Row], histories: &[History]) -> Option<f64> {
     switches
         .filter(|_| seconds > 0.0)
         .map(|switches| switches as f64 / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(value: f64) -> History {
+        let sample = Sample {
+            value,
+            operations: 1,
+            wall: Duration::ZERO,
+            switches: None,
+        };
+        History {
+            samples: vec![sample],
+            failed: None,
+        }
+    }
+
+    #[test]
+    fn messages_a_second_are_counted_in_the_time_of_a_floor_and_divided_by_its_rate() {
+        let against = Against {
+            floor: "floor".into(),
+            target: Some(Target::AtLeast(3.0)),
+        };
+        let sixty_million = history(60e6);
+        let row = (Measure::Messages, &sixty_million);
+        let in_time = ratio(&against, row, (Measure::OneWay, &history(50.0)), false);
+        assert_eq!(in_time.ratio, None);
+        assert_eq!(in_time.messages_per_floor_time.unwrap().median, 3.0);
+        assert_eq!(in_time.met, Some(true));
+        let divided = ratio(&against, row, (Measure::Messages, &history(30e6)), false);
+        assert_eq!(divided.ratio.unwrap().median, 2.0);
+        assert_eq!(divided.messages_per_floor_time, None);
+        assert_eq!(divided.met, Some(false));
+    }
 }

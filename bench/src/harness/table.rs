@@ -69,9 +69,10 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
 fn write_row(out: &mut String, row: &RowReport) -> fmt::Result {
     let times = [&row.round_trip_ns, &row.one_way_ns, &row.operation_ns];
     let times = times.into_iter().find_map(Option::as_ref);
-    let (figures, unit) = match (times, row.bytes_per_s.as_ref()) {
+    let (figures, unit) = match (times, &row.messages_per_s) {
         (Some(times), _) => (Some(times), TIMES),
-        (None, rates) => (rates, RATES),
+        (None, Some(messages)) => (Some(messages), MESSAGES),
+        (None, None) => (row.bytes_per_s.as_ref(), RATES),
     };
     write_line(
         out,
@@ -80,8 +81,16 @@ fn write_row(out: &mut String, row: &RowReport) -> fmt::Result {
         &note(row),
     )?;
     for ratio in &row.against {
-        let name = format!("    ÷ {}", ratio.floor);
-        let figures = ratio.ratio.as_ref().map(|figures| shown(figures, RATIOS));
+        let (name, figures) = match &ratio.messages_per_floor_time {
+            Some(figures) => (
+                format!("    in {}", ratio.floor),
+                Some(shown(figures, IN_FLOOR_TIME)),
+            ),
+            None => (
+                format!("    ÷ {}", ratio.floor),
+                ratio.ratio.as_ref().map(|figures| shown(figures, RATIOS)),
+            ),
+        };
         write_line(out, &name, figures, &verdict(ratio))?;
     }
     Ok(())
@@ -137,6 +146,8 @@ type Units = &'static [(f64, &'static str)];
 
 const TIMES: Units = &[(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
 const RATES: Units = &[(1.0, "B/s"), (1e3, "kB/s"), (1e6, "MB/s"), (1e9, "GB/s")];
+const MESSAGES: Units = &[(1.0, "/s"), (1e3, "k/s"), (1e6, "M/s")];
+const IN_FLOOR_TIME: Units = &[(1.0, "msg")];
 const RATIOS: Units = &[(1.0, "×")];
 
 /// The median with its unit; the spread in the same unit.

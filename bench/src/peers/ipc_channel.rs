@@ -2,11 +2,17 @@
 
 use crate::harness::Place;
 use crate::row::{Result, Row};
-use crate::work::{End, Link};
+use crate::work::{End, Link, MESSAGE, Messages};
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
 
 pub(super) fn rows() -> Vec<Row> {
-    super::rows_of("ipc-channel", || Channels)
+    let messages = Messages {
+        link: Channels,
+        bytes: MESSAGE,
+    };
+    let mut rows = super::rows_of("ipc-channel", || Channels);
+    rows.push(super::small_messages("ipc-channel", messages));
+    rows
 }
 
 struct Channels;

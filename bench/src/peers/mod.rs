@@ -1,12 +1,19 @@
 //! Other libraries for the same purpose: a file each.
 
+#[cfg(target_os = "linux")]
+mod iceoryx2;
 mod interprocess;
 mod ipc_channel;
+#[cfg(target_os = "linux")]
+mod mmap_sync;
 mod named_lock;
 #[cfg(target_os = "linux")]
 mod raw_sync;
+#[cfg(target_os = "linux")]
+mod rtrb;
 
-use crate::row::{Group, Measure, Row};
+use crate::floors::LINE_THERE;
+use crate::row::{Group, Measure, Row, Work};
 use crate::work::{Link, Messages, RoundTrip};
 
 pub(crate) fn all() -> Vec<Row> {
@@ -16,6 +23,12 @@ pub(crate) fn all() -> Vec<Row> {
         named_lock::rows(),
         #[cfg(target_os = "linux")]
         raw_sync::rows(),
+        #[cfg(target_os = "linux")]
+        iceoryx2::rows(),
+        #[cfg(target_os = "linux")]
+        mmap_sync::rows(),
+        #[cfg(target_os = "linux")]
+        rtrb::rows(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -46,4 +59,12 @@ fn rows_of<L: Link + 'static>(name: &str, link: impl Fn() -> L) -> Vec<Row> {
         )
         .against("unix stream, messages of 1 MiB"),
     ]
+}
+
+/// How many messages of 64 bytes go, one by one.
+fn small_messages(name: &str, work: impl Work + 'static) -> Row {
+    let name = format!("{name}, messages of 64 B");
+    Row::new(Group::Peer, name, Measure::Messages, work)
+        .against(LINE_THERE)
+        .against("bare ring, messages of 64 B")
 }

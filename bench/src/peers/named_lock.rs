@@ -31,7 +31,7 @@ impl Common for Named {
 }
 
 impl Operation for NamedLock {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         drop(self.lock()?);
         Ok(())
     }

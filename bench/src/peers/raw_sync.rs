@@ -71,7 +71,7 @@ impl Common for Mutexes {
 }
 
 impl Operation for Held<dyn LockImpl> {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         drop(self.object.lock().map_err(|error| error.to_string())?);
         Ok(())
     }
@@ -138,7 +138,7 @@ fn wait(event: &Held<dyn EventImpl>) -> Result<()> {
 }
 
 impl Operation for EventSide {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         set(&self.give)?;
         wait(&self.give)
     }

@@ -1,6 +1,8 @@
 //! Quintet's own rows: a file a mechanism.
 
+mod mailbox;
 mod pipe;
+mod queue;
 #[cfg(target_os = "linux")]
 mod run;
 mod sync;
@@ -13,6 +15,8 @@ pub(crate) fn all() -> Vec<Row> {
         sync::rows(),
         #[cfg(target_os = "linux")]
         run::rows(),
+        mailbox::rows(),
+        queue::rows(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -1,12 +1,12 @@
 use super::Common;
 use crate::harness::Place;
 use crate::row::{Batch, Group, Measure, Result, Row, Work};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Something that one process does over and over, and that keeps nobody waiting.
-pub(crate) trait Operation: Send + Sync + 'static {
-    fn run(&self) -> Result<()>;
+pub(crate) trait Operation: Send + 'static {
+    fn run(&mut self) -> Result<()>;
 }
 
 /// Near does it; far has the same object open and leaves it alone.
@@ -46,20 +46,18 @@ impl<C: Common<Side: Operation>> Work for Alone<C> {
     }
 
     fn near(&self, place: &mut Place) -> Result<Batch> {
-        let operation = Arc::new(self.common.near(place)?);
+        let operation = Arc::new(Mutex::new(self.common.near(place)?));
         #[cfg(target_os = "linux")]
         if self.silent {
             let operation = operation.clone();
-            let calls = crate::harness::count_calls(move || operation.run())?;
+            let calls = crate::harness::count_calls(move || run(&operation, 1))?;
             if calls > 0 {
                 return Err(format!("it made {calls} system calls, and should make none").into());
             }
         }
         Ok(Box::new(move |count| {
             let start = Instant::now();
-            for _ in 0..count {
-                operation.run()?;
-            }
+            run(&operation, count)?;
             Ok(start.elapsed())
         }))
     }
@@ -71,4 +69,13 @@ impl<C: Common<Side: Operation>> Work for Alone<C> {
             Ok(Duration::ZERO)
         }))
     }
+}
+
+/// So often. (It is locked because its system calls are counted on another thread, before.)
+fn run(operation: &Mutex<impl Operation>, count: u64) -> Result<()> {
+    let mut operation = operation.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..count {
+        operation.run()?;
+    }
+    Ok(())
 }

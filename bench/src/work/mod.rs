@@ -1,6 +1,7 @@
 //! What the rows of most mechanisms do, once they say how two processes are joined.
 
 mod alone;
+mod batches;
 #[cfg(target_os = "linux")]
 mod contended;
 mod hand_over;
@@ -10,6 +11,7 @@ mod round_trip;
 mod stream;
 
 pub(crate) use alone::{Alone, Operation};
+pub(crate) use batches::{BATCH, Batches, Batching, MESSAGE};
 #[cfg(target_os = "linux")]
 pub(crate) use contended::{Contended, Lock};
 pub(crate) use hand_over::{Baton, HandOver};
@@ -90,12 +92,12 @@ fn wait_for_go(end: &mut impl End) -> Result<()> {
 }
 
 /// Marks the message with its number.
-fn stamp(message: &mut [u8], number: u64) {
+pub(crate) fn stamp(message: &mut [u8], number: u64) {
     message[..8].copy_from_slice(&number.to_le_bytes());
 }
 
 /// Whether the message is as long as it should be and has the right number: the bytes really went.
-fn check(message: &[u8], len: usize, number: u64) -> Result<()> {
+pub(crate) fn check(message: &[u8], len: usize, number: u64) -> Result<()> {
     if message.len() == len && message[..8] == number.to_le_bytes() {
         return Ok(());
     }

@@ -46,6 +46,7 @@ mod peer_process;
 mod process;
 mod role;
 mod settings;
+mod started;
 mod tag;
 mod test;
 mod watch_list;
@@ -60,6 +61,7 @@ pub use peer_process::peer_process;
 pub use process::Process;
 pub use role::Role;
 pub use settings::scaled;
+pub use started::started;
 pub use test::{Test, start, start_with_deadline, wrapped};
 
 /// Makes this test binary able to run as a peer: `peers!(echo, dying_writer);` at the root of the test file, where

@@ -54,7 +54,7 @@ impl Wait {
 }
 
 impl Operation for Wait {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         self.0.wait()?;
         self.0.release(1)?;
         Ok(())
@@ -70,7 +70,7 @@ impl Acquire {
 }
 
 impl Operation for Acquire {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         drop(self.0.acquire()?);
         Ok(())
     }
@@ -85,7 +85,7 @@ impl Locked {
 }
 
 impl Operation for Locked {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         drop(self.0.lock()?);
         Ok(())
     }
@@ -100,7 +100,7 @@ impl Signalled {
 }
 
 impl Operation for Signalled {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         self.0.set()?;
         self.0.wait()?;
         Ok(())

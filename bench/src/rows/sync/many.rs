@@ -47,7 +47,7 @@ impl Common for Several {
 struct Semaphores(Vec<Semaphore>);
 
 impl Operation for Semaphores {
-    fn run(&self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         self.0.last().ok_or("there is none")?.release(1)?;
         let items: Vec<Waitable<'_>> = self.0.iter().map(Waitable::from).collect();
         let ready = wait_any(&items, Deadline::NEVER)?;

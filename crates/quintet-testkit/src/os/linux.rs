@@ -58,6 +58,14 @@ pub(crate) fn tie_to_us(command: &mut Command) {
 /// Nothing is left to do for a child here: see [`tie_to_us`].
 pub(crate) fn adopt(_child: &Child) {}
 
+/// Here a program that can be started is.
+pub(crate) fn started<T, E>(
+    mut start: impl FnMut() -> Result<T, E>,
+    _code: impl Fn(&E) -> Option<i32>,
+) -> Result<T, E> {
+    start()
+}
+
 /// Starts a program that may just have been written: while any other thread forks, the descriptor that wrote it is
 /// open in a child for a moment, and the program is "busy".
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {

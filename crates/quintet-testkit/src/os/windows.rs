@@ -89,19 +89,27 @@ fn new_job() -> usize {
     }
 }
 
-/// Starts a program. Wine, when much is going on, now and then has an internal error (1359) instead, and the next try
-/// succeeds; Windows has none.
+/// Starts a program.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    started(|| command.spawn(), io::Error::raw_os_error)
+}
+
+/// Wine, when much is going on, now and then has an internal error (1359) instead of a new process, and the next try
+/// succeeds; Windows has none.
+pub(crate) fn started<T, E>(
+    mut start: impl FnMut() -> Result<T, E>,
+    code: impl Fn(&E) -> Option<i32>,
+) -> Result<T, E> {
     const ERROR_INTERNAL_ERROR: i32 = 1359;
     for _ in 0..100 {
-        match command.spawn() {
-            Err(error) if error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {
+        match start() {
+            Err(error) if code(&error) == Some(ERROR_INTERNAL_ERROR) => {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
             result => return result,
         }
     }
-    command.spawn()
+    start()
 }
 
 /// Where temporary files are; named objects are not files here, and go with their last user.

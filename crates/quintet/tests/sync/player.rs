@@ -2,8 +2,8 @@
 
 use crate::help::LONG;
 use quintet::sync::{Event, Mutex, MutexGuard, Permit, Reset, Semaphore, Waitable, wait_all};
-use quintet::{Deadline, Result};
-use quintet_testkit::{Role, Test};
+use quintet::{Deadline, Error, Result};
+use quintet_testkit::{Role, Test, started};
 use std::mem;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -117,7 +117,8 @@ impl Player {
                 ok
             }
             "permit-spawn" => {
-                let child = self.permits.last_mut().unwrap().spawn(&mut child_command())?;
+                let permit = self.permits.last_mut().unwrap();
+                let child = started(|| permit.spawn(&mut child_command()), Error::raw_os_error)?;
                 self.children.push(child);
                 ok
             }
@@ -138,7 +139,8 @@ impl Player {
             "unlock" => self.guards.pop().unwrap().unlock().and(ok),
             "is-locked" => self.mutex.unwrap().is_locked().map(|locked| locked.to_string()),
             "guard-spawn" => {
-                let child = self.guards.last().unwrap().spawn(&mut child_command())?;
+                let guard = self.guards.last().unwrap();
+                let child = started(|| guard.spawn(&mut child_command()), Error::raw_os_error)?;
                 self.children.push(child);
                 ok
             }

@@ -1,12 +1,12 @@
 //! Many at once, and some killed wherever they are: at the end everything is back.
 
 use crate::help::{LONG, assert_gone, order, semaphore};
-use quintet::ErrorKind;
 use quintet::sync::{
     Event, Mutex, MutexGuard, Permit, Reset, Semaphore, Taken, Waitable, wait_all, wait_any,
 };
-use quintet_testkit::{Role, Test, start};
-use std::process::{Command, Stdio};
+use quintet::{Error, ErrorKind};
+use quintet_testkit::{Role, Test, start, started};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -39,7 +39,7 @@ pub(crate) fn toils(p: &mut Role) {
             }
             "spawn" => {
                 let mut permit = slots.acquire_timeout(LONG).unwrap();
-                let mut child = permit.spawn(&mut brief_child()).unwrap();
+                let mut child = brief_child_with(&mut permit);
                 drop(permit);
                 child.wait().unwrap();
             }
@@ -53,6 +53,10 @@ pub(crate) fn toils(p: &mut Role) {
 }
 
 /// A child that ends at once by itself, for the want of an input.
+fn brief_child_with(permit: &mut Permit<'_>) -> Child {
+    started(|| permit.spawn(&mut brief_child()), Error::raw_os_error).unwrap()
+}
+
 fn brief_child() -> Command {
     let mut command = Test::peer_command("bystander", &[]);
     command
@@ -153,10 +157,7 @@ fn threads_that_hand_permits_to_children_at_the_same_time_get_all_back() {
             scope.spawn(|| {
                 for round in 0..4 {
                     let mut permit = slots.acquire_timeout(LONG).unwrap();
-                    let mut children = [
-                        permit.spawn(&mut brief_child()).unwrap(),
-                        permit.spawn(&mut brief_child()).unwrap(),
-                    ];
+                    let mut children = [brief_child_with(&mut permit), brief_child_with(&mut permit)];
                     let permit = (round % 2 == 0).then_some(permit);
                     for child in &mut children {
                         child.wait().unwrap();

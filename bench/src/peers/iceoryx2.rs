@@ -1,0 +1,194 @@
+//! The crate `iceoryx2`: two of its publish-subscribe services, one a direction. A subscriber looks again and again; to
+//! sleep, there is an event beside each of them.
+
+use crate::floors::{LINE_THERE, NAP};
+use crate::harness::Place;
+use crate::row::{Asleep, Group, Measure, Result, Row};
+use crate::work::{End, Idle, Link, MESSAGE, Messages, RoundTrip};
+use iceoryx2::node::{Node, NodeBuilder};
+use iceoryx2::port::listener::Listener;
+use iceoryx2::port::notifier::Notifier;
+use iceoryx2::port::publisher::Publisher;
+use iceoryx2::port::subscriber::Subscriber;
+use iceoryx2::prelude::{
+    BackpressureStrategy, Config, FileName, LogLevel, Path, SemanticString, SignalHandlingMode, ipc,
+    set_log_level,
+};
+
+pub(super) fn rows() -> Vec<Row> {
+    let small = |events| Services {
+        bytes: MESSAGE,
+        buffer: 512,
+        events,
+    };
+    let one_way = RoundTrip {
+        link: small(false),
+        bytes: MESSAGE,
+        idle: None,
+    };
+    let asleep = RoundTrip {
+        link: small(true),
+        bytes: MESSAGE,
+        idle: Some(Idle::Both(NAP)),
+    };
+    let messages = Messages {
+        link: small(false),
+        bytes: MESSAGE,
+    };
+    let bytes = 1 << 20;
+    let megabytes = Messages {
+        link: Services {
+            bytes,
+            buffer: 4,
+            events: false,
+        },
+        bytes,
+    };
+    let row = |what, measure, work| Row::new(Group::Peer, format!("iceoryx2, {what}"), measure, work);
+    vec![
+        row("one way 64 B, awake", Measure::OneWay, one_way)
+            .asleep(Asleep::Nobody)
+            .against(LINE_THERE),
+        Row::new(
+            Group::Peer,
+            "iceoryx2 and its events, round trip 64 B, asleep",
+            Measure::RoundTrip,
+            asleep,
+        )
+        .asleep(Asleep::Both)
+        .against("futex round trip, both 60 µs idle"),
+        super::small_messages("iceoryx2", messages),
+        Row::new(
+            Group::Peer,
+            "iceoryx2, messages of 1 MiB",
+            Measure::Throughput { bytes: bytes as u64 },
+            megabytes,
+        )
+        .against("memcpy 1 MiB, two processes"),
+    ]
+}
+
+struct Services {
+    /// The longest message.
+    bytes: usize,
+    /// How many of them there may be that were not received yet.
+    buffer: usize,
+    events: bool,
+}
+
+impl Services {
+    fn open(&self, place: &Place, name: &str, far: bool) -> Result<ServicesEnd> {
+        let mut config = Config::default();
+        // Its files are in our folder, but for the memory itself, some of which it never removes.
+        let folder = place.folder().as_os_str().as_encoded_bytes();
+        config.global.set_root_path(&Path::new(folder)?);
+        config.global.prefix = FileName::new(format!("{name}-iceoryx2-").as_bytes())?;
+        // It warns of the files that are gone if the other side has ended first; and what fails it says besides.
+        set_log_level(LogLevel::Fatal);
+        let node = NodeBuilder::new()
+            .config(&config)
+            .signal_handling_mode(SignalHandlingMode::Disabled)
+            .create::<ipc::Service>()?;
+        let (to, from) = match far {
+            true => ("near", "far"),
+            false => ("far", "near"),
+        };
+        let service = |direction: &str| {
+            let name = format!("{name}-to-{direction}");
+            let messages = node
+                .service_builder(&name.as_str().try_into()?)
+                .publish_subscribe::<[u8]>()
+                .enable_safe_overflow(false)
+                .history_size(0)
+                .subscriber_max_buffer_size(self.buffer)
+                .subscriber_max_borrowed_samples(1)
+                .max_publishers(1)
+                .max_subscribers(1)
+                .open_or_create()?;
+            let events = match self.events {
+                true => Some(
+                    node.service_builder(&name.as_str().try_into()?)
+                        .event()
+                        .open_or_create()?,
+                ),
+                false => None,
+            };
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((messages, events))
+        };
+        let ((to, to_wake), (from, from_wake)) = (service(to)?, service(from)?);
+        let wake = match to_wake.zip(from_wake) {
+            Some((to, from)) => Some(Wake {
+                to: to.notifier_builder().create()?,
+                from: from.listener_builder().create()?,
+            }),
+            None => None,
+        };
+        Ok(ServicesEnd {
+            to: to
+                .publisher_builder()
+                .initial_max_slice_len(self.bytes)
+                .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
+                .create()?,
+            from: from.subscriber_builder().create()?,
+            wake,
+            _node: node,
+        })
+    }
+}
+
+impl Link for Services {
+    type End = ServicesEnd;
+
+    fn near(&self, place: &mut Place) -> Result<ServicesEnd> {
+        let name = place.hear()?;
+        self.open(place, &name, false)
+    }
+
+    fn far(&self, place: &mut Place) -> Result<ServicesEnd> {
+        let name = place.unique_name();
+        let end = self.open(place, &name, true)?;
+        place.say(&name)?;
+        Ok(end)
+    }
+}
+
+struct ServicesEnd {
+    to: Publisher<ipc::Service, [u8], ()>,
+    from: Subscriber<ipc::Service, [u8], ()>,
+    wake: Option<Wake>,
+    _node: Node<ipc::Service>,
+}
+
+struct Wake {
+    to: Notifier<ipc::Service>,
+    from: Listener<ipc::Service>,
+}
+
+impl End for ServicesEnd {
+    fn send(&mut self, data: &[u8]) -> Result<()> {
+        self.to
+            .loan_slice_uninit(data.len())?
+            .write_from_slice(data)
+            .send()?;
+        if let Some(wake) = &self.wake {
+            wake.to.notify()?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buf: &mut Vec<u8>, _: usize) -> Result<()> {
+        loop {
+            if let Some(sample) = self.from.receive()? {
+                buf.clear();
+                buf.extend_from_slice(sample.payload());
+                return Ok(());
+            }
+            match &self.wake {
+                Some(wake) => {
+                    wake.from.blocking_wait(|_| {})?;
+                }
+                None => std::hint::spin_loop(),
+            }
+        }
+    }
+}
