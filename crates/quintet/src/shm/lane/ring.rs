@@ -209,15 +209,28 @@ impl<'a> Lane<'a> {
     /// Writes a message of which the record begins there, and the end behind it. For its producer.
     #[inline(always)]
     pub(in crate::shm) fn write(&self, start: u64, message: &[u8]) {
-        let len = message.len() as u32;
-        self.end_behind(start, len);
-        if let Some(body) = self.body(start, len) {
+        self.end_behind(start, message.len() as u32);
+        self.write_body(start, message);
+    }
+
+    /// As `write`, without the end.
+    #[inline(always)]
+    pub(in crate::shm) fn write_body(&self, start: u64, message: &[u8]) {
+        if let Some(body) = self.body(start, message.len() as u32) {
             // Somebody may be looking at the line that the record begins in, and take it away from us in the middle. So what is
             // in that line comes last, right before what is looked for.
             let in_line = body.len().min(7 - (start / 8 % 8) as usize);
             let (first, rest) = message.split_at((in_line * 8).min(message.len()));
             copy::into_words(rest, &body[in_line..]);
             copy::into_words(first, body);
+        }
+    }
+
+    /// As `write_body`, where nobody looks: behind a record that is not published.
+    #[inline(always)]
+    pub(in crate::shm) fn write_unseen(&self, start: u64, message: &[u8]) {
+        if let Some(body) = self.body(start, message.len() as u32) {
+            copy::into_words(message, body);
         }
     }
 

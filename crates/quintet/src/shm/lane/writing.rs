@@ -25,7 +25,79 @@ pub(in crate::shm) struct Writing {
     held: Vec<(u64, u64)>,
 }
 
+/// What of it changes from one draft to the next: for who drafts many, and keeps that in registers. (Nobody knows what a
+/// copy into shared memory changes, so what is in memory is stored before each and loaded after it.)
+#[derive(Clone, Copy, Debug)]
+pub(in crate::shm) struct Drafting {
+    end: u64,
+    first: Head,
+    drafted: u32,
+    pushed: u64,
+    /// As in [`Writing`]; `end` if something is held, so that nothing is known to fit.
+    limit: u64,
+}
+
+impl Drafting {
+    /// Whether a message of that length goes right here; see [`Writing::place`].
+    #[inline(always)]
+    pub(in crate::shm) fn fits(&self, lane: Lane<'_>, len: u32) -> bool {
+        let need = extent(len.into());
+        let offset = self.end & (lane.capacity() - 1);
+        offset + need <= lane.capacity() && need + HEAD <= self.limit.wrapping_sub(self.end)
+    }
+
+    #[cfg(all(test, loom))]
+    pub(in crate::shm) fn drafted(&self) -> u32 {
+        self.drafted
+    }
+
+    /// Writes a message, and notes it as [`Writing::draft`] does, where it [`fits`](Self::fits). The end behind the last
+    /// one is still to be written: see [`Writing::adopt`].
+    #[inline(always)]
+    pub(in crate::shm) fn write(&mut self, lane: Lane<'_>, message: &[u8]) {
+        let len = message.len() as u32;
+        let head = Head::message(len, self.pushed.wrapping_add(self.drafted.into()));
+        if self.drafted == 0 {
+            lane.write_body(self.end, message);
+            self.first = head;
+        } else {
+            lane.write_unseen(self.end, message);
+            lane.word(self.end).store(head.0, Ordering::Relaxed);
+        }
+        self.end = self.end.wrapping_add(extent(len.into()));
+        self.drafted += 1;
+    }
+}
+
 impl Writing {
+    /// To draft many.
+    #[inline(always)]
+    pub(in crate::shm) fn drafting(&self) -> Drafting {
+        Drafting {
+            end: self.end,
+            first: self.first,
+            drafted: self.drafted,
+            pushed: self.pushed,
+            limit: if self.held.is_empty() {
+                self.limit
+            } else {
+                self.end
+            },
+        }
+    }
+
+    /// What was drafted so is drafted.
+    #[inline(always)]
+    pub(in crate::shm) fn adopt(&mut self, lane: Lane<'_>, drafting: Drafting) {
+        if drafting.drafted > 0 {
+            // Before anybody can get there.
+            lane.word(drafting.end).store(0, Ordering::Relaxed);
+        }
+        self.end = drafting.end;
+        self.first = drafting.first;
+        self.drafted = drafting.drafted;
+    }
+
     /// Goes on where the last producer of the lane stopped, wherever that was.
     pub(in crate::shm) fn resume(lane: Lane<'_>) -> Result<Self> {
         let control = lane.control;

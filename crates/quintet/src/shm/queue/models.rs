@@ -255,9 +255,15 @@ fn messages_that_are_published_and_taken_together_are_each_there_once() {
         let batches = thread::spawn(move || other.pop_batch());
         let other = room.clone();
         let single = thread::spawn(move || Vec::from_iter(other.pop()));
-        if room.draft(&mut writing, 1) {
-            room.draft(&mut writing, 1);
+        // As many are pushed at once.
+        let mut drafting = writing.drafting();
+        for _ in 0..2 {
+            if drafting.fits(room.lane(), 8) {
+                let number = u64::from(drafting.drafted()) + writing.next_number();
+                drafting.write(room.lane(), &number.to_le_bytes());
+            }
         }
+        writing.adopt(room.lane(), drafting);
         writing.publish(room.lane());
         room.push(&mut writing, 1);
         let got = [batches.join().unwrap(), single.join().unwrap(), room.drain()];

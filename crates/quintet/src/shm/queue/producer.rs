@@ -186,7 +186,7 @@ impl<T: Trust> Producer<T> {
         parts.begin()?;
         let mut left = None;
         let mut failed = Ok(());
-        for message in messages.by_ref() {
+        while let Some(message) = parts.draft_while_it_fits(messages) {
             let bytes = message.as_ref();
             let placed = parts.fit(bytes.len()).and_then(|len| parts.place(len));
             match placed {
@@ -408,6 +408,25 @@ impl Parts {
             }
             head = now;
         }
+    }
+
+    /// Writes those messages that fit right behind each other: the first that does not, if there is one.
+    #[inline]
+    fn draft_while_it_fits<M: AsRef<[u8]>>(&mut self, messages: &mut impl Iterator<Item = M>) -> Option<M> {
+        let (lane, longest) = (self.lane.get(), self.longest);
+        let mut drafting = self.writing.drafting();
+        let mut left = None;
+        for message in messages {
+            let bytes = message.as_ref();
+            let len = bytes.len() as u32;
+            if bytes.len() > longest || !drafting.fits(lane, len) {
+                left = Some(message);
+                break;
+            }
+            drafting.write(lane, bytes);
+        }
+        self.writing.adopt(lane, drafting);
+        left
     }
 
     #[inline(always)]
