@@ -5,6 +5,7 @@ use crate::connection::Incoming;
 use crate::failure::Failure;
 use crate::fifo::Fifo;
 use crate::note;
+use crate::object;
 use crate::patience;
 use crate::queue::QueueEnd;
 use crate::topic::TopicEnd;
@@ -86,7 +87,6 @@ impl Endpoint {
         let _ = (PipeServer::at(address)?, PipeClient::at(address)?);
         let listens = args.listen || (direction == Direction::In && !args.connect);
         check_flags(args, listens)?;
-        let mut address = address.clone();
         let flags = [
             ("mode", args.mode.map(|mode| mode.to_string())),
             ("direction", args.direction.map(|direction| direction.to_string())),
@@ -96,11 +96,7 @@ impl Endpoint {
             ("in_buffer", args.in_buffer.map(|bytes| bytes.to_string())),
             ("out_buffer", args.out_buffer.map(|bytes| bytes.to_string())),
         ];
-        for (key, value) in flags {
-            if let Some(value) = value {
-                address = address.with_option(key, value);
-            }
-        }
+        let mut address = object::with_flags(address, flags);
         if listens && !many && address.option("max_instances").is_none() {
             // Who comes while another client is served has to wait, and does not take what it wrote for received.
             address = address.with_option("max_instances", "1");

@@ -327,3 +327,11 @@ impl Flags {
         Ok(addresses.remove(0))
     }
 }
+
+/// The address with what flags say as its options: those that were given.
+pub(crate) fn with_flags<const N: usize>(address: &Address, flags: [(&str, Option<String>); N]) -> Address {
+    let given = flags.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    given.fold(address.clone(), |address, (key, value)| {
+        address.with_option(key, value)
+    })
+}

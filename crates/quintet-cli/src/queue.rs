@@ -44,14 +44,8 @@ impl QueueEnd {
             ("access", args.access.map(|access| access.to_string())),
             ("persistent", args.persistent.then(|| "true".into())),
         ];
-        let mut address = address.clone();
-        for (key, value) in flags {
-            if let Some(value) = value {
-                address = address.with_option(key, value);
-            }
-        }
         Ok(Some(QueueEnd {
-            address,
+            address: object::with_flags(address, flags),
             deadline: args.timeout.into(),
         }))
     }
