@@ -172,6 +172,19 @@ mod waiter {
             take: impl FnMut() -> Result<Option<T>>,
             is_there: impl Fn() -> Result<bool>,
         ) -> Result<Option<T>> {
+            self.wait_by_glances(spin, deadline, || true, take, is_there)
+        }
+
+        /// As `wait`, where a glance tells whether it is worth to take.
+        #[inline(always)]
+        pub(crate) fn wait_by_glances<T>(
+            &self,
+            spin: &Spin,
+            deadline: Deadline,
+            glance: impl FnMut() -> bool,
+            take: impl FnMut() -> Result<Option<T>>,
+            is_there: impl Fn() -> Result<bool>,
+        ) -> Result<Option<T>> {
             let take = RefCell::new(take);
             let slept = Cell::new(false);
             let look = || {
@@ -187,7 +200,7 @@ mod waiter {
                 }
                 taken
             };
-            wait::wait(spin, deadline, SLICE, look, |slice| {
+            wait::wait_by_glances(spin, deadline, SLICE, glance, look, |slice| {
                 slept.set(true);
                 let _sleeper = self.sleeper();
                 match self.before_sleep(&is_there)? {

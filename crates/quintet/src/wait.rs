@@ -43,6 +43,17 @@ impl Spin {
     pub(crate) fn until<T>(
         &self,
         deadline: Deadline,
+        look: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        self.until_glance(deadline, || true, look)
+    }
+
+    /// As `until`, where a glance tells whether it is worth to look.
+    #[inline(always)]
+    fn until_glance<T>(
+        &self,
+        deadline: Deadline,
+        mut glance: impl FnMut() -> bool,
         mut look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let budget = wakeup_cost();
@@ -54,7 +65,9 @@ impl Spin {
         let mut shortest = None;
         loop {
             for _ in 0..LOOKS_PER_TICK {
-                if let Some(found) = look()? {
+                if glance()
+                    && let Some(found) = look()?
+                {
                     self.hit(tick, shortest);
                     return Ok(Some(found));
                 }
@@ -118,6 +131,20 @@ pub(crate) fn wait<T>(
     spin: &Spin,
     deadline: Deadline,
     slice: Duration,
+    look: impl FnMut() -> Result<Option<T>>,
+    park: impl FnMut(Duration) -> Result<()>,
+) -> Result<Option<T>> {
+    wait_by_glances(spin, deadline, slice, || true, look, park)
+}
+
+/// As [`wait`], for what is seen at a glance: a few loads tell whether it is worth to look, as they nearly always do to who
+/// spins.
+#[inline(always)]
+pub(crate) fn wait_by_glances<T>(
+    spin: &Spin,
+    deadline: Deadline,
+    slice: Duration,
+    glance: impl FnMut() -> bool,
     mut look: impl FnMut() -> Result<Option<T>>,
     mut park: impl FnMut(Duration) -> Result<()>,
 ) -> Result<Option<T>> {
@@ -127,7 +154,7 @@ pub(crate) fn wait<T>(
     if deadline.has_passed() {
         return Ok(None);
     }
-    if let Some(found) = spin.until(deadline, &mut look)? {
+    if let Some(found) = spin.until_glance(deadline, glance, &mut look)? {
         return Ok(Some(found));
     }
     loop {

@@ -54,9 +54,23 @@ pub(crate) fn into_words(from: &[u8], to: &[AtomicU64]) {
     unsafe { copy(from.as_ptr(), to.as_ptr().cast::<u8>().cast_mut(), from.len()) };
 }
 
+/// Asks for the cache line of a word that will be written.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn will_write(word: &AtomicU64) {
+    // SAFETY: a hint: it changes nothing but what is in the cache, and faults nowhere. (Processors that do not know it take
+    // it for an instruction that does nothing.)
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) word.as_ptr(), options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
+}
+
 /// From here on one instruction that copies any number of bytes is as fast as many that copy a few, or faster.
 #[cfg(target_arch = "x86_64")]
-const LONG: usize = 1024;
+pub(crate) const LONG: usize = 1024;
 
 /// Except where it writes a little further in a page than it reads: then the processor takes each load for one of what was
 /// just stored, and that instruction becomes ten times slower (measured: 3.5 GB/s instead of 50), the others do not.
@@ -99,7 +113,9 @@ unsafe fn copy_by_one(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// Moves of a fixed size, of which the last two overlap where the length is no multiple of it.
+/// Moves of a fixed size, of which the first two overlap where the length is no multiple of it. From the end to the beginning:
+/// what stands before the beginning is what others look at, and they may take the cache line that it is in away from us in the
+/// middle; who reads has that line already, and the sooner he asks for those behind it the better.
 ///
 /// # Safety
 /// As [`copy`].
@@ -130,21 +146,48 @@ unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
             )
         };
     }
-    // SAFETY: every move is within the first `len` bytes of both, which the caller says are there: a move of n bytes at
-    // `at` is made only where at + n <= len, and the last one at len - n only where len >= n.
+    macro_rules! move_8 {
+        ($at:expr) => {
+            moved!(
+                reg,
+                "mov {through}, [{from}]",
+                "mov [{to}], {through}",
+                from.add($at),
+                to.add($at)
+            )
+        };
+    }
+    macro_rules! move_4 {
+        ($at:expr) => {
+            moved!(
+                reg,
+                "mov {through:e}, [{from}]",
+                "mov [{to}], {through:e}",
+                from.add($at),
+                to.add($at)
+            )
+        };
+    }
+    // SAFETY: every move is within the first `len` bytes of both, which the caller says are there: a move of n bytes is made at
+    // `at` only where at + n <= len, as `at` begins at most at len and goes down by n before each, and at len - n only where
+    // len >= n.
     unsafe {
         if len >= 16 {
-            let mut at = 0;
-            while at + 64 <= len {
+            let mut at = len & !15;
+            if at < len {
+                move_16!(len - 16);
+            }
+            while at >= 64 {
+                at -= 64;
                 std::arch::asm!(
-                    "movdqu {a}, [{from}]",
-                    "movdqu {b}, [{from} + 16]",
-                    "movdqu {c}, [{from} + 32]",
                     "movdqu {d}, [{from} + 48]",
-                    "movdqu [{to}], {a}",
-                    "movdqu [{to} + 16], {b}",
-                    "movdqu [{to} + 32], {c}",
+                    "movdqu {c}, [{from} + 32]",
+                    "movdqu {b}, [{from} + 16]",
+                    "movdqu {a}, [{from}]",
                     "movdqu [{to} + 48], {d}",
+                    "movdqu [{to} + 32], {c}",
+                    "movdqu [{to} + 16], {b}",
+                    "movdqu [{to}], {a}",
                     from = in(reg) from.add(at),
                     to = in(reg) to.add(at),
                     a = out(xmm_reg) _,
@@ -153,37 +196,23 @@ unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
                     d = out(xmm_reg) _,
                     options(nostack, preserves_flags)
                 );
-                at += 64;
             }
-            while at + 16 <= len {
+            while at >= 16 {
+                at -= 16;
                 move_16!(at);
-                at += 16;
-            }
-            if at < len {
-                move_16!(len - 16);
             }
         } else if len >= 8 {
-            for at in [0, len - 8] {
-                moved!(
-                    reg,
-                    "mov {through}, [{from}]",
-                    "mov [{to}], {through}",
-                    from.add(at),
-                    to.add(at)
-                );
+            move_8!(len - 8);
+            if len > 8 {
+                move_8!(0);
             }
         } else if len >= 4 {
-            for at in [0, len - 4] {
-                moved!(
-                    reg,
-                    "mov {through:e}, [{from}]",
-                    "mov [{to}], {through:e}",
-                    from.add(at),
-                    to.add(at)
-                );
+            move_4!(len - 4);
+            if len > 4 {
+                move_4!(0);
             }
         } else {
-            for at in 0..len {
+            for at in (0..len).rev() {
                 moved!(
                     reg_byte,
                     "mov {through}, [{from}]",
@@ -209,6 +238,9 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
         }
     }
 }
+
+#[cfg(loom)]
+pub(crate) fn will_write(_word: &crate::os::atomic::AtomicU64) {}
 
 /// In a model, words that everybody sees are copied one by one.
 #[cfg(loom)]

@@ -218,11 +218,29 @@ impl<'a> Lane<'a> {
     pub(in crate::shm) fn write_body(&self, start: u64, message: &[u8]) {
         if let Some(body) = self.body(start, message.len() as u32) {
             // Somebody may be looking at the line that the record begins in, and take it away from us in the middle. So what is
-            // in that line comes last, right before what is looked for.
-            let in_line = body.len().min(7 - (start / 8 % 8) as usize);
-            let (first, rest) = message.split_at((in_line * 8).min(message.len()));
+            // in that line comes last, right before what is looked for: short copies go from the end to the beginning.
+            if message.len() < copy::LONG {
+                copy::into_words(message, body);
+                return;
+            }
+            let in_line = 7 - (start / 8 % 8) as usize;
+            let (first, rest) = message.split_at(in_line * 8);
             copy::into_words(rest, &body[in_line..]);
             copy::into_words(first, body);
+        }
+    }
+
+    /// Asks for the lines where what is written next will go, which the consumers have had last: they come while the
+    /// producer does something else, and several at a time, which its stores do not, as they go into the cache one after the
+    /// other. The first one it leaves to who looks at it.
+    #[inline(always)]
+    pub(in crate::shm) fn prepare(&self, end: u64) {
+        const LINE: u64 = 64;
+        /// What is about to be written next, if that is a short message; and far enough ahead for a line to come in time when
+        /// many short ones follow each other. (A message of a line and its head lies in two.)
+        const AHEAD: [u64; 3] = [LINE, 8 * LINE, 9 * LINE];
+        for ahead in AHEAD {
+            copy::will_write(self.word(end.wrapping_add(ahead)));
         }
     }
 

@@ -248,6 +248,36 @@ impl Writing {
         self.drafted += 1;
     }
 
+    /// Writes a message and makes it visible, if nothing is drafted and it goes right here: whether it does. As
+    /// [`place`](Self::place), [`Lane::write`], [`draft`](Self::draft) and [`publish`](Self::publish) do one after the other,
+    /// with what is known of it in registers: each store into our own memory takes the place of one that could be waiting for
+    /// a line of the ring.
+    #[inline(always)]
+    pub(in crate::shm) fn push(&mut self, lane: Lane<'_>, message: &[u8]) -> bool {
+        let (start, limit, pushed) = (self.tail, self.limit, self.pushed);
+        let len = message.len() as u32;
+        let need = extent(len.into());
+        let offset = start & (lane.capacity() - 1);
+        let fits = offset + need <= lane.capacity() && need + HEAD <= limit.wrapping_sub(start);
+        if self.drafted != 0 || !fits || !self.held.is_empty() {
+            return false;
+        }
+        let end = start.wrapping_add(need);
+        let pushed_then = pushed.wrapping_add(1);
+        lane.write(start, message);
+        step();
+        lane.word(start)
+            .store(Head::message(len, pushed).0, Ordering::Release);
+        step();
+        // For who comes after us: in this order, see `resume`.
+        lane.control.pushed.store(pushed_then, Ordering::Release);
+        step();
+        lane.control.tail.store(end, Ordering::Release);
+        (self.tail, self.end, self.pushed) = (end, end, pushed_then);
+        lane.prepare(end);
+        true
+    }
+
     /// Makes everything visible that is drafted, by one store: how many messages that were.
     #[inline(always)]
     pub(in crate::shm) fn publish(&mut self, lane: Lane<'_>) -> u32 {

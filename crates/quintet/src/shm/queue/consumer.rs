@@ -7,6 +7,7 @@ use crate::shm::{Trust, Trusting, Wary};
 use crate::sync::Waitable;
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -108,10 +109,11 @@ impl<T: Trust> Consumer<T> {
     /// # Errors
     /// [`ErrorKind::TimedOut`] besides those of `pop`.
     pub fn pop_timeout(&mut self, message: &mut Vec<u8>, deadline: impl Into<Deadline>) -> Result<Received> {
-        if let Some(received) = self.try_pop(message)? {
-            return Ok(received);
+        let parts = &mut self.parts;
+        match parts.taking.pop_the_next(&parts.view, message) {
+            Some(received) => Ok(received),
+            None => self.pop_later(message, deadline.into()),
         }
-        self.pop_later(message, deadline.into())
     }
 
     #[cold]
@@ -242,11 +244,12 @@ impl Parts {
     ) -> Result<R> {
         let view = &self.view;
         let waiter = view.held.waiter(Some(self.taking.seat.index()));
-        let taking = &mut self.taking;
-        let taken = waiter.wait(
+        let taking = RefCell::new(&mut self.taking);
+        let taken = waiter.wait_by_glances(
             &self.spin,
             deadline,
-            || take(view, taking),
+            || taking.borrow_mut().glance(view),
+            || take(view, &mut taking.borrow_mut()),
             || Ok(view.is_ready()),
         );
         match taken {

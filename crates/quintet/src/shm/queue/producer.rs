@@ -100,7 +100,7 @@ impl<T: Trust> Producer<T> {
     /// [`ErrorKind::TimedOut`] besides those of `push`; it was not pushed then.
     pub fn push_timeout(&mut self, message: impl AsRef<[u8]>, deadline: impl Into<Deadline>) -> Result<()> {
         let message = message.as_ref();
-        if self.try_push(message)? {
+        if self.parts.push_the_next(message) {
             return Ok(());
         }
         self.push_later(message, deadline.into())
@@ -108,6 +108,9 @@ impl<T: Trust> Producer<T> {
 
     #[cold]
     fn push_later(&mut self, message: &[u8], deadline: Deadline) -> Result<()> {
+        if self.try_push_further(message)? {
+            return Ok(());
+        }
         let parts = &mut self.parts;
         let pushed = parts.wait_for_room(parts.fit(message.len())?, deadline);
         match pushed.map_err(|error| parts.shared.about(error))? {
@@ -127,6 +130,14 @@ impl<T: Trust> Producer<T> {
     #[inline]
     pub fn try_push(&mut self, message: impl AsRef<[u8]>) -> Result<bool> {
         let message = message.as_ref();
+        if self.parts.push_the_next(message) {
+            return Ok(true);
+        }
+        self.try_push_further(message)
+    }
+
+    #[inline(never)]
+    fn try_push_further(&mut self, message: &[u8]) -> Result<bool> {
         let parts = &mut self.parts;
         parts.begin()?;
         let len = parts.fit(message.len())?;
@@ -312,6 +323,19 @@ impl Parts {
         }
     }
 
+    /// Pushes a message if it goes right behind the last one, as nearly always. If not, that is for others to look into.
+    #[inline(always)]
+    fn push_the_next(&mut self, message: &[u8]) -> bool {
+        if !self.seat.is_ours() || message.len() > self.longest {
+            return false;
+        }
+        let pushed = self.writing.push(self.lane.get(), message);
+        if pushed {
+            self.wake(1);
+        }
+        pushed
+    }
+
     /// Before anything else.
     #[inline(always)]
     fn begin(&mut self) -> Result<()> {
@@ -447,14 +471,19 @@ impl Parts {
     /// Makes visible what is drafted, and wakes who waits for it.
     #[inline(always)]
     pub(super) fn publish(&mut self) -> u32 {
-        let lane = self.lane.get();
-        let count = self.writing.publish(lane);
+        let count = self.writing.publish(self.lane.get());
+        self.wake(count);
+        count
+    }
+
+    /// Wakes who waits for as many messages as were published.
+    #[inline(always)]
+    fn wake(&mut self, count: u32) {
         let room = self.shared.held.room();
         self.publisher.fence(room.fences.load(Ordering::Relaxed) != 0);
         if room.ready.has_sleepers() {
             self.shared.held.waiter(None).wake(count);
         }
-        count
     }
 
     pub(super) fn about(&self, error: Error) -> Error {

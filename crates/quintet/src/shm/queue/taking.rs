@@ -36,6 +36,19 @@ impl View {
         (0..self.held.lanes_used()).any(|lane| matches!(self.lane(lane).find(), Ok(Some(_))))
     }
 
+    /// A lane that is not empty: the first one from `first` on. For who looks again and again, so it does as little as it can,
+    /// and what is there may make no sense.
+    #[inline(always)]
+    fn lane_to_look_at(&self, first: usize) -> Option<usize> {
+        let lanes = self.held.lanes_used();
+        let has_something = |index: &usize| {
+            let lane = self.lane(*index);
+            let head = lane.control.head.load(Ordering::Relaxed);
+            lane.word(head).load(Ordering::Relaxed) != 0
+        };
+        (first..lanes).chain(0..first.min(lanes)).find(has_something)
+    }
+
     /// Wakes the producer of a lane, if it waits for room.
     #[inline(always)]
     fn make_room_known(&self, index: usize, lane: Lane<'_>) {
@@ -124,6 +137,8 @@ impl Taking {
             self.next += 1;
             self.in_a_row = 0;
         }
+        // Where the next one is looked for first.
+        self.next %= lanes.max(1);
         Ok(None)
     }
 
@@ -154,28 +169,48 @@ impl Taking {
         }
     }
 
+    /// Whether it is worth to try. For who has just tried in vain, and does so again and again.
+    #[inline(always)]
+    pub(super) fn glance(&mut self, view: &View) -> bool {
+        let Some(lane) = view.lane_to_look_at(self.next) else {
+            return false;
+        };
+        if lane != self.next {
+            self.next = lane;
+            self.in_a_row = 0;
+        }
+        true
+    }
+
+    /// The next message, if it is short and in the lane that the last one was in, as nearly always. If it is not, or there is
+    /// none, that is for [`try_pop`](Self::try_pop) to find out.
+    #[inline(always)]
+    pub(super) fn pop_the_next(&mut self, view: &View, message: &mut Vec<u8>) -> Option<Received> {
+        let lane = view.lanes.get(self.next)?.get();
+        if self.in_a_row >= MOST_IN_A_ROW || !self.seat.is_ours() {
+            return None;
+        }
+        let (found, body) = lane.glance()?;
+        if found.len > COPIED_FIRST {
+            return None;
+        }
+        message.clear();
+        copy::append(body, found.len as usize, message);
+        if !lane.take(&found, found.end()) {
+            return None;
+        }
+        self.in_a_row += 1;
+        self.note(view, 1);
+        view.make_room_known(self.next, lane);
+        Some(self.received(view, self.next, &found))
+    }
+
     #[inline(always)]
     pub(super) fn try_pop(&mut self, view: &View, message: &mut Vec<u8>) -> Result<Option<Received>> {
-        // Nearly always the next one is short, and in the lane that the last one was in.
-        if let Some(lane) = view.lanes.get(self.next)
-            && self.in_a_row < MOST_IN_A_ROW
-            && self.seat.is_ours()
-        {
-            let lane = lane.get();
-            if let Some((found, body)) = lane.glance()
-                && found.len <= COPIED_FIRST
-            {
-                message.clear();
-                copy::append(body, found.len as usize, message);
-                if lane.take(&found, found.end()) {
-                    self.in_a_row += 1;
-                    self.note(view, 1);
-                    view.make_room_known(self.next, lane);
-                    return Ok(Some(self.received(view, self.next, &found)));
-                }
-            }
+        match self.pop_the_next(view, message) {
+            Some(received) => Ok(Some(received)),
+            None => self.try_pop_further(view, message),
         }
-        self.try_pop_further(view, message)
     }
 
     #[inline(never)]
