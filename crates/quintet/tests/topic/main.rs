@@ -11,6 +11,7 @@ mod losing;
 mod seen;
 #[cfg(target_os = "linux")]
 mod steps;
+mod typed;
 
 use quintet::shm::{Publisher, Topic};
 use quintet::sync::{Event, Reset, Waitable, wait_all, wait_any};
@@ -22,6 +23,7 @@ use std::time::Duration;
 use holding::holds;
 use losing::{comes_and_goes, subscribes};
 use seen::{Seen, message};
+use typed::opens_typed;
 
 #[cfg(target_os = "linux")]
 use crowd::{has_no_room, opens_as_another, subscribes_and_stays};
@@ -40,13 +42,14 @@ quintet_testkit::peers!(
     has_no_room,
     holds,
     is_publisher,
+    opens_typed,
     opens_as_another,
     publishes,
     subscribes,
     subscribes_and_stays,
 );
 #[cfg(windows)]
-quintet_testkit::peers!(answers, comes_and_goes, holds, publishes, subscribes);
+quintet_testkit::peers!(answers, comes_and_goes, holds, opens_typed, publishes, subscribes);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For what takes many steps.

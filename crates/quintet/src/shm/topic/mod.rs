@@ -48,6 +48,7 @@ mod stats;
 mod subscriber;
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]
 mod topic;
+mod turns;
 mod typed;
 
 pub use kind::Topics;

@@ -2,6 +2,7 @@ use super::SampleLoan;
 use super::lapping::Lapping;
 use super::room::{FIRST_SUBSCRIBER, Held};
 use super::topic::Shared;
+use super::turns::Turns;
 use crate::os::atomic::Ordering;
 use crate::os::fence::Publisher as Fence;
 use crate::participants::{self, Seat};
@@ -52,7 +53,6 @@ impl Publisher {
         let held = &shared.held;
         let mut lapping = None;
         let seat = held.sit_as_publisher(|lane| {
-            held.room().publishers[lane].waiting.store(0, Ordering::Release);
             lapping = Some(Lapping::resume(held.lane(lane))?);
             Ok(())
         })?;
@@ -88,7 +88,7 @@ impl<T: Trust> Publisher<T> {
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] if it is longer than [`Topic::max_message`](super::Topic::max_message); [`ErrorKind::Full`] if what
-    /// subscribers hold in place leaves no room for it; [`ErrorKind::Corrupt`] if some process has written into the lane; on
+    /// subscribers hold in place leaves no room for it, even if all the rest were forgotten, which it then is not; [`ErrorKind::Corrupt`] if some process has written into the lane; on
     /// Linux [`ErrorKind::Unsupported`] in a forked child.
     #[inline]
     pub fn publish(&mut self, message: impl AsRef<[u8]>) -> Result<u64> {
@@ -265,7 +265,10 @@ impl Parts {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        self.seat
-            .leave(&self.shared.held.room().publishers[self.seat.index()]);
+        let slot = &self.shared.held.room().publishers[self.seat.index()];
+        if self.seat.is_ours() {
+            Turns::end(&slot.in_hand);
+        }
+        self.seat.leave(slot);
     }
 }

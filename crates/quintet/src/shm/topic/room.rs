@@ -1,13 +1,15 @@
 //! The shared memory of a topic.
 
+use super::turns::Turns;
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::parking::Place;
-use crate::os::segment::{Look, ReadOnly, Segment};
+use crate::os::segment::{Look, ReadOnly, Segment, Spec};
+use crate::os::types::{ObjectOptions, Opening};
 use crate::participants::{self, Seat, Slot};
 use crate::shm::lane::{Control, Hold, Lane};
-use crate::{Error, ErrorKind, Result, Scheme};
+use crate::{Error, ErrorKind, Name, Result, Scheme};
 use std::iter;
 use std::ptr::NonNull;
 use std::slice;
@@ -30,10 +32,11 @@ pub(super) const RINGS: usize = DATA + CONTROLS;
 
 pub(super) static LAYOUT: Layout = Layout {
     scheme: Scheme::Topic,
-    version: 1,
-    text: "1: header 64, parameter u64 type 32 lanes 16 log2 of a ring's bytes 16; at 64 published u32 (1 somebody sleeps, rest rings), \
-           arrived u32 (the same), fences u32, subscribers' high water u32; slots of 64 at 128: 64 publishers, 255 subscribers: held \
-           u64 lost, aux u64 received, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand u64 unused; \
+    version: 2,
+    text: "2: header 64, parameter u64 lanes 48 log2 of a ring's bytes 16; at 64 published u32 (1 somebody sleeps, rest rings), \
+           arrived u32 (the same), fences u32, subscribers' high water u32, type u32; slots of 64 at 128: 64 publishers, 255 \
+           subscribers: held u64 lost of all who had it, aux u64 received of all, since u64 unused, since_of u64 unused, space u64, \
+           pid u32, waiting u32, in hand u64 turns: taken 1 died 31 had 32; \
            holds u64 of 255 by 8 at 20544: pairs of words 27, first word 29, lane 8; lanes of 256 at 40960: pushed u64, tail \
            u64, at 128 oldest u64, 8 unused; rings at 57344; records of words: head u64 published 1 pad 1 number 30 length 32, \
            body; locks at 2^62: life 1, 1 unused, 2 a slot",
@@ -55,7 +58,9 @@ pub(super) struct Room {
     pub(super) fences: AtomicU32,
     /// The highest subscriber there ever was, plus one. (Of publishers the header knows.)
     pub(super) subscribers_high: AtomicU32,
-    _line: [AtomicU32; 12],
+    /// The fingerprint of the type of its messages; 0: any bytes.
+    pub(super) of_type: AtomicU32,
+    _line: [AtomicU32; 11],
     pub(super) publishers: [Slot; LANES],
     pub(super) subscribers: [Slot; SUBSCRIBERS],
     /// What each subscriber holds in place. Apart from what they write at every message, as publishers look here.
@@ -105,8 +110,6 @@ pub(super) struct Shape {
     pub(super) lanes: usize,
     /// Of one ring, in bytes: a power of two.
     pub(super) ring: usize,
-    /// The fingerprint of the type of its messages; 0: any bytes.
-    pub(super) of_type: u32,
 }
 
 impl Shape {
@@ -114,7 +117,7 @@ impl Shape {
     pub(super) const LARGEST_RING: u64 = 1 << 32;
 
     /// Rounds what was asked for up to what can be.
-    pub(super) fn new(lanes: usize, ring: u64, of_type: u32) -> Result<Self> {
+    pub(super) fn new(lanes: usize, ring: u64) -> Result<Self> {
         let error = |what: String| Error::new(ErrorKind::TooLarge, what);
         if !(1..=LANES).contains(&lanes) {
             return Err(error(format!(
@@ -127,9 +130,7 @@ impl Shape {
             )));
         }
         let ring = ring.max(Self::SMALLEST_RING).next_power_of_two();
-        let shape = usize::try_from(ring)
-            .ok()
-            .map(|ring| Shape { lanes, ring, of_type });
+        let shape = usize::try_from(ring).ok().map(|ring| Shape { lanes, ring });
         shape
             .filter(|shape| shape.size().is_some())
             .ok_or_else(|| error("so much memory cannot be addressed".into()))
@@ -142,7 +143,7 @@ impl Shape {
     }
 
     pub(super) fn parameter(self) -> u64 {
-        u64::from(self.of_type) << 32 | (self.lanes as u64) << 16 | u64::from(self.ring.trailing_zeros())
+        (self.lanes as u64) << 16 | u64::from(self.ring.trailing_zeros())
     }
 
     /// As the header says it, if it makes sense in memory of so many bytes.
@@ -151,7 +152,7 @@ impl Shape {
         let ring = 1u64.checked_shl((parameter & 0xffff) as u32).unwrap_or(0);
         let fits = (Self::SMALLEST_RING..=Self::LARGEST_RING).contains(&ring);
         let shape = fits
-            .then(|| Shape::new((parameter >> 16) as u16 as usize, ring, (parameter >> 32) as u32).ok())
+            .then(|| Shape::new(usize::try_from(parameter >> 16).ok()?, ring).ok())
             .flatten();
         shape
             .filter(|shape| shape.size().is_some_and(|size| size <= len))
@@ -209,14 +210,35 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(segment: Segment) -> Result<Self> {
+    /// Makes or opens one. Also says whether it was made: of that shape, and of that type, then.
+    pub(super) fn open(
+        name: &Name,
+        shape: Shape,
+        of_type: u32,
+        options: ObjectOptions,
+        opening: Opening,
+    ) -> Result<(Self, bool)> {
+        let spec = Spec {
+            layout: &LAYOUT,
+            name,
+            size: shape.size().unwrap_or(usize::MAX),
+            options,
+            parameter: shape.parameter(),
+        };
+        let (segment, made) = Segment::open(&spec, opening, |start| {
+            // SAFETY: a segment has at least the layout's size, which is more than a room's, begins at a page, and stays mapped
+            // across this call. A room is made of atomics, for which any bytes will do and which others may change.
+            let room = unsafe { start.cast::<Room>().as_ref() };
+            room.of_type.store(of_type, Ordering::Relaxed);
+        })?;
         let shape = Shape::of(segment.header(), segment.len())?;
-        Ok(Held {
+        let held = Held {
             published: segment.parking_for_all(0),
             arrived: segment.parking_for_all(1),
             segment,
             shape,
-        })
+        };
+        Ok((held, made))
     }
 
     #[inline(always)]
@@ -306,9 +328,9 @@ impl Held {
                 for hold in &room.holds[index] {
                     hold.store(0, Ordering::Release);
                 }
-                slot.held.store(0, Ordering::Release);
-                slot.aux.store(0, Ordering::Release);
                 slot.waiting.store(0, Ordering::Release);
+                // What those before it have received and lost stays, so that nothing is missing in the sum.
+                Turns::begin(&slot.in_hand);
                 Ok(())
             },
         )
@@ -322,9 +344,16 @@ impl Held {
     }
 
     /// Becomes the publisher of a lane that has none.
-    pub(super) fn sit_as_publisher(&self, recover: impl FnMut(usize) -> Result<()>) -> Result<Seat> {
+    pub(super) fn sit_as_publisher(&self, mut recover: impl FnMut(usize) -> Result<()>) -> Result<Seat> {
         self.check_ours()?;
         let room = self.room();
+        let recover = |lane: usize| {
+            let slot = &room.publishers[lane];
+            slot.waiting.store(0, Ordering::Release);
+            recover(lane)?;
+            Turns::begin(&slot.in_hand);
+            Ok(())
+        };
         Seat::take(
             &room.header.high_water,
             &room.publishers[..self.shape.lanes],
@@ -362,6 +391,11 @@ impl Held {
         &self.room().holds[subscriber]
     }
 
+    /// What became of the publishers of a lane.
+    pub(super) fn publishers_of(&self, lane: usize) -> Result<Turns> {
+        Turns::now(&self.room().publishers[lane].in_hand, || self.is_alive(lane))
+    }
+
     /// Whether a participant lives, by the kernel's word.
     pub(super) fn is_alive(&self, participant: usize) -> Result<bool> {
         self.segment.token().is_taken(participant)
@@ -374,11 +408,11 @@ mod tests {
 
     #[test]
     fn a_shape_is_what_its_parameter_says() {
-        let shape = Shape::new(3, 5000, 9).unwrap();
+        let shape = Shape::new(3, 5000).unwrap();
         assert_eq!((shape.lanes, shape.ring), (3, 8192));
         assert_eq!(shape.size(), Some(RINGS + 3 * 8192));
-        assert_eq!(shape.parameter(), 9 << 32 | 3 << 16 | 13);
-        assert!(Shape::new(0, 4096, 0).is_err() && Shape::new(65, 4096, 0).is_err());
-        assert!(Shape::new(1, (1 << 32) + 1, 0).is_err() && Shape::new(1, u64::MAX, 0).is_err());
+        assert_eq!(shape.parameter(), 3 << 16 | 13);
+        assert!(Shape::new(0, 4096).is_err() && Shape::new(65, 4096).is_err());
+        assert!(Shape::new(1, (1 << 32) + 1).is_err() && Shape::new(1, u64::MAX).is_err());
     }
 }

@@ -22,7 +22,7 @@ use crate::shm::lane::Control;
 pub struct TopicStats {
     /// How many messages were published.
     pub published: u64,
-    /// How many the subscribers that live have received, all together.
+    /// How many its subscribers have received, all together: those as well that are gone.
     pub received: u64,
     /// How many these have missed, because they were too slow.
     pub lost: u64,
@@ -62,12 +62,11 @@ impl TopicStats {
         }
         let subscribers = participants::used(&room.subscribers_high, &room.subscribers);
         for (index, slot) in subscribers.iter().enumerate() {
-            if is_alive(FIRST_SUBSCRIBER + index) {
-                stats.subscribers += 1;
-                let received = slot.aux.load(Ordering::Acquire);
-                stats.received = stats.received.saturating_add(received);
-                stats.lost = stats.lost.saturating_add(slot.held.load(Ordering::Acquire));
-            }
+            stats.subscribers += usize::from(is_alive(FIRST_SUBSCRIBER + index));
+            // Of those as well who had its place before.
+            let received = slot.aux.load(Ordering::Acquire);
+            stats.received = stats.received.saturating_add(received);
+            stats.lost = stats.lost.saturating_add(slot.held.load(Ordering::Acquire));
         }
         stats
     }

@@ -1,13 +1,13 @@
-use super::room::{Held, LAYOUT, Shape};
+use super::room::{Held, Shape};
 use super::stats::TopicStats;
 use super::typed::{self, TypedTopicBuilder};
 use super::{Publisher, Subscriber};
 use crate::cleanup::Registration;
 use crate::named;
-use crate::os::segment::{Segment, Spec};
+use crate::os::atomic::Ordering;
 use crate::os::types::{Access, ObjectOptions, Opening};
 use crate::shm::Plain;
-use crate::{Address, Error, Name, Result, Scheme};
+use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 use std::sync::Arc;
 
 /// A named topic: every message to every subscriber, written and read where it is.
@@ -101,6 +101,7 @@ impl Topic {
             capacity: TopicBuilder::CAPACITY,
             publishers: TopicBuilder::PUBLISHERS,
             of_type: 0,
+            needed: 0,
             options: ObjectOptions::default(),
         })
     }
@@ -130,6 +131,7 @@ impl Topic {
                 .parse_option("publishers")?
                 .unwrap_or(TopicBuilder::PUBLISHERS),
             of_type: 0,
+            needed: 0,
             options,
         })
     }
@@ -188,9 +190,17 @@ impl Topic {
         self.shared.held.shape.lanes
     }
 
-    /// The fingerprint of the type of its messages; 0: any bytes.
-    pub(super) fn of_type(&self) -> u32 {
-        self.shared.held.shape.of_type
+    /// Makes it a topic of that type, if it is of none yet and nothing was published on it: of which it is then. 0: any bytes.
+    pub(super) fn claim_type(&self, fingerprint: u32) -> u32 {
+        let held = &self.shared.held;
+        let of_type = &held.room().of_type;
+        if self.stats().published > 0 {
+            return of_type.load(Ordering::Relaxed);
+        }
+        match of_type.compare_exchange(0, fingerprint, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fingerprint,
+            Err(other) => other,
+        }
     }
 
     /// What was published on it, and who uses it. While others use it the numbers are of nearly the same moment.
@@ -224,7 +234,10 @@ pub struct TopicBuilder {
     name: Name,
     capacity: u64,
     publishers: usize,
+    /// The fingerprint of the type of its messages; 0: any bytes.
     of_type: u32,
+    /// The longest message that has to fit.
+    needed: usize,
     options: ObjectOptions,
 }
 
@@ -249,6 +262,7 @@ impl TopicBuilder {
     /// A topic of values of one type: see [`TypedTopic`](super::TypedTopic).
     pub fn typed<V: Plain>(mut self) -> TypedTopicBuilder<V> {
         self.of_type = typed::fingerprint::<V>();
+        self.needed = size_of::<V>();
         TypedTopicBuilder::new(self)
     }
 
@@ -294,21 +308,25 @@ impl TopicBuilder {
     fn open(self, opening: Opening) -> Result<Topic> {
         let address = Address::named(Scheme::Topic, self.name.clone())?;
         let about = |error: Error| error.about(&address);
-        let shape = Shape::new(self.publishers, self.capacity, self.of_type).map_err(about)?;
-        let spec = Spec {
-            layout: &LAYOUT,
-            name: &self.name,
-            size: shape.size().unwrap_or(usize::MAX),
-            options: self.options,
-            parameter: shape.parameter(),
-        };
+        let shape = Shape::new(self.publishers, self.capacity).map_err(about)?;
+        let too_small = shape.longest() < self.needed;
+        if too_small && opening == Opening::CreateNew {
+            return Err(about(typed::too_long(self.needed, shape.longest())));
+        }
+        let creates = opening != Opening::OpenExisting;
+        // One that is there may have more.
+        let opening = if too_small { Opening::OpenExisting } else { opening };
         let (held, created, registration) = Registration::of_opened(
             || {
-                let (segment, made) = Segment::open(&spec, opening, |_| {})?;
-                Ok((Arc::new(Held::new(segment)?), made))
+                let (held, made) = Held::open(&self.name, shape, self.of_type, self.options, opening)?;
+                Ok((Arc::new(held), made))
             },
             |held: &Held| held.segment().release_name(),
         )
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound if too_small && creates => typed::too_long(self.needed, shape.longest()),
+            _ => error,
+        })
         .map_err(about)?;
         Ok(Topic {
             shared: Arc::new(Shared {
