@@ -55,14 +55,17 @@ impl TopicEnd {
         }))
     }
 
-    /// Opens it to publish. `waits`: once there is somebody to get it.
-    pub(crate) fn publish(&self, waits: bool) -> Result<Inlet, Failure> {
+    /// Opens it to publish, once there are so many to get it.
+    pub(crate) fn publish(&self, subscribers: usize) -> Result<Inlet, Failure> {
         let topic = self.open()?;
         let mut publisher = topic.publisher()?;
-        if waits {
-            let what = || format!("a subscriber of {}", topic.address());
+        if subscribers > 0 {
+            let what = || match subscribers {
+                1 => format!("a subscriber of {}", topic.address()),
+                _ => format!("{subscribers} subscribers of {}", topic.address()),
+            };
             patience::wait_for(self.deadline.remaining(), what, |time| {
-                publisher.wait_for_subscriber_timeout(time)
+                publisher.wait_for_subscribers(subscribers, time)
             })?;
         }
         Ok(Inlet {

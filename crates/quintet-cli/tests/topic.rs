@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use quintet::shm::{Publisher, Subscriber, Topic};
+use quintet::shm::{Publisher, Subscriber, Topic, TypedTopic};
 use quintet_testkit::{Process, Test, eventually, start as start_test};
 use serde_json::Value;
 use std::fs;
@@ -135,6 +135,35 @@ fn who_is_asked_to_waits_for_a_subscriber() {
         publisher.wait_output().succeeded_with("");
         nothing_is_left(&t);
     }
+}
+
+#[test]
+fn several_subscribers_can_be_waited_for() {
+    let t = start_test();
+    let (topic, address) = topic(&t);
+    let publisher = start(&t, &["pub", "--wait-subscriber=2", &address, "hello"]);
+    let first = start_sub(&t, &topic, &["--count", "1"]);
+    eventually("it publishes", || topic.stats().publishers == 1);
+    assert_eq!((publisher.try_exit(), topic.stats().published), (None, 0));
+    let second = start(&t, &["sub", "--count", "1", &address]);
+    for subscriber in [first, second] {
+        subscriber.wait_output().succeeded_with("hello");
+    }
+    publisher.wait_output().succeeded_with("");
+    run(&t, &["pub", "-w=0", &address, "hello"]).failed(2);
+}
+
+#[test]
+fn who_subscribes_before_a_program_with_a_type_leaves_that_to_it() {
+    let t = start_test();
+    let address = address(&t);
+    let sub = start(&t, &["sub", "--count", "1", "--format", "hex", &address]);
+    wait_for_stat(&t, &address, "subscribers", 1);
+    let name = address.strip_prefix("topic://").unwrap();
+    let numbers = TypedTopic::<u32>::create_or_open(name).unwrap();
+    numbers.publisher().unwrap().publish(&7).unwrap();
+    assert!(sub.wait_output().succeeded().starts_with("07000000"));
+    TypedTopic::<i32>::open_existing(name).unwrap_err();
 }
 
 #[test]

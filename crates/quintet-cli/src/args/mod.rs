@@ -286,9 +286,9 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
 
-    /// On a topic: whether to wait for a subscriber. (`pub` says.)
-    #[arg(skip = true)]
-    pub(crate) wait_subscriber: bool,
+    /// On a topic: for how many subscribers to wait. (`pub` says.)
+    #[arg(skip = 1usize)]
+    pub(crate) wait_subscriber: usize,
 
     #[command(flatten)]
     pub(crate) data: DataArgs,

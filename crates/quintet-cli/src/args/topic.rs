@@ -72,6 +72,8 @@ Examples:
   quintet pub topic://news hello
   # When somebody is there to get it, at most 5 seconds
   quintet pub --wait-subscriber --timeout 5 topic://news hello
+  # When all three are there
+  quintet pub --wait-subscriber=3 topic://news hello
   # Each line as it comes
   tail -f app.log | quintet pub --lines topic://log
   # Larger messages need a larger topic; both sides say so, as either may make it
@@ -79,9 +81,10 @@ Examples:
 // There are no bytes without messages here, as `send` has them.
 #[command(mut_arg("lines", |lines| lines.help("Each line of the data is a message, as it comes")))]
 pub(crate) struct PubArgs {
-    /// Wait until somebody subscribes, and then publish
-    #[arg(short, long)]
-    wait_subscriber: bool,
+    /// Wait until somebody subscribes, or so many do, and then publish
+    #[arg(short, long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1",
+          value_parser = value_parser!(u8).range(1..))]
+    wait_subscriber: Option<u8>,
 
     #[command(flatten)]
     end: TopicEndArgs,
@@ -103,7 +106,7 @@ impl From<PubArgs> for SendArgs {
         SendArgs {
             endpoint: args.end.into(),
             drain: DrainArgs { no_drain: false },
-            wait_subscriber: args.wait_subscriber,
+            wait_subscriber: args.wait_subscriber.unwrap_or(0).into(),
             data: args.data,
             follow: false,
             address: args.address,

@@ -8,6 +8,7 @@ mod holding;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod losing;
+mod peers;
 mod seen;
 #[cfg(target_os = "linux")]
 mod steps;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use holding::holds;
 use losing::{comes_and_goes, subscribes};
+use peers::takes_part;
 use seen::{Seen, message};
 use typed::opens_typed;
 
@@ -47,9 +49,18 @@ quintet_testkit::peers!(
     publishes,
     subscribes,
     subscribes_and_stays,
+    takes_part,
 );
 #[cfg(windows)]
-quintet_testkit::peers!(answers, comes_and_goes, holds, opens_typed, publishes, subscribes);
+quintet_testkit::peers!(
+    answers,
+    comes_and_goes,
+    holds,
+    opens_typed,
+    publishes,
+    subscribes,
+    takes_part
+);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For what takes many steps.

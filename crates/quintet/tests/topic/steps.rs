@@ -29,6 +29,10 @@ pub(crate) fn fails_at_any_call(p: &mut Role) {
         let mut publisher = again.publisher()?;
         is_late(publisher.wait_for_subscriber_timeout(Duration::from_millis(1)))?;
         let mut subscriber = topic.subscriber()?;
+        assert_eq!(
+            (publisher.peer_events()?.len(), subscriber.peer_events()?.len()),
+            (1, 1)
+        );
         publisher.publish(message(0, 0, 900))?;
         publisher.publish(message(0, 1, 900))?;
         subscriber.copy(&mut Vec::new())?;
@@ -102,6 +106,8 @@ pub(crate) fn forks(p: &mut Role) {
             && publisher
                 .wait_for_subscriber_timeout(soon)
                 .is_err_and(unsupported)
+            && publisher.wait_for_peer_events(soon).is_err_and(unsupported)
+            && subscriber.peer_events().is_err_and(unsupported)
             && subscriber.try_receive().is_err_and(unsupported)
             && subscriber.receive_timeout(soon).is_err_and(unsupported)
             && subscriber.try_copy(&mut Vec::new()).is_err_and(unsupported)

@@ -1,8 +1,8 @@
 //! Publish and subscribe, in shared memory.
 //!
 //! # The memory
-//! A room (`room.rs`): the header, a bell for subscribers who wait for a message and one for publishers who wait for a
-//! subscriber, slots for up to 64 publishers and 255 subscribers, and what each subscriber *holds*. Behind it a control block for
+//! A room (`room.rs`): the header, a bell for subscribers who wait for a message and one for those who wait for others to come
+//! or go (`peers.rs`), slots for up to 64 publishers and 255 subscribers, and what each subscriber *holds*. Behind it a control block for
 //! each *lane*, and the lanes' rings. A publisher has a lane, found by the kernel's lock on the lane's slot, so each ring has
 //! one writer; nobody else ever writes there. Lanes are those of a queue (`shm/lane`).
 //!
@@ -41,6 +41,7 @@ mod lapping;
 mod loan;
 #[cfg(all(test, loom))]
 mod models;
+mod peers;
 mod publisher;
 mod room;
 mod sample;
@@ -53,6 +54,7 @@ mod typed;
 
 pub use kind::Topics;
 pub use loan::SampleLoan;
+pub use peers::{PeerChange, PeerEvent};
 pub use publisher::Publisher;
 pub use sample::Sample;
 pub use stats::TopicStats;

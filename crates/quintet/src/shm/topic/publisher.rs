@@ -1,15 +1,15 @@
 use super::SampleLoan;
 use super::lapping::Lapping;
-use super::room::{FIRST_SUBSCRIBER, Held};
+use super::peers::{self, Acquaintance};
+use super::room::{self, FIRST_SUBSCRIBER};
 use super::topic::Shared;
-use super::turns::Turns;
 use crate::os::atomic::Ordering;
 use crate::os::fence::Publisher as Fence;
 use crate::participants::{self, Seat};
 use crate::shm::lane::Lane;
 use crate::shm::{Trust, Trusting, Wary};
 use crate::wait::Spin;
-use crate::{Deadline, Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct Publisher<T: Trust = Wary> {
-    parts: Parts,
+    pub(super) parts: Parts,
     trust: PhantomData<T>,
 }
 
@@ -45,7 +45,9 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     lapping: Lapping,
     fence: Fence,
-    spin: Spin,
+    pub(super) spin: Spin,
+    /// The subscribers that it was told of.
+    pub(super) known: Acquaintance,
 }
 
 impl Publisher {
@@ -56,6 +58,7 @@ impl Publisher {
             lapping = Some(Lapping::resume(held.lane(lane))?);
             Ok(())
         })?;
+        peers::tell(held);
         let lapping = lapping.ok_or_else(|| Error::new(ErrorKind::Os, "a lane was taken and not read"))?;
         Ok(Publisher {
             parts: Parts {
@@ -64,6 +67,7 @@ impl Publisher {
                 lapping,
                 fence: Fence::new(),
                 spin: Spin::default(),
+                known: Acquaintance::default(),
             },
             trust: PhantomData,
         })
@@ -122,47 +126,6 @@ impl<T: Trust> Publisher<T> {
     pub fn lane(&self) -> usize {
         self.parts.seat.index()
     }
-
-    /// How many subscribers there are now.
-    pub fn subscribers(&self) -> usize {
-        subscribers(&self.parts.shared.held)
-    }
-
-    /// Waits until there is a subscriber.
-    ///
-    /// # Errors
-    /// On Linux [`ErrorKind::Unsupported`] in a forked child.
-    pub fn wait_for_subscriber(&mut self) -> Result<()> {
-        self.wait_for_subscriber_timeout(Deadline::NEVER)
-    }
-
-    /// As [`wait_for_subscriber`](Self::wait_for_subscriber), until a deadline.
-    ///
-    /// # Errors
-    /// [`ErrorKind::TimedOut`] besides those of `wait_for_subscriber`.
-    pub fn wait_for_subscriber_timeout(&mut self, deadline: impl Into<Deadline>) -> Result<()> {
-        let parts = &self.parts;
-        parts.check_ours()?;
-        let held = &parts.shared.held;
-        let is_there = || Ok(subscribers(held) > 0);
-        let take = || Ok((subscribers(held) > 0).then_some(()));
-        let waiter = held.waiter_for_subscribers(Some(parts.seat.index()));
-        match waiter.wait(&parts.spin, deadline.into(), take, is_there) {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(parts
-                .shared
-                .about(Error::new(ErrorKind::TimedOut, "nobody subscribed in time"))),
-            Err(error) => Err(parts.shared.about(error)),
-        }
-    }
-}
-
-fn subscribers(held: &Held) -> usize {
-    let room = held.room();
-    let slots = participants::used(&room.subscribers_high, &room.subscribers);
-    (0..slots.len())
-        .filter(|subscriber| held.is_alive(FIRST_SUBSCRIBER + subscriber).unwrap_or(false))
-        .count()
 }
 
 impl Parts {
@@ -265,10 +228,7 @@ impl Parts {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        let slot = &self.shared.held.room().publishers[self.seat.index()];
-        if self.seat.is_ours() {
-            Turns::end(&slot.in_hand);
-        }
-        self.seat.leave(slot);
+        let held = &self.shared.held;
+        room::leave(held, &self.seat, &held.room().publishers[self.seat.index()]);
     }
 }

@@ -1,5 +1,6 @@
 //! The shared memory of a topic.
 
+use super::peers;
 use super::turns::Turns;
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
@@ -52,7 +53,7 @@ pub(super) struct Room {
     pub(super) header: Header,
     /// Rings for the subscribers when there is a message.
     pub(super) published: Bell,
-    /// Rings for the publishers when there is a subscriber.
+    /// Rings for who waits for somebody to come or leave.
     pub(super) arrived: Bell,
     /// Not 0: who publishes has to fence for himself.
     pub(super) fences: AtomicU32,
@@ -293,16 +294,15 @@ impl Held {
         }
     }
 
-    /// To sleep until there is a subscriber, as that publisher.
-    pub(super) fn waiter_for_subscribers(&self, publisher: Option<usize>) -> Waiter<'_> {
-        let room = self.room();
+    /// To sleep until somebody comes or leaves, as one who has that slot.
+    pub(super) fn waiter_for_peers<'a>(&'a self, slot: Option<&'a Slot>) -> Waiter<'a> {
         Waiter {
-            bell: &room.arrived,
+            bell: &self.room().arrived,
             place: &self.arrived,
-            // Who arrives always fences.
+            // Who comes or leaves always fences.
             fences: None,
             sleepers: None,
-            own: publisher.map(|index| &room.publishers[index].waiting),
+            own: slot.map(|slot| &slot.waiting),
         }
     }
 
@@ -330,7 +330,7 @@ impl Held {
                 }
                 slot.waiting.store(0, Ordering::Release);
                 // What those before it have received and lost stays, so that nothing is missing in the sum.
-                Turns::begin(&slot.in_hand);
+                begin(slot);
                 Ok(())
             },
         )
@@ -351,7 +351,7 @@ impl Held {
             let slot = &room.publishers[lane];
             slot.waiting.store(0, Ordering::Release);
             recover(lane)?;
-            Turns::begin(&slot.in_hand);
+            begin(slot);
             Ok(())
         };
         Seat::take(
@@ -391,14 +391,26 @@ impl Held {
         &self.room().holds[subscriber]
     }
 
-    /// What became of the publishers of a lane.
-    pub(super) fn publishers_of(&self, lane: usize) -> Result<Turns> {
-        Turns::now(&self.room().publishers[lane].in_hand, || self.is_alive(lane))
-    }
-
     /// Whether a participant lives, by the kernel's word.
     pub(super) fn is_alive(&self, participant: usize) -> Result<bool> {
         self.segment.token().is_taken(participant)
+    }
+}
+
+/// Says that we have a place now: first who that is, for who then sees that somebody has it.
+fn begin(slot: &Slot) {
+    slot.sign(std::process::id());
+    Turns::begin(&slot.in_hand);
+}
+
+/// Leaves a place, and tells who waits for that.
+pub(super) fn leave(held: &Held, seat: &Seat, slot: &Slot) {
+    if seat.is_ours() {
+        Turns::end(&slot.in_hand);
+    }
+    seat.leave(slot);
+    if seat.is_ours() {
+        peers::tell(held);
     }
 }
 

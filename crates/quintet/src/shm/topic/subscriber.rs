@@ -1,10 +1,11 @@
 use super::following::{Copied, Cursor, Next};
-use super::room::{HOLDS, Lanes};
+use super::peers::{self, Acquaintance, Others, Side};
+use super::room::{self, HOLDS, Held, Lanes};
 use super::sample::{Hold, Sample};
 use super::topic::Shared;
 use super::turns::Turns;
 use crate::doorbell::{Readiness, Waiter};
-use crate::os::atomic::{Ordering, fence};
+use crate::os::atomic::Ordering;
 use crate::participants::Seat;
 use crate::shm::lane::Lane;
 use crate::shm::{Trust, Trusting, Wary};
@@ -34,8 +35,10 @@ use std::sync::atomic::AtomicU32;
 /// ```
 #[derive(Debug)]
 pub struct Subscriber<T: Trust = Wary> {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     following: Following,
+    /// The publishers that it was told of.
+    pub(super) known: Acquaintance,
     trust: PhantomData<T>,
 }
 
@@ -72,7 +75,7 @@ pub(super) struct Core {
     pub(super) shared: Arc<Shared>,
     /// Which holds are free: a bit for each.
     pub(super) free: AtomicU32,
-    spin: Spin,
+    pub(super) spin: Spin,
 }
 
 /// Where it is in each lane.
@@ -107,7 +110,7 @@ impl Subscriber {
             next: 0,
             depth,
             told: (0..held.shape.lanes)
-                .map(|lane| held.publishers_of(lane).map(Turns::died))
+                .map(|lane| publishers(held).turns(lane).map(Turns::died))
                 .collect::<Result<_>>()?,
             senseless: 0,
             received: 0,
@@ -129,13 +132,10 @@ impl Subscriber {
                 spin: Spin::default(),
             }),
             following,
+            known: Acquaintance::default(),
             trust: PhantomData,
         };
-        // Who waits for a subscriber looks after it has said so.
-        fence(Ordering::SeqCst);
-        if held.room().arrived.has_sleepers() {
-            held.waiter_for_subscribers(None).wake(u32::MAX);
-        }
+        peers::tell(held);
         Ok(subscriber)
     }
 
@@ -147,6 +147,7 @@ impl Subscriber {
         Subscriber {
             core: self.core,
             following: self.following,
+            known: self.known,
             trust: PhantomData,
         }
     }
@@ -231,14 +232,6 @@ impl<T: Trust> Subscriber<T> {
     /// How many it has missed, because it was too slow.
     pub fn lost(&self) -> u64 {
         self.following.lost
-    }
-
-    /// How many publishers there are now.
-    pub fn publishers(&self) -> usize {
-        let held = &self.core.shared.held;
-        (0..held.lanes_used())
-            .filter(|lane| held.is_alive(*lane).unwrap_or(false))
-            .count()
     }
 }
 
@@ -398,7 +391,7 @@ impl Following {
     fn ask_who_lives(&mut self, core: &Core) -> Result<()> {
         let held = &core.shared.held;
         for lane in 0..held.lanes_used() {
-            let died = held.publishers_of(lane)?.died();
+            let died = publishers(held).turns(lane)?.died();
             // What it has published comes first.
             if died == self.told[lane] || self.cursors[lane].is_ready(core.lanes.get(lane)) {
                 continue;
@@ -413,6 +406,13 @@ impl Following {
             return Err(Error::new(ErrorKind::PeerDied, format!("{who} has died")));
         }
         Ok(())
+    }
+}
+
+fn publishers(held: &Held) -> Others<'_> {
+    Others {
+        held,
+        side: Side::Publishers,
     }
 }
 
@@ -444,10 +444,7 @@ fn copy_held(
 
 impl Drop for Core {
     fn drop(&mut self) {
-        let slot = &self.shared.held.room().subscribers[self.seat.index()];
-        if self.seat.is_ours() {
-            Turns::end(&slot.in_hand);
-        }
-        self.seat.leave(slot);
+        let held = &self.shared.held;
+        room::leave(held, &self.seat, &held.room().subscribers[self.seat.index()]);
     }
 }

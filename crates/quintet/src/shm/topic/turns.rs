@@ -37,7 +37,6 @@ impl Turns {
     }
 
     /// How many had it, this one included.
-    #[cfg(all(test, not(loom)))]
     pub(super) fn had(self) -> u32 {
         (self.0 / TURN) as u32
     }
