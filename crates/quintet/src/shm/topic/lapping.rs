@@ -55,7 +55,8 @@ impl Lapping {
         loop {
             self.forget(lane, room);
             self.writing.look_for_room(lane, held())?;
-            if self.writing.is_in_the_way() {
+            let is_in_the_way = self.writing.is_in_the_way();
+            if is_in_the_way {
                 // What the dead hold is not gone around: others would have less of the ring, as long as nobody has their seats.
                 self.writing.look_for_room(lane, held_by_the_living())?;
             }
@@ -63,8 +64,10 @@ impl Lapping {
             if place.is_some() || self.oldest == self.writing.tail() {
                 return Ok(place);
             }
-            // What the living hold beyond there counts as well.
-            self.writing.look_for_room(lane, held_by_the_living())?;
+            if !is_in_the_way {
+                // Nor what they hold beyond there.
+                self.writing.look_for_room(lane, held_by_the_living())?;
+            }
             match self.writing.room_for(lane, len) {
                 Some(more) => room = more.max(room + HEAD),
                 None => return Ok(None),

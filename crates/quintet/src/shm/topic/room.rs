@@ -6,8 +6,8 @@ use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::parking::Place;
-use crate::os::segment::{Look, ReadOnly, Segment, Spec};
-use crate::os::types::{ObjectOptions, Opening};
+use crate::os::segment::{Data, DataSpec, Look, Segment, Spec, Writable};
+use crate::os::types::{Access, ObjectOptions, Opening};
 use crate::participants::{self, Seat, Slot};
 use crate::shm::lane::{Control, Hold, Lane};
 use crate::{Error, ErrorKind, Name, Result, Scheme};
@@ -25,25 +25,38 @@ pub(super) const HOLDS: usize = 8;
 /// To the kernel the publishers are the first participants; behind them come the subscribers.
 pub(super) const FIRST_SUBSCRIBER: usize = LANES;
 
-/// Where the lanes' control blocks and rings begin: at a page.
-pub(super) const DATA: usize = 40_960;
-/// How many bytes the control blocks take: whole pages.
-const CONTROLS: usize = LANES * size_of::<Control>();
-pub(super) const RINGS: usize = DATA + CONTROLS;
+/// How many bytes a room takes: whole pages.
+const ROOM: usize = 36_864;
 
+/// Where in the data the lanes' control blocks begin: at a page.
+const CONTROLS: usize = 4096;
+/// And where the rings do.
+pub(super) const RINGS: usize = CONTROLS + LANES * size_of::<Control>();
+
+/// The room, into which everybody writes who takes part.
 pub(super) static LAYOUT: Layout = Layout {
     scheme: Scheme::Topic,
     version: 2,
-    text: "2: header 64, parameter u64 lanes 48 log2 of a ring's bytes 16; at 64 published u32 (1 somebody sleeps, rest rings), \
-           arrived u32 (the same), fences u32, subscribers' high water u32, type u32; slots of 64 at 128: 64 publishers, 255 \
-           subscribers: held u64 lost of all who had it, aux u64 received of all, since u64 unused, since_of u64 unused, space u64, \
-           pid u32, waiting u32, in hand u64 turns: taken 1 died 31 had 32; \
-           holds u64 of 255 by 8 at 20544: pairs of words 27, first word 29, lane 8; lanes of 256 at 40960: pushed u64, tail \
-           u64, at 128 oldest u64, 8 unused; rings at 57344; records of words: head u64 published 1 pad 1 number 30 length 32, \
-           body; locks at 2^62: life 1, 1 unused, 2 a slot",
+    text: "2: header 64; at 64 published u32 (1 somebody sleeps, rest rings), arrived u32 (the same), fences u32, subscribers' high \
+           water u32, type u32; slots of 64 at 128: 64 publishers, 255 subscribers: held u64 lost of all who had it, aux u64 received \
+           of all, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand u64 turns: taken 1 died 31 had \
+           32; holds u64 of 255 by 8 at 20544: pairs of words 27, first word 29, lane 8; locks at 2^62: life 1, 1 unused, 2 a slot",
+    size: ROOM,
+    extent: Extent::Fixed,
+    participants: (LANES + SUBSCRIBERS) as u32,
+    data: Some(&DATA),
+};
+
+/// The data, into which only publishers write.
+static DATA: Layout = Layout {
+    scheme: Scheme::Topic,
+    version: 2,
+    text: "2 data: header 64, parameter u64 lanes 48 log2 of a ring's bytes 16; lanes of 256 at 4096: pushed u64, tail u64, bytes \
+           u64, at 128 oldest u64, 8 unused; rings at 20480; records of words: head u64 published 1 pad 1 number 30 length 32, body",
     size: RINGS,
     extent: Extent::Open,
-    participants: (LANES + SUBSCRIBERS) as u32,
+    participants: 0,
+    data: None,
 };
 
 /// What all topics begin with.
@@ -66,7 +79,6 @@ pub(super) struct Room {
     pub(super) subscribers: [Slot; SUBSCRIBERS],
     /// What each subscriber holds in place. Apart from what they write at every message, as publishers look here.
     holds: [[AtomicU64; HOLDS]; SUBSCRIBERS],
-    _rest: [AtomicU64; 512],
 }
 
 #[cfg(not(loom))]
@@ -74,10 +86,10 @@ const _: () = assert!(
     std::mem::offset_of!(Room, published) == 64
         && std::mem::offset_of!(Room, publishers) == 128
         && std::mem::offset_of!(Room, holds) == 20_544
-        && size_of::<Room>() <= DATA
-        && DATA.is_multiple_of(4096)
-        && RINGS == 57_344
-        && CONTROLS.is_multiple_of(4096)
+        && size_of::<Room>() == ROOM
+        && ROOM.is_multiple_of(4096)
+        && RINGS == 20_480
+        && RINGS.is_multiple_of(4096)
 );
 
 impl Room {
@@ -89,20 +101,25 @@ impl Room {
     }
 }
 
-/// The lanes' control blocks, of memory that has at least the layout's size and begins there.
+/// The lanes' control blocks, of data that has at least its layout's size and begins there.
 ///
 /// # Safety
 /// The memory stays mapped for the lifetime that the caller gives the result.
 unsafe fn controls<'a>(start: NonNull<u8>) -> &'a [Control; LANES] {
     // SAFETY: they begin at a page, end where the layout does, and are made of atomics, for which any bytes will do and which
     // others may change. The caller says that they stay.
-    unsafe { start.add(DATA).cast::<[Control; LANES]>().as_ref() }
+    unsafe { start.add(CONTROLS).cast::<[Control; LANES]>().as_ref() }
 }
 
-/// The control blocks of a topic seen from outside.
-pub(super) fn controls_of(look: &Look) -> &[Control; LANES] {
-    // SAFETY: a look stays mapped as long as it is borrowed, which the result does.
-    unsafe { controls(look.start()) }
+/// The control blocks of a topic seen from outside, and how it is divided; `None` if who made or removed it has died on the way.
+pub(super) fn data_of(look: &Look) -> Result<Option<(&[Control; LANES], Shape)>> {
+    let Some((start, size)) = look.data() else {
+        return Ok(None);
+    };
+    // SAFETY: a look at data has its layout's size, which is more than a header's, begins at a page, and stays as long as the look
+    // is borrowed, which the results do. Both are made of atomics.
+    let (header, controls) = unsafe { (start.cast::<Header>().as_ref(), controls(start)) };
+    Ok(Some((controls, Shape::of(header, size)?)))
 }
 
 /// How a topic's memory is divided.
@@ -137,7 +154,7 @@ impl Shape {
             .ok_or_else(|| error("so much memory cannot be addressed".into()))
     }
 
-    /// Of the whole; `None` if no machine has as much.
+    /// Of the data; `None` if no machine has as much.
     pub(super) fn size(self) -> Option<usize> {
         let size = self.ring.checked_mul(self.lanes)?.checked_add(RINGS)?;
         isize::try_from(size).is_ok().then_some(size)
@@ -160,7 +177,7 @@ impl Shape {
             .ok_or_else(|| Error::new(ErrorKind::Corrupt, "its header gives sizes that make no sense"))
     }
 
-    /// A lane of memory that begins there.
+    /// A lane of data that begins there.
     ///
     /// # Safety
     /// The memory has this shape, begins at a page, and stays mapped for the lifetime that the caller gives the result.
@@ -184,19 +201,17 @@ impl Shape {
     }
 }
 
-/// A topic's lanes as its subscribers see them: mapped so that nobody can write there through it.
+/// A topic's lanes as its publishers see them: mapped to be written.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    memory: ReadOnly,
+    memory: Writable,
     shape: Shape,
 }
 
 impl Lanes {
-    /// A lane, to be looked at only.
     #[inline(always)]
     pub(super) fn get(&self, index: usize) -> Lane<'_> {
-        // SAFETY: the memory is that of a segment, which is as long as the shape needs it, and mapped as long as `self` is
-        // borrowed, which the result does. Subscribers only load from a lane, which at these sizes needs no right to write.
+        // SAFETY: the memory is that of data which has this shape, and mapped as long as `self` is borrowed, which the result does.
         unsafe { self.shape.lane(self.memory.start(), index) }
     }
 }
@@ -204,6 +219,8 @@ impl Lanes {
 /// A topic's memory that this process holds.
 #[derive(Debug)]
 pub(super) struct Held {
+    // Before what it belongs to.
+    data: Data,
     segment: Segment,
     pub(super) shape: Shape,
     published: Place,
@@ -211,31 +228,39 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Makes or opens one. Also says whether it was made: of that shape, and of that type, then.
+    /// Makes or opens one. Also says whether it was made: of that shape, of that type, and for `writers` to publish on, then.
     pub(super) fn open(
         name: &Name,
         shape: Shape,
         of_type: u32,
         options: ObjectOptions,
+        writers: Access,
         opening: Opening,
     ) -> Result<(Self, bool)> {
         let spec = Spec {
             layout: &LAYOUT,
             name,
-            size: shape.size().unwrap_or(usize::MAX),
+            size: ROOM,
             options,
+            parameter: 0,
+        };
+        let data = DataSpec {
+            size: shape.size().unwrap_or(usize::MAX),
+            writers,
             parameter: shape.parameter(),
         };
-        let (segment, made) = Segment::open(&spec, opening, |start| {
+        let (segment, data, made) = Segment::open_both(&spec, data, opening, |start| {
             // SAFETY: a segment has at least the layout's size, which is more than a room's, begins at a page, and stays mapped
             // across this call. A room is made of atomics, for which any bytes will do and which others may change.
             let room = unsafe { start.cast::<Room>().as_ref() };
             room.of_type.store(of_type, Ordering::Relaxed);
         })?;
-        let shape = Shape::of(segment.header(), segment.len())?;
+        // What says it is where only publishers write.
+        let shape = Shape::of(data.header(), data.len())?;
         let held = Held {
             published: segment.parking_for_all(0),
             arrived: segment.parking_for_all(1),
+            data,
             segment,
             shape,
         };
@@ -250,23 +275,23 @@ impl Held {
     }
 
     pub(super) fn controls(&self) -> &[Control; LANES] {
-        // SAFETY: the segment has at least the layout's size, begins at a page, and is mapped as long as it is borrowed, which
-        // the result does.
-        unsafe { controls(self.segment.start()) }
+        // SAFETY: data has at least its layout's size, begins at a page, and is mapped as long as it is borrowed, which the
+        // result does.
+        unsafe { controls(self.data.start()) }
     }
 
-    /// A lane, for its publisher.
+    /// A lane, to be looked at only: it is mapped so.
     #[inline(always)]
     pub(super) fn lane(&self, index: usize) -> Lane<'_> {
-        // SAFETY: the segment is as long as the shape needs it, which `Shape::of` has checked, and mapped as long as it is
-        // borrowed, which the result does.
-        unsafe { self.shape.lane(self.segment.start(), index) }
+        // SAFETY: the data is as long as the shape needs it, which `Shape::of` has checked, and mapped as long as it is borrowed,
+        // which the result does. Who looks only loads from a lane, which at these sizes needs no right to write.
+        unsafe { self.shape.lane(self.data.start(), index) }
     }
 
-    /// The lanes, to be read.
+    /// The lanes, for a publisher.
     pub(super) fn lanes(&self) -> Result<Lanes> {
         Ok(Lanes {
-            memory: self.segment.to_read()?,
+            memory: self.data.to_write()?,
             shape: self.shape,
         })
     }

@@ -1,6 +1,6 @@
 use super::following::{Copied, Cursor, Next};
 use super::peers::{self, Acquaintance, Others, Side};
-use super::room::{self, HOLDS, Held, Lanes};
+use super::room::{self, HOLDS, Held};
 use super::sample::{Hold, Sample};
 use super::topic::Shared;
 use super::turns::Turns;
@@ -71,7 +71,6 @@ pub struct Delivered {
 pub(super) struct Core {
     // Before what it is a seat in.
     pub(super) seat: Seat,
-    pub(super) lanes: Lanes,
     pub(super) shared: Arc<Shared>,
     /// Which holds are free: a bit for each.
     pub(super) free: AtomicU32,
@@ -101,11 +100,10 @@ const _: () = assert!(super::room::LANES <= u64::BITS as usize && HOLDS <= u32::
 impl Subscriber {
     pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
         let held = &shared.held;
-        let lanes = held.lanes()?;
         // Before anybody sees us: who waited for us and publishes then does so for us.
         let mut following = Following {
             cursors: (0..held.shape.lanes)
-                .map(|lane| Cursor::new(lanes.get(lane)))
+                .map(|lane| Cursor::new(held.lane(lane)))
                 .collect(),
             next: 0,
             depth,
@@ -126,7 +124,6 @@ impl Subscriber {
         let subscriber = Subscriber {
             core: Arc::new(Core {
                 seat,
-                lanes,
                 shared: shared.clone(),
                 free: AtomicU32::new((1 << HOLDS) - 1),
                 spin: Spin::default(),
@@ -306,7 +303,7 @@ impl Following {
         let lanes = 0..core.shared.held.lanes_used();
         lanes
             .into_iter()
-            .any(|lane| !said(lane) && self.cursors[lane].is_ready(core.lanes.get(lane)))
+            .any(|lane| !said(lane) && self.cursors[lane].is_ready(core.shared.held.lane(lane)))
     }
 
     /// The next message of all lanes, as `take` takes it.
@@ -326,7 +323,7 @@ impl Following {
             if self.senseless >> index & 1 != 0 {
                 continue;
             }
-            let (cursor, lane) = (&mut self.cursors[index], core.lanes.get(index));
+            let (cursor, lane) = (&mut self.cursors[index], core.shared.held.lane(index));
             let taken = match self.depth {
                 u64::MAX => Ok(()),
                 depth => cursor.skip(lane, depth),
@@ -393,7 +390,7 @@ impl Following {
         for lane in 0..held.lanes_used() {
             let died = publishers(held).turns(lane)?.died();
             // What it has published comes first.
-            if died == self.told[lane] || self.cursors[lane].is_ready(core.lanes.get(lane)) {
+            if died == self.told[lane] || self.cursors[lane].is_ready(core.shared.held.lane(lane)) {
                 continue;
             }
             self.told[lane] = died;

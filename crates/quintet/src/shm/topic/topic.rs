@@ -103,11 +103,12 @@ impl Topic {
             of_type: 0,
             needed: 0,
             options: ObjectOptions::default(),
+            subscribe: Access::default(),
         })
     }
 
     /// As [`builder`](Self::builder), for an address: `topic://NAME?capacity=67108864&publishers=2`. Its options are
-    /// `capacity`, `publishers`, `access` (`user`, `everyone`) and `persistent` (`true`, `false`).
+    /// `capacity`, `publishers`, `access` and `subscribe` (`user`, `everyone`) and `persistent` (`true`, `false`).
     ///
     /// # Errors
     /// [`InvalidAddress`](crate::ErrorKind::InvalidAddress) for an address that is not a topic's, an unknown option, a value that
@@ -121,7 +122,7 @@ impl Topic {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn at(address: &Address) -> Result<TopicBuilder> {
-        let (name, options) = named::parse(address, Scheme::Topic, &["capacity", "publishers"])?;
+        let (name, options) = named::parse(address, Scheme::Topic, &["capacity", "publishers", "subscribe"])?;
         Ok(TopicBuilder {
             name,
             capacity: address
@@ -133,13 +134,16 @@ impl Topic {
             of_type: 0,
             needed: 0,
             options,
+            subscribe: address.parse_option("subscribe")?.unwrap_or_default(),
         })
     }
 
     /// Becomes a publisher on it, with a lane of its own.
     ///
     /// # Errors
-    /// [`Full`](crate::ErrorKind::Full) when all lanes have a living publisher; or without a free descriptor.
+    /// [`Full`](crate::ErrorKind::Full) when all lanes have a living publisher;
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if it is another user's, who lets others
+    /// [subscribe](TopicBuilder::subscribe_access) only; or without a free descriptor.
     pub fn publisher(&self) -> Result<Publisher> {
         Publisher::new(&self.shared).map_err(|error| self.shared.about(error))
     }
@@ -239,6 +243,7 @@ pub struct TopicBuilder {
     /// The longest message that has to fit.
     needed: usize,
     options: ObjectOptions,
+    subscribe: Access,
 }
 
 impl TopicBuilder {
@@ -266,9 +271,31 @@ impl TopicBuilder {
         TypedTopicBuilder::new(self)
     }
 
-    /// Whose processes may use it; and, when it is opened, whose it may be.
+    /// Whose processes may use it, to publish and to subscribe; and, when it is opened, whose it may be.
     pub fn access(mut self, access: Access) -> Self {
         self.options.access = access;
+        self
+    }
+
+    /// Whose processes may subscribe besides those that may [publish](Self::access); and, when it is opened, whose it may be.
+    ///
+    /// What is published can then be read by others and not changed: their processes get that memory to read only, by the
+    /// system's word. What they have to write, where each says that it is there and what it holds in place, is apart from it;
+    /// and there they can do each other harm: keep others from being woken up at once, from taking part at all, from holding a
+    /// message in place (publishers are told `Full`), or say in the place of another that nothing is held, so that what
+    /// that one has in place changes. What is received by [copying](Subscriber::copy) is what was published, whatever they
+    /// do. (Memory that they can write they can also make shorter, on Linux, by which processes end that use it.)
+    ///
+    /// ```
+    /// use quintet::shm::{Access, Topic};
+    ///
+    /// # let name = format!("subscribe-access-doc-{}", std::process::id());
+    /// let frames = Topic::builder(&name)?.subscribe_access(Access::Everyone).create_new()?;
+    /// # drop(Topic::builder(&name)?.subscribe_access(Access::Everyone).open_existing()?); // as another user would
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn subscribe_access(mut self, access: Access) -> Self {
+        self.subscribe = access;
         self
     }
 
@@ -318,7 +345,12 @@ impl TopicBuilder {
         let opening = if too_small { Opening::OpenExisting } else { opening };
         let (held, created, registration) = Registration::of_opened(
             || {
-                let (held, made) = Held::open(&self.name, shape, self.of_type, self.options, opening)?;
+                let writers = self.options.access;
+                let mut options = self.options;
+                if self.subscribe == Access::Everyone {
+                    options.access = Access::Everyone;
+                }
+                let (held, made) = Held::open(&self.name, shape, self.of_type, options, writers, opening)?;
                 Ok((Arc::new(held), made))
             },
             |held: &Held| held.segment().release_name(),
