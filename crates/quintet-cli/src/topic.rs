@@ -46,6 +46,7 @@ impl TopicEnd {
         let flags = [
             ("capacity", args.queue.capacity.map(|bytes| bytes.to_string())),
             ("publishers", args.topic.publishers.map(|n| n.to_string())),
+            ("subscribe", args.topic.subscribe.map(|who| who.to_string())),
             ("access", args.access.map(|access| access.to_string())),
             ("persistent", args.persistent.then(|| "true".into())),
         ];

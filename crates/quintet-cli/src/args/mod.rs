@@ -200,10 +200,11 @@ impl EndpointArgs {
     pub(crate) fn for_queues(&self) -> Option<String> {
         const QUEUE: &str = "queue://";
         const TOPIC: &str = "topic://";
-        let flags: [(&str, bool, &[&str]); 4] = [
+        let flags: [(&str, bool, &[&str]); 5] = [
             ("--capacity", self.queue.capacity.is_some(), &[QUEUE, TOPIC]),
             ("--producers", self.queue.producers.is_some(), &[QUEUE]),
             ("--publishers", self.topic.publishers.is_some(), &[TOPIC]),
+            ("--subscribe", self.topic.subscribe.is_some(), &[TOPIC]),
             ("--persistent", self.persistent, &[QUEUE, TOPIC]),
         ];
         flags

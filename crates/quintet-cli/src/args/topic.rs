@@ -3,9 +3,11 @@
 use super::memory::parse_some;
 use super::{
     AccessArgs, DataArgs, DrainArgs, EndpointArgs, PrintArgs, QueueArgs, RecvArgs, SendArgs, parse_time,
+    words,
 };
 use clap::{ValueHint, value_parser};
 use quintet::Address;
+use quintet::shm::Access;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -15,6 +17,11 @@ pub(crate) struct TopicArgs {
     /// Of a topic: how many publishers there can be at a time; if it is there, how many at least [default: 8]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=64))]
     pub(crate) publishers: Option<u32>,
+
+    /// Of a topic: whose processes may subscribe besides those that may publish (--access); and if it is there, whose it may be
+    /// [default: user]
+    #[arg(long, value_name = "WHO", value_parser = words::<Access>(["user", "everyone"]))]
+    pub(crate) subscribe: Option<Access>,
 }
 
 /// How a topic is to be, and how long to wait: what `pub` and `sub` have in common.
@@ -22,6 +29,9 @@ pub(crate) struct TopicArgs {
 // They are for nothing but topics.
 #[command(mut_arg("publishers", |publishers| {
     publishers.help("How many publishers there can be at a time; if the topic is there, how many at least [default: 8]")
+}))]
+#[command(mut_arg("subscribe", |subscribe| {
+    subscribe.help("Whose processes may subscribe besides those that may publish (--access); and if it is there, whose it may be [default: user]")
 }))]
 pub(crate) struct TopicEndArgs {
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
