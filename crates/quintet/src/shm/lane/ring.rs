@@ -39,7 +39,7 @@ struct Apart;
 const _: () = assert!(size_of::<Control>() == 256 && std::mem::offset_of!(Control, head) == 128);
 
 impl Control {
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(in crate::shm) fn new() -> Self {
         Control {
             pushed: AtomicU64::new(0),
