@@ -42,7 +42,7 @@ pub(super) static LAYOUT: Layout = Layout {
            of all, since u64 unused, since_of u64 unused, space u64, pid u32, waiting u32, in hand u64 turns: taken 1 died 31 had \
            32; holds u64 of 255 by 8 at 20544: pairs of words 27, first word 29, lane 8; locks at 2^62: life 1, 1 unused, 2 a slot",
     size: ROOM,
-    extent: Extent::Fixed,
+    extent: Extent::Open,
     participants: (LANES + SUBSCRIBERS) as u32,
     data: Some(&DATA),
 };
