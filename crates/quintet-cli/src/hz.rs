@@ -4,9 +4,11 @@ use crate::args::HzArgs;
 use crate::failure::Failure;
 use crate::record;
 use crate::verbs;
+use indicatif::DecimalBytes;
 use quintet::named::{self, Entry, NamedKind};
 use quintet::{Name, Scheme};
 use serde_json::json;
+use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 struct Gauges {
     /// What only grows, and what that is called: it is shown how much a second.
     rates: &'static [(&'static str, &'static str)],
-    /// What those who are there have done, and what that is called: it is shown how much a second, and falls when one of them goes.
-    sums: &'static [(&'static str, &'static str)],
+    /// What grows by the bytes of what the first of the rates counts, if that is known: they are shown a second, and each.
+    bytes: Option<&'static str>,
     /// What goes up and down, and what that means in a line of text.
     levels: &'static [(&'static str, &'static str)],
 }
@@ -24,17 +26,21 @@ fn gauges(scheme: Scheme) -> Option<Gauges> {
     match scheme {
         Scheme::Queue => Some(Gauges {
             rates: &[("pushed", "pushed"), ("taken", "taken")],
-            sums: &[],
+            bytes: None,
             levels: &[("messages", "in it")],
         }),
         Scheme::Mailbox => Some(Gauges {
             rates: &[("sequence", "written")],
-            sums: &[],
-            levels: &[("readers", "reading")],
+            bytes: None,
+            levels: &[("readers", "reading"), ("length", "bytes long")],
         }),
         Scheme::Topic => Some(Gauges {
-            rates: &[("published", "published")],
-            sums: &[("received", "received"), ("lost", "lost")],
+            rates: &[
+                ("published", "published"),
+                ("received", "received"),
+                ("lost", "lost"),
+            ],
+            bytes: Some("bytes"),
             levels: &[("publishers", "publishing"), ("subscribers", "subscribing")],
         }),
         _ => None,
@@ -50,6 +56,11 @@ pub(crate) fn run(args: &HzArgs) -> Result<(), Failure> {
     };
     let (kind, name) = (named::kind(address.scheme())?, address.name()?);
     let mut before = Look::at(kind, name)?;
+    let mut screen = Screen {
+        // A console of Windows may not know what that is.
+        is_live: !args.json && !cfg!(windows) && io::stdout().is_terminal(),
+        has_line: false,
+    };
     for _ in 0..args.count.unwrap_or(u64::MAX) {
         thread::sleep(args.interval.saturating_sub(before.at.elapsed()));
         let now = Look::at(kind, name)?;
@@ -58,10 +69,30 @@ pub(crate) fn run(args: &HzArgs) -> Result<(), Failure> {
         } else {
             now.text(&before, &gauges)
         };
-        record::print((line + "\n").as_bytes())?;
+        record::print(screen.show(line).as_bytes())?;
         before = now;
     }
     Ok(())
+}
+
+/// Where lines are shown.
+struct Screen {
+    /// Whether each takes the place of the one before: for a person, at a terminal.
+    is_live: bool,
+    has_line: bool,
+}
+
+impl Screen {
+    /// What to print so that this line is there.
+    fn show(&mut self, line: String) -> String {
+        if !self.is_live {
+            return line + "\n";
+        }
+        // One line up, which is wiped; and what is too long is cut off, as two lines would not be replaced by one.
+        let up = if self.has_line { "\x1b[1A\x1b[2K" } else { "" };
+        self.has_line = true;
+        format!("{up}\x1b[?7l{line}\x1b[?7h\n")
+    }
 }
 
 /// What there was to see at a moment.
@@ -86,29 +117,22 @@ impl Look {
             .unwrap_or(0)
     }
 
-    /// How much more than before, a second. Of an object that was made anew meanwhile it is what it has.
-    fn rate(&self, before: &Look, key: &str) -> f64 {
+    /// How much more than before. Of an object that was made anew meanwhile it is what it has.
+    fn more(&self, before: &Look, key: &str) -> u64 {
         let (now, then) = (self.number(key), before.number(key));
-        self.a_second(before, now.checked_sub(then).unwrap_or(now))
+        now.checked_sub(then).unwrap_or(now)
     }
 
-    /// How much more than before, a second, where it may be less.
-    fn gain(&self, before: &Look, key: &str) -> f64 {
-        self.a_second(before, self.number(key).saturating_sub(before.number(key)))
+    /// The same, a second.
+    fn rate(&self, before: &Look, key: &str) -> f64 {
+        self.a_second(before, self.more(before, key))
     }
 
-    /// All of them: what it is called, and how much.
-    fn rates<'g>(&self, before: &Look, gauges: &'g Gauges) -> impl Iterator<Item = (&'g str, f64)> {
-        let rates = gauges
-            .rates
-            .iter()
-            .map(|(key, meaning)| (*meaning, self.rate(before, key)));
-        rates.chain(
-            gauges
-                .sums
-                .iter()
-                .map(|(key, meaning)| (*meaning, self.gain(before, key))),
-        )
+    /// The bytes a second, and how many each had; of nothing there is no mean.
+    fn bytes(&self, before: &Look, gauges: &Gauges) -> Option<(f64, Option<u64>)> {
+        let more = self.more(before, gauges.bytes?);
+        let count = gauges.rates.first().map(|(key, _)| self.more(before, key))?;
+        Some((self.a_second(before, more), more.checked_div(count)))
     }
 
     fn a_second(&self, before: &Look, more: u64) -> f64 {
@@ -125,16 +149,26 @@ impl Look {
     }
 
     fn text(&self, before: &Look, gauges: &Gauges) -> String {
-        let rates = self.rates(before, gauges).map(|(meaning, rate)| {
+        let mut parts = Vec::new();
+        for (key, meaning) in gauges.rates {
+            let rate = self.rate(before, key);
             // What is slow is of interest as well.
             let digits = if rate < 10.0 { 2 } else { 0 };
-            format!("{rate:.digits$} {meaning}/s")
-        });
-        let levels = gauges
-            .levels
-            .iter()
-            .map(|(key, meaning)| format!("{} {meaning}", self.number(key)));
-        rates.chain(levels).collect::<Vec<_>>().join(", ")
+            parts.push(format!("{rate:.digits$} {meaning}/s"));
+            if parts.len() > 1 {
+                continue;
+            }
+            if let Some((a_second, each)) = self.bytes(before, gauges) {
+                #[expect(clippy::cast_possible_truncation, reason = "it is shown with few digits")]
+                #[expect(clippy::cast_sign_loss, reason = "it is not less than nothing")]
+                let a_second = a_second as u64;
+                parts.push(format!("{}/s", DecimalBytes(a_second)));
+                parts.extend(each.map(|each| format!("{} each", DecimalBytes(each))));
+            }
+        }
+        let levels = gauges.levels.iter();
+        parts.extend(levels.map(|(key, meaning)| format!("{} {meaning}", self.number(key))));
+        parts.join(", ")
     }
 
     fn json(&self, before: &Look, gauges: &Gauges) -> String {
@@ -142,8 +176,12 @@ impl Look {
             "time": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
             "seconds": self.seconds(before),
         });
-        for (meaning, rate) in self.rates(before, gauges) {
-            line[format!("{meaning}_per_second")] = rate.into();
+        for (key, meaning) in gauges.rates {
+            line[format!("{meaning}_per_second")] = self.rate(before, key).into();
+        }
+        if let Some((a_second, each)) = self.bytes(before, gauges) {
+            line["bytes_per_second"] = a_second.into();
+            line["mean_bytes"] = each.into();
         }
         for (key, _) in gauges.levels {
             line[*key] = self.number(key).into();

@@ -275,6 +275,11 @@ impl Flags {
             value: topic.publishers.map(|n| n.to_string()),
             schemes: &[Scheme::Topic],
         });
+        self.0.push(Flag {
+            key: "subscribe",
+            value: topic.subscribe.map(|who| who.to_string()),
+            schemes: &[Scheme::Topic],
+        });
         self
     }
 

@@ -40,8 +40,8 @@ pub(crate) fn object(entry: &Entry) -> Value {
             // What is not a number ("unlimited") is no limit, and null.
             "clients" | "max_instances" | "count" | "maximum" | "waiting" | "messages" | "pushed"
             | "taken" | "in_hand" | "lost" | "producers" | "consumers" | "capacity" | "max_producers"
-            | "published" | "received" | "publishers" | "subscribers" | "max_publishers" | "sequence"
-            | "length" | "readers" | "read_in_place" | "max_in_place" | "max_value" => {
+            | "published" | "bytes" | "received" | "publishers" | "subscribers" | "max_publishers"
+            | "sequence" | "length" | "readers" | "read_in_place" | "max_in_place" | "max_value" => {
                 value.parse::<u64>().ok().into()
             }
             "age_s" => value.parse::<f64>().ok().into(),

@@ -46,6 +46,7 @@ impl TopicEnd {
         let flags = [
             ("capacity", args.queue.capacity.map(|bytes| bytes.to_string())),
             ("publishers", args.topic.publishers.map(|n| n.to_string())),
+            ("subscribe", args.topic.subscribe.map(|who| who.to_string())),
             ("access", args.access.map(|access| access.to_string())),
             ("persistent", args.persistent.then(|| "true".into())),
         ];
@@ -55,14 +56,17 @@ impl TopicEnd {
         }))
     }
 
-    /// Opens it to publish. `waits`: once there is somebody to get it.
-    pub(crate) fn publish(&self, waits: bool) -> Result<Inlet, Failure> {
+    /// Opens it to publish, once there are so many to get it.
+    pub(crate) fn publish(&self, subscribers: usize) -> Result<Inlet, Failure> {
         let topic = self.open()?;
         let mut publisher = topic.publisher()?;
-        if waits {
-            let what = || format!("a subscriber of {}", topic.address());
+        if subscribers > 0 {
+            let what = || match subscribers {
+                1 => format!("a subscriber of {}", topic.address()),
+                _ => format!("{subscribers} subscribers of {}", topic.address()),
+            };
             patience::wait_for(self.deadline.remaining(), what, |time| {
-                publisher.wait_for_subscriber_timeout(time)
+                publisher.wait_for_subscribers(subscribers, time)
             })?;
         }
         Ok(Inlet {

@@ -260,6 +260,12 @@ fn perform_topic(stage: &mut Stage<'_>, example: &str) {
             subscriber.copy(&mut message).unwrap();
             assert_eq!(message, b"hello");
         }
+        "quintet pub --wait-subscriber=3 topic://news hello" => {
+            let _others = [topic.subscriber().unwrap(), topic.subscriber().unwrap()];
+            stage.run(example);
+            subscriber.copy(&mut message).unwrap();
+            assert_eq!(message, b"hello");
+        }
         "tail -f app.log | quintet pub --lines topic://log" => {
             stage.input = "one\ntwo\n";
             stage.run(example);

@@ -638,7 +638,7 @@ fn how_many_are_written_is_shown_and_nothing_is_kept() {
     assert_eq!(written(), 3.0);
     interrupt(hz);
     run(&t, &["hz", "--interval", "1ms", "--count", "2", &address])
-        .succeeded_with(&"0.00 written/s, 1 reading\n".repeat(2));
+        .succeeded_with(&"0.00 written/s, 1 reading, 1 bytes long\n".repeat(2));
     let hz = start(&t, &["hz", "--interval", "10ms", &address]);
     hz.wait_for_stdout("\n");
     drop((mailbox, reader));

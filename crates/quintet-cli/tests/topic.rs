@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use quintet::shm::{Publisher, Subscriber, Topic};
+use quintet::shm::{Publisher, Subscriber, Topic, TypedTopic};
 use quintet_testkit::{Process, Test, eventually, start as start_test};
 use serde_json::Value;
 use std::fs;
@@ -135,6 +135,35 @@ fn who_is_asked_to_waits_for_a_subscriber() {
         publisher.wait_output().succeeded_with("");
         nothing_is_left(&t);
     }
+}
+
+#[test]
+fn several_subscribers_can_be_waited_for() {
+    let t = start_test();
+    let (topic, address) = topic(&t);
+    let publisher = start(&t, &["pub", "--wait-subscriber=2", &address, "hello"]);
+    let first = start_sub(&t, &topic, &["--count", "1"]);
+    eventually("it publishes", || topic.stats().publishers == 1);
+    assert_eq!((publisher.try_exit(), topic.stats().published), (None, 0));
+    let second = start(&t, &["sub", "--count", "1", &address]);
+    for subscriber in [first, second] {
+        subscriber.wait_output().succeeded_with("hello");
+    }
+    publisher.wait_output().succeeded_with("");
+    run(&t, &["pub", "-w=0", &address, "hello"]).failed(2);
+}
+
+#[test]
+fn who_subscribes_before_a_program_with_a_type_leaves_that_to_it() {
+    let t = start_test();
+    let address = address(&t);
+    let sub = start(&t, &["sub", "--count", "1", "--format", "hex", &address]);
+    wait_for_stat(&t, &address, "subscribers", 1);
+    let name = address.strip_prefix("topic://").unwrap();
+    let numbers = TypedTopic::<u32>::create_or_open(name).unwrap();
+    numbers.publisher().unwrap().publish(&7).unwrap();
+    assert!(sub.wait_output().succeeded().starts_with("07000000"));
+    TypedTopic::<i32>::open_existing(name).unwrap_err();
 }
 
 #[test]
@@ -491,6 +520,7 @@ fn one_is_kept_there_and_shown() {
     let shown = json(&t, &["stat", "--json", &address]);
     for (key, value) in [
         ("published", 2),
+        ("bytes", 2),
         ("received", 1),
         ("lost", 0),
         ("publishers", 0),
@@ -532,6 +562,22 @@ fn one_that_is_there_has_what_was_asked_for() {
     // It has at least as much.
     let enough = ["--capacity", "5000", "--publishers", "2", &address, "x"];
     run(&t, &[&["pub"], &enough[..]].concat()).succeeded_with("");
+}
+
+#[test]
+fn it_says_who_may_subscribe() {
+    let t = start_test();
+    let address = address(&t);
+    let sub = start(&t, &["sub", "--count", "1", "--subscribe", "everyone", &address]);
+    wait_for_stat(&t, &address, "subscribers", 1);
+    run(&t, &["pub", &format!("{address}?subscribe=everyone"), "x"]).succeeded_with("");
+    sub.wait_output().succeeded_with("x");
+    run(&t, &["pub", "--subscribe", "nobody", &address, "x"]).failed(2);
+    says(
+        &run(&t, &["push", "--subscribe", "user", "queue://q", "x"]).failed(2),
+        &["--subscribe"],
+    );
+    nothing_is_left(&t);
 }
 
 #[test]
@@ -710,35 +756,57 @@ fn the_flow_is_shown() {
     hz.wait_for_stdout("\n");
     let mut publisher = topic.publisher().unwrap();
     let mut subscribers = [topic.subscriber().unwrap(), topic.subscriber().unwrap()];
-    for message in ["a", "b", "c"] {
+    for message in ["a", "bcdef", "ghi"] {
         publisher.publish(message).unwrap();
     }
     received(&mut subscribers[0]);
-    // So many until now: published, received.
+    // So many until now: published, their bytes, received, lost.
     let flow = || {
         let printed = hz.stdout();
         let whole = printed
             .iter()
             .rposition(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
-        let mut flow = [0.0, 0.0];
+        let mut flow = [0.0; 4];
         for line in records(&printed[..whole]) {
             let number = |key: &str| line[key].as_f64().unwrap();
             assert!(number("seconds") >= 0.05, "{line}");
-            flow[0] += number("published_per_second") * number("seconds");
-            flow[1] += number("received_per_second") * number("seconds");
-            assert_eq!(line["lost_per_second"], 0.0);
+            for (sum, what) in flow.iter_mut().zip(["published", "bytes", "received", "lost"]) {
+                *sum += number(&format!("{what}_per_second")) * number("seconds");
+            }
+            assert_eq!(
+                line["mean_bytes"].is_null(),
+                number("published_per_second") == 0.0,
+                "{line}"
+            );
         }
         flow.map(f64::round)
     };
-    eventually("it has seen them", || flow() == [3.0, 3.0]);
+    eventually("it has seen them", || flow() == [3.0, 9.0, 3.0, 0.0]);
     hz.wait_for_stdout("\"publishers\":1,\"subscribers\":2}");
-    // What those who are there have received is less then, but nobody has received less than nothing.
+    // What it has received still counts.
     let [gone, _other] = subscribers;
     drop(gone);
     hz.wait_for_stdout("\"publishers\":1,\"subscribers\":1}");
-    assert_eq!(flow(), [3.0, 3.0]);
+    assert_eq!(flow(), [3.0, 9.0, 3.0, 0.0]);
     interrupt(hz);
+}
+
+#[test]
+fn the_flow_is_shown_in_numbers_that_a_person_reads() {
+    let t = start_test();
+    let (topic, address) = topic(&t);
+    let line = while_published(topic.publisher().unwrap(), || {
+        run(&t, &["hz", "--interval", "50ms", "--count", "1", &address]).succeeded()
+    });
+    // Each is "again".
+    says(
+        &line,
+        &[
+            " published/s, ",
+            "B/s, 5 B each, 0.00 received/s, 0.00 lost/s, 1 publishing, 0 subscribing\n",
+        ],
+    );
 }
 
 #[test]
@@ -746,7 +814,7 @@ fn who_only_looks_keeps_nothing_there() {
     let t = start_test();
     let (topic, address) = topic(&t);
     let subscriber = topic.subscriber().unwrap();
-    let idle = "0.00 published/s, 0.00 received/s, 0.00 lost/s, 0 publishing, 1 subscribing\n";
+    let idle = "0.00 published/s, 0 B/s, 0.00 received/s, 0.00 lost/s, 0 publishing, 1 subscribing\n";
     run(&t, &["hz", "--interval", "1ms", "--count", "2", &address]).succeeded_with(&idle.repeat(2));
     let hz = start(&t, &["hz", "--interval", "10ms", &address]);
     hz.wait_for_stdout("\n");

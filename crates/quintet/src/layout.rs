@@ -33,6 +33,8 @@ pub(crate) struct Layout {
     pub(crate) size: usize,
     pub(crate) extent: Extent,
     pub(crate) participants: u32,
+    /// Of the second piece of memory that such an object has, if it does, for what not everybody may write who uses it.
+    pub(crate) data: Option<&'static Layout>,
 }
 
 /// Whether objects of a kind differ in size.

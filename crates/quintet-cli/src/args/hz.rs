@@ -9,8 +9,9 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A line a second, until interrupted or --count. Of a queue: how many messages were pushed, how many were taken, how many are \
-in it. Of a topic: how many messages were published, how many the subscribers received and lost, all together, and how many \
-publish and subscribe. Of a mailbox: how many values were written, and how many processes read them. It only looks: it takes \
+in it. Of a topic: how many messages were published, how many bytes, and how many each had, how many messages the subscribers \
+received and lost, all together, and how many publish and subscribe. Of a mailbox: how many values were written, how many \
+processes read them, and how long the last value is. At a terminal each line takes the place of the one before. It only looks: it takes \
 nothing, and keeps nothing open. When what it looks at has gone it ends (exit code 1).
 
 Examples:

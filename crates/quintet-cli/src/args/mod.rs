@@ -200,10 +200,11 @@ impl EndpointArgs {
     pub(crate) fn for_queues(&self) -> Option<String> {
         const QUEUE: &str = "queue://";
         const TOPIC: &str = "topic://";
-        let flags: [(&str, bool, &[&str]); 4] = [
+        let flags: [(&str, bool, &[&str]); 5] = [
             ("--capacity", self.queue.capacity.is_some(), &[QUEUE, TOPIC]),
             ("--producers", self.queue.producers.is_some(), &[QUEUE]),
             ("--publishers", self.topic.publishers.is_some(), &[TOPIC]),
+            ("--subscribe", self.topic.subscribe.is_some(), &[TOPIC]),
             ("--persistent", self.persistent, &[QUEUE, TOPIC]),
         ];
         flags
@@ -286,9 +287,9 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
 
-    /// On a topic: whether to wait for a subscriber. (`pub` says.)
-    #[arg(skip = true)]
-    pub(crate) wait_subscriber: bool,
+    /// On a topic: for how many subscribers to wait. (`pub` says.)
+    #[arg(skip = 1usize)]
+    pub(crate) wait_subscriber: usize,
 
     #[command(flatten)]
     pub(crate) data: DataArgs,

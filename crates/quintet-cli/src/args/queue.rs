@@ -93,7 +93,7 @@ impl From<PushArgs> for SendArgs {
                 ..EndpointArgs::default()
             },
             drain: args.drain,
-            wait_subscriber: false,
+            wait_subscriber: 0,
             data: args.data,
             follow: false,
             address: args.address,

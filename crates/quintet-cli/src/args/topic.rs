@@ -3,9 +3,11 @@
 use super::memory::parse_some;
 use super::{
     AccessArgs, DataArgs, DrainArgs, EndpointArgs, PrintArgs, QueueArgs, RecvArgs, SendArgs, parse_time,
+    words,
 };
 use clap::{ValueHint, value_parser};
 use quintet::Address;
+use quintet::shm::Access;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -15,6 +17,11 @@ pub(crate) struct TopicArgs {
     /// Of a topic: how many publishers there can be at a time; if it is there, how many at least [default: 8]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=64))]
     pub(crate) publishers: Option<u32>,
+
+    /// Of a topic: whose processes may subscribe besides those that may publish (--access); and if it is there, whose it may be
+    /// [default: user]
+    #[arg(long, value_name = "WHO", value_parser = words::<Access>(["user", "everyone"]))]
+    pub(crate) subscribe: Option<Access>,
 }
 
 /// How a topic is to be, and how long to wait: what `pub` and `sub` have in common.
@@ -22,6 +29,9 @@ pub(crate) struct TopicArgs {
 // They are for nothing but topics.
 #[command(mut_arg("publishers", |publishers| {
     publishers.help("How many publishers there can be at a time; if the topic is there, how many at least [default: 8]")
+}))]
+#[command(mut_arg("subscribe", |subscribe| {
+    subscribe.help("Whose processes may subscribe besides those that may publish (--access); and if it is there, whose it may be [default: user]")
 }))]
 pub(crate) struct TopicEndArgs {
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
@@ -72,6 +82,8 @@ Examples:
   quintet pub topic://news hello
   # When somebody is there to get it, at most 5 seconds
   quintet pub --wait-subscriber --timeout 5 topic://news hello
+  # When all three are there
+  quintet pub --wait-subscriber=3 topic://news hello
   # Each line as it comes
   tail -f app.log | quintet pub --lines topic://log
   # Larger messages need a larger topic; both sides say so, as either may make it
@@ -79,9 +91,10 @@ Examples:
 // There are no bytes without messages here, as `send` has them.
 #[command(mut_arg("lines", |lines| lines.help("Each line of the data is a message, as it comes")))]
 pub(crate) struct PubArgs {
-    /// Wait until somebody subscribes, and then publish
-    #[arg(short, long)]
-    wait_subscriber: bool,
+    /// Wait until somebody subscribes, or so many do, and then publish
+    #[arg(short, long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1",
+          value_parser = value_parser!(u8).range(1..))]
+    wait_subscriber: Option<u8>,
 
     #[command(flatten)]
     end: TopicEndArgs,
@@ -103,7 +116,7 @@ impl From<PubArgs> for SendArgs {
         SendArgs {
             endpoint: args.end.into(),
             drain: DrainArgs { no_drain: false },
-            wait_subscriber: args.wait_subscriber,
+            wait_subscriber: args.wait_subscriber.unwrap_or(0).into(),
             data: args.data,
             follow: false,
             address: args.address,

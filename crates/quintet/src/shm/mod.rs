@@ -55,8 +55,8 @@ pub use queue::{
 pub use shared_memory::{SharedMemory, SharedMemoryBuilder};
 pub use stream::MemoryStream;
 pub use topic::{
-    Delivered, Publisher, Sample, SampleLoan, Subscriber, Topic, TopicBuilder, TopicStats, Topics,
-    TypedPublisher, TypedSample, TypedSubscriber, TypedTopic, TypedTopicBuilder,
+    Delivered, PeerChange, PeerEvent, Publisher, Sample, SampleLoan, Subscriber, Topic, TopicBuilder,
+    TopicStats, Topics, TypedPublisher, TypedSample, TypedSubscriber, TypedTopic, TypedTopicBuilder,
 };
 pub use trust::{Trust, Trusting, Wary};
 pub use view::View;

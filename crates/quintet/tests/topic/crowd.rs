@@ -1,7 +1,7 @@
 //! Many at once, one who is stopped, another user, and no room.
 
 use super::{LONG, PATIENCE, fails, message, publish_next, small};
-use quintet::named::NamedKind;
+use quintet::named::{Liveness, NamedKind};
 use quintet::shm::{Access, Queue, Topic, Topics};
 use quintet::{Deadline, ErrorKind};
 use quintet_testkit::{Role, eventually, start, start_with_deadline, wrapped};
@@ -152,6 +152,119 @@ fn another_user_is_kept_out_unless_it_is_for_everyone() {
     assert_eq!(got, b"from another");
     peer.tell("end");
     peer.finish();
+}
+
+/// Subscribes, as another user, to topic `arg(0)`, on which others may not publish.
+pub(crate) fn subscribes_as_another(p: &mut Role) {
+    let name = p.arg(0);
+    let builder = Topic::builder(name).unwrap().subscribe_access(Access::Everyone);
+    let topic = builder.open_existing().unwrap();
+    fails(topic.publisher(), ErrorKind::PermissionDenied);
+    let data = format!("/dev/shm/quintet.topicdata.{name}");
+    std::fs::read(&data).unwrap();
+    let refused = std::fs::File::options().write(true).open(&data).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
+    let mut subscriber = topic.subscriber().unwrap();
+    p.say("ready");
+    let mut got = Vec::new();
+    subscriber.copy_timeout(&mut got, PATIENCE).unwrap();
+    assert_eq!(got, b"for others to read");
+    let held = subscriber.receive_timeout(PATIENCE).unwrap();
+    p.say("holding");
+    p.listen();
+    assert_eq!(held.to_vec(), b"and to hold");
+    assert!(subscriber.lost() + subscriber.received() >= 2);
+    drop((held, subscriber, topic));
+    p.say("left");
+    p.listen();
+}
+
+#[test]
+fn another_user_may_read_and_not_write_where_it_is_for_everyone_to_subscribe() {
+    let t = start();
+    let name = t.name("t");
+    let builder = Topic::builder(&name).unwrap().publishers(1).capacity(4096);
+    let topic = builder.subscribe_access(Access::Everyone).create_new().unwrap();
+    for (part, mode) in [("topic", 0o666), ("topicdata", 0o644)] {
+        let path = format!("/dev/shm/quintet.{part}.{name}");
+        let meta = std::fs::metadata(path).unwrap();
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777,
+            mode
+        );
+    }
+    let Some(mut peer) = t.spawn_as_nobody("subscribes_as_another", &[&name]) else {
+        eprintln!("skipped: only root can start a process of another user");
+        return;
+    };
+    peer.expect("ready");
+    let mut publisher = topic.publisher().unwrap();
+    publisher.wait_for_subscribers(1, Deadline::now()).unwrap();
+    publisher.publish("for others to read").unwrap();
+    publisher.publish("and to hold").unwrap();
+    peer.expect("holding");
+    for number in 0..100 {
+        publish_next(&mut publisher, 900 + number);
+    }
+    peer.tell("look");
+    peer.expect("left");
+    assert_eq!(publisher.subscribers(), 0);
+    peer.tell("end");
+    peer.finish();
+}
+
+#[test]
+fn both_parts_come_and_go_together_and_what_misses_one_counts_as_left_behind() {
+    let t = start();
+    let name = t.name("t");
+    let [room, data] = ["topic", "topicdata"].map(|part| format!("/dev/shm/quintet.{part}.{name}"));
+    let are_there = || [&room, &data].map(|path| std::path::Path::new(path).exists());
+    let parsed = name.parse().unwrap();
+    let topic = small(&name);
+    assert_eq!(are_there(), [true; 2]);
+    let all = Topics.list().unwrap();
+    let ours = all
+        .iter()
+        .filter(|entry| entry.address.name().unwrap() == &parsed);
+    assert_eq!(ours.count(), 1);
+    let size = [&room, &data].map(|path| std::fs::metadata(path).unwrap().len());
+    assert_eq!(Topics.stat(&parsed).unwrap().size, Some(size.iter().sum()));
+    // Who removes a part by hand takes it from who comes then, and from nobody who is there.
+    std::fs::remove_file(&data).unwrap();
+    let mut publisher = topic.publisher().unwrap();
+    let mut subscriber = topic.subscriber().unwrap();
+    publisher.publish("still").unwrap();
+    assert_eq!(subscriber.receive().unwrap().to_vec(), b"still");
+    fails(Topic::open_existing(&name), ErrorKind::Corrupt);
+    drop((publisher, subscriber, topic));
+    assert_eq!(are_there(), [false; 2]);
+    for persistent in [false, true] {
+        let make = || {
+            let builder = Topic::builder(&name).unwrap().persistent(true);
+            drop(builder.create_new().unwrap());
+            std::fs::remove_file(&data).unwrap();
+        };
+        make();
+        // It looks like what a death left, and can be removed, or is replaced.
+        assert_eq!(Topics.stat(&parsed).unwrap().liveness, Liveness::Stale);
+        Topics.remove(&parsed).unwrap();
+        assert_eq!(are_there(), [false; 2]);
+        make();
+        fails(Topic::open_existing(&name), ErrorKind::NotFound);
+        assert_eq!(are_there(), [false; 2]);
+        make();
+        let builder = Topic::builder(&name).unwrap().persistent(persistent);
+        drop(builder.create_new().unwrap());
+        assert_eq!(are_there(), [persistent; 2]);
+    }
+    // A whole one that stays is removed with both.
+    assert_eq!(Topics.stat(&parsed).unwrap().liveness, Liveness::Live);
+    Topics.remove(&parsed).unwrap();
+    assert_eq!(are_there(), [false; 2]);
+    // What has the name of a part that nobody has any more is in nobody's way.
+    std::fs::write(&data, "left").unwrap();
+    drop(small(&name));
+    assert_eq!(are_there(), [false; 2]);
 }
 
 #[test]

@@ -117,6 +117,65 @@ fn it_is_told_also_of_who_never_published_and_not_of_who_died_before() {
 }
 
 #[test]
+fn it_is_told_also_if_another_has_its_place_at_once() {
+    let t = start();
+    let name = t.name("t");
+    let builder = Topic::builder(&name).unwrap().publishers(1).capacity(4096);
+    let topic = builder.create_new().unwrap();
+    let mut subscriber = topic.subscriber().unwrap();
+    for _ in 0..3 {
+        there(&t, &name, "0").kill();
+        // Before the subscriber has looked at all.
+        let mut next = topic.publisher().unwrap();
+        fails(subscriber.receive_timeout(PATIENCE), ErrorKind::PeerDied);
+        fails(subscriber.receive_timeout(SHORT), ErrorKind::TimedOut);
+        publish_next(&mut next, 100);
+        subscriber.receive_timeout(PATIENCE).unwrap();
+    }
+    // Of several between two looks it is told once.
+    for _ in 0..2 {
+        there(&t, &name, "0").kill();
+    }
+    fails(subscriber.receive_timeout(PATIENCE), ErrorKind::PeerDied);
+    fails(subscriber.receive_timeout(SHORT), ErrorKind::TimedOut);
+}
+
+#[test]
+fn what_a_subscriber_received_and_lost_still_counts_when_it_is_gone() {
+    let t = start();
+    let name = t.name("t");
+    let topic = small(&name);
+    let mut publisher = topic.publisher().unwrap();
+    let mut publish = |count| {
+        for _ in 0..count {
+            publisher.publish([0; 500]).unwrap();
+        }
+    };
+    let mut subscriber = topic.subscriber().unwrap();
+    publish(20);
+    while subscriber.try_receive().unwrap().is_some() {}
+    let (received, lost) = (subscriber.received(), subscriber.lost());
+    assert!(received > 0 && lost > 0 && received + lost == 20);
+    let totals = || (topic.stats().received, topic.stats().lost);
+    assert_eq!(totals(), (received, lost));
+    drop(subscriber);
+    assert_eq!((totals(), topic.stats().subscribers), ((received, lost), 0));
+    // One that dies, in its place.
+    let mut peer = t.spawn("holds", &[&name, "4", "500"]);
+    peer.expect("ready");
+    for number in 0..4 {
+        publisher.publish(message(0, 20 + number, 500)).unwrap();
+    }
+    peer.expect("holding");
+    peer.kill();
+    assert_eq!(totals(), (received + 4, lost));
+    let mut next = topic.subscriber().unwrap();
+    publisher.publish("x").unwrap();
+    next.copy(&mut Vec::new()).unwrap();
+    assert_eq!((next.received(), totals()), (1, (received + 5, lost)));
+}
+
+#[test]
 fn who_sleeps_without_a_deadline_is_told_as_well() {
     let t = start();
     let name = t.name("t");

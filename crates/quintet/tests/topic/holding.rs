@@ -112,6 +112,10 @@ fn what_is_held_may_leave_no_room_for_long_ones_and_that_passes() {
     let held = subscriber.receive_timeout(PATIENCE).unwrap();
     fails(publisher.publish(vec![4; longest]), ErrorKind::Full);
     fails(publisher.loan(longest), ErrorKind::Full);
+    // For which nothing was forgotten.
+    let mut got = Vec::new();
+    let delivered = subscriber.copy_timeout(&mut got, PATIENCE).unwrap();
+    assert!((delivered.sequence, delivered.lost) == (2, 0) && got == vec![3; 900]);
     // Short ones there is room for.
     for number in 0..100 {
         publisher.publish(vec![number; 700]).unwrap();
@@ -119,7 +123,6 @@ fn what_is_held_may_leave_no_room_for_long_ones_and_that_passes() {
     }
     drop(held);
     let number = publisher.publish(vec![5; longest]).unwrap();
-    let mut got = Vec::new();
     while subscriber.copy_timeout(&mut got, PATIENCE).unwrap().sequence < number {}
     assert!(got == vec![5; longest]);
 }

@@ -10,14 +10,15 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-// Where things are, as the layout says; the ring of each lane is of 4 KiB.
+// Where things are, as the layout says, in the room and in the data, which is said by a bit; the ring of each lane is of 4 KiB.
+const DATA: u64 = 1 << 32;
 const PUBLISHED: u64 = 64;
 const SUBSCRIBERS_HIGH: u64 = 76;
 const PUBLISHERS: u64 = 128;
 const SUBSCRIBERS: u64 = PUBLISHERS + 64 * 64;
 const HOLDS: u64 = 20_544;
-const CONTROLS: u64 = 40_960;
-const RINGS: u64 = 57_344;
+const CONTROLS: u64 = DATA + 4096;
+const RINGS: u64 = DATA + 20_480;
 const PUSHED: u64 = CONTROLS;
 const TAIL: u64 = CONTROLS + 8;
 const OLDEST: u64 = CONTROLS + 128;
@@ -60,9 +61,22 @@ fn place(state: &mut u64) -> u64 {
     }
 }
 
-fn file_of(name: &str) -> File {
-    let path = format!("/dev/shm/quintet.topic.{name}");
-    File::options().read(true).write(true).open(path).unwrap()
+/// The room and the data.
+struct Files([File; 2]);
+
+impl Files {
+    fn write(&self, value: u64, at: u64) {
+        let [room, data] = &self.0;
+        let file = if at & DATA == 0 { room } else { data };
+        file.write_all_at(&value.to_le_bytes(), at & !DATA).unwrap();
+    }
+}
+
+fn files_of(name: &str) -> Files {
+    Files(["topic", "topicdata"].map(|part| {
+        let path = format!("/dev/shm/quintet.{part}.{name}");
+        File::options().read(true).write(true).open(path).unwrap()
+    }))
 }
 
 #[track_caller]
@@ -144,14 +158,14 @@ fn words_that_change_at_any_moment_give_errors_at_worst() {
     let name = t.name("t");
     for seed in 1..=12u64 {
         let topic = small(&name);
-        let file = file_of(&name);
+        let files = files_of(&name);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut state = seed << 32 | 7;
                 while !over.load(Ordering::Relaxed) {
                     let (at, value) = (place(&mut state), number(&mut state));
-                    file.write_all_at(&value.to_le_bytes(), at).unwrap();
+                    files.write(value, at);
                 }
             });
             let mut state = seed << 16 | 3;
@@ -207,7 +221,7 @@ fn every_word_may_be_anything() {
             publisher.publish("some").unwrap();
             publisher.publish("thing").unwrap();
             before.copy(&mut Vec::new()).unwrap();
-            file_of(&name).write_all_at(&u64::to_le_bytes(value), at).unwrap();
+            files_of(&name).write(value, at);
             ends(before.try_copy(&mut Vec::new()));
             ends(publisher.publish(vec![1; 2000]));
             ends(publisher.publish(vec![1; 2000]));
@@ -227,15 +241,13 @@ fn a_ring_without_an_end_ends_nevertheless() {
     let mut subscribers = [1, 5, u64::MAX].map(|depth| topic.subscriber_with(depth).unwrap());
     let mut publisher = topic.publisher().unwrap();
     publisher.publish("one").unwrap();
-    let file = file_of(&name);
+    let files = files_of(&name);
     for at in (0..4096).step_by(16) {
         // Of 8 bytes each.
-        let head = 1u64 << 63 | 8;
-        file.write_all_at(&head.to_le_bytes(), RINGS + at).unwrap();
+        files.write(1 << 63 | 8, RINGS + at);
     }
     // All of them seem to be old.
-    file.write_all_at(&((1u64 << 40) + 100).to_le_bytes(), PUSHED)
-        .unwrap();
+    files.write((1 << 40) + 100, PUSHED);
     let mut message = Vec::new();
     for subscriber in &mut subscribers {
         for _ in 0..10 {
@@ -257,9 +269,7 @@ fn a_lane_that_makes_no_sense_is_reported_once_and_keeps_nobody_from_the_others(
     let (mut bad, mut good) = (topic.publisher().unwrap(), topic.publisher().unwrap());
     bad.publish("lost").unwrap();
     good.publish("one").unwrap();
-    file_of(&name)
-        .write_all_at(&(1u64 << 62).to_le_bytes(), RINGS)
-        .unwrap();
+    files_of(&name).write(1 << 62, RINGS);
     let results: Vec<_> = (0..3).map(|_| subscriber.try_copy(&mut Vec::new())).collect();
     let corrupt = |result: &&Result<_, Error>| {
         let error = result.as_ref().err();
@@ -279,8 +289,8 @@ fn a_header_that_says_anything_is_refused() {
     let t = start();
     let name = t.name("t");
     let topic = small(&name);
-    let file = file_of(&name);
-    let good = 2u64 << 16 | 12;
+    let files = files_of(&name);
+    let good = 2 << 16 | 12;
     for bad in [
         0,
         12,
@@ -292,12 +302,12 @@ fn a_header_that_says_anything_is_refused() {
         2 << 16 | 13,
         u64::MAX,
     ] {
-        file.write_all_at(&u64::to_le_bytes(bad), 48).unwrap();
+        files.write(bad, DATA + 48);
         let error = Topic::open_existing(&name).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{bad:#x}: {error}");
         assert!(Topics.stat(&name.parse().unwrap()).is_err(), "{bad:#x}");
     }
-    file.write_all_at(&good.to_le_bytes(), 48).unwrap();
+    files.write(good, DATA + 48);
     drop(Topic::open_existing(&name).unwrap());
     drop(topic);
 }

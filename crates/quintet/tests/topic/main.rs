@@ -8,9 +8,11 @@ mod holding;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod losing;
+mod peers;
 mod seen;
 #[cfg(target_os = "linux")]
 mod steps;
+mod typed;
 
 use quintet::shm::{Publisher, Topic};
 use quintet::sync::{Event, Reset, Waitable, wait_all, wait_any};
@@ -21,18 +23,21 @@ use std::time::Duration;
 
 use holding::holds;
 use losing::{comes_and_goes, subscribes};
+use peers::takes_part;
 use seen::{Seen, message};
+use typed::opens_typed;
 
 #[cfg(target_os = "linux")]
-use crowd::{has_no_room, opens_as_another, subscribes_and_stays};
+use crowd::{has_no_room, opens_as_another, subscribes_and_stays, subscribes_as_another};
 #[cfg(target_os = "linux")]
 use death::{dies_publishing, dies_subscribing, is_publisher};
 #[cfg(target_os = "linux")]
-use steps::{fails_at_any_call, forks};
+use steps::{dies_making, fails_at_any_call, forks};
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
     answers,
     comes_and_goes,
+    dies_making,
     dies_publishing,
     dies_subscribing,
     fails_at_any_call,
@@ -40,13 +45,24 @@ quintet_testkit::peers!(
     has_no_room,
     holds,
     is_publisher,
+    opens_typed,
     opens_as_another,
     publishes,
     subscribes,
     subscribes_and_stays,
+    subscribes_as_another,
+    takes_part,
 );
 #[cfg(windows)]
-quintet_testkit::peers!(answers, comes_and_goes, holds, publishes, subscribes);
+quintet_testkit::peers!(
+    answers,
+    comes_and_goes,
+    holds,
+    opens_typed,
+    publishes,
+    subscribes,
+    takes_part
+);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For what takes many steps.
@@ -132,6 +148,8 @@ fn messages_go_there_and_back() {
     peer.finish();
     let stats = back.stats();
     assert_eq!((stats.published, stats.received, stats.lost), (400, 400, 0));
+    let bytes: usize = (0..400).map(|number| message(0, number, 500).len()).sum();
+    assert_eq!((stats.bytes, there.stats().bytes), (bytes as u64, bytes as u64));
 }
 
 #[test]

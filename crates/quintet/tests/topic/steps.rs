@@ -1,7 +1,8 @@
 //! System calls that fail, and processes that fork.
 
 use super::{LONG, PATIENCE, message, publish_next, small};
-use quintet::shm::Topic;
+use quintet::named::NamedKind;
+use quintet::shm::{Topic, Topics};
 use quintet::{Error, ErrorKind, test_hooks};
 use quintet_testkit::{Role, start, start_with_deadline};
 use std::time::Duration;
@@ -29,6 +30,10 @@ pub(crate) fn fails_at_any_call(p: &mut Role) {
         let mut publisher = again.publisher()?;
         is_late(publisher.wait_for_subscriber_timeout(Duration::from_millis(1)))?;
         let mut subscriber = topic.subscriber()?;
+        assert_eq!(
+            (publisher.peer_events()?.len(), subscriber.peer_events()?.len()),
+            (1, 1)
+        );
         publisher.publish(message(0, 0, 900))?;
         publisher.publish(message(0, 1, 900))?;
         subscriber.copy(&mut Vec::new())?;
@@ -78,6 +83,58 @@ fn a_failing_call_is_an_error_and_leaves_nothing() {
     peer.finish();
 }
 
+/// Makes topic `arg(0)`, which stays if `arg(1)` says so, and closes it; dies before its step number `arg(2)`.
+pub(crate) fn dies_making(p: &mut Role) {
+    let builder = Topic::builder(p.arg(0)).unwrap().publishers(2).capacity(4096);
+    let builder = builder.persistent(p.arg(1) == "stays");
+    test_hooks::die_at(p.arg(2).parse().unwrap());
+    drop(builder.create_new().unwrap());
+    test_hooks::disarm();
+    p.say("passed");
+}
+
+#[test]
+fn a_death_at_any_step_of_making_and_closing_leaves_a_whole_one_or_none() {
+    let t = start_with_deadline(LONG);
+    let name = t.name("t");
+    let parts = ["topic", "topicdata"].map(|part| format!("/dev/shm/quintet.{part}.{name}"));
+    let are_there = || parts.iter().map(|path| std::path::Path::new(path).exists());
+    for stays in ["stays", "goes"] {
+        let (mut left, mut missing) = (0, 0);
+        for step in 0.. {
+            let mut peer = t.spawn("dies_making", &[&name, stays, &step.to_string()]);
+            let passed = peer.hear_or_end().is_some();
+            peer.wait_exit();
+            let here = format!("{stays}, step {step}");
+            left += u32::from(are_there().any(|there| there));
+            missing += u32::from(are_there().any(|there| there) && !are_there().all(|there| there));
+            let made = Topic::builder(&*name).unwrap().publishers(1).capacity(4096);
+            let topic = made.create_or_open().unwrap();
+            // A whole one that stays, or a new one.
+            assert!(topic.was_created() || stays == "stays", "{here}");
+            let whole = if topic.was_created() { 1 } else { 2 };
+            assert_eq!(topic.max_publishers(), whole, "{here}");
+            let (mut publisher, mut subscriber) = (topic.publisher().unwrap(), topic.subscriber().unwrap());
+            publisher.publish("x").unwrap();
+            assert_eq!(subscriber.receive_timeout(PATIENCE).unwrap().to_vec(), b"x");
+            let stayed = !topic.was_created();
+            drop((publisher, subscriber, topic));
+            assert!(are_there().all(|there| there == stayed), "{here}");
+            if stayed {
+                Topics.remove(&name.parse().unwrap()).unwrap();
+            }
+            assert!(!are_there().any(|there| there), "{here}");
+            if passed {
+                assert!(
+                    step > 10 && left > 0 && missing > 0,
+                    "{here}: are the hooks there?"
+                );
+                break;
+            }
+        }
+    }
+}
+
 /// Looks at and uses in a forked child what its parent has.
 pub(crate) fn forks(p: &mut Role) {
     let topic = small(p.arg(0));
@@ -102,6 +159,8 @@ pub(crate) fn forks(p: &mut Role) {
             && publisher
                 .wait_for_subscriber_timeout(soon)
                 .is_err_and(unsupported)
+            && publisher.wait_for_peer_events(soon).is_err_and(unsupported)
+            && subscriber.peer_events().is_err_and(unsupported)
             && subscriber.try_receive().is_err_and(unsupported)
             && subscriber.receive_timeout(soon).is_err_and(unsupported)
             && subscriber.try_copy(&mut Vec::new()).is_err_and(unsupported)

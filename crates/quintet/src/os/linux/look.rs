@@ -28,7 +28,8 @@ pub(crate) fn stat(
     look.header().check(layout, look.size)?;
     let ((holders, owners, waiting), mut details) = see(&look)?;
     details.push(("waiting", waiting.to_string()));
-    let persistent = look.header().is_persistent();
+    // What misses a part was left by who died making or removing it.
+    let persistent = look.header().is_persistent() && (layout.data.is_none() || look.data().is_some());
     details.push(("persistent", if persistent { "yes" } else { "no" }.into()));
     let (liveness, evidence) = match (look.is_held, persistent) {
         (true, _) => (Liveness::Live, "a process has it open, by a lock of the kernel"),
@@ -41,7 +42,7 @@ pub(crate) fn stat(
         evidence: evidence.into(),
         holders,
         owners,
-        size: Some(look.size as u64),
+        size: Some(look.size.saturating_add(look.data().map_or(0, |(_, size)| size)) as u64),
         created: look.header().created(),
         details,
     })

@@ -19,6 +19,12 @@
 //! file meanwhile. So no name is removed from under a holder, and no two files of one name have holders at a time who
 //! both opened it by name.
 //!
+//! # Two files
+//! An object may have a second file, for what not everybody may write who holds it. Nobody locks that one: it belongs to the
+//! first, and its name comes and goes only while somebody is alone on the file that the first name leads to. Who creates is alone
+//! until both have their names, the first one first; who removes takes the second away first. So whoever holds the first file
+//! finds the second one; and a death in between leaves a first file that nobody holds, which counts as one that does not stay.
+//!
 //! # Foreigners
 //! Other programs take no locks. Where a kind has such users, who is alone also takes a *lease* before the name is removed
 //! (`F_SETLEASE`, fcntl(2)), which the kernel grants only if nobody else at all has the file open or mapped. (One that has
@@ -67,6 +73,16 @@ pub(super) trait Kind {
 
     /// Whether programs use such files that take no locks.
     const FOREIGNERS: bool;
+
+    /// The name of the second file, if such an object has two.
+    fn second(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Gives the second file, which is made with the first one's content, that name. Nobody holds the object meanwhile.
+    fn name_second(&self, _content: &Self::Content) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What tells a file from all others.
@@ -145,10 +161,11 @@ fn create<K: Kind>(kind: &K, path: &Path) -> Result<Option<(K::Content, Hold)>> 
             .map_err(|error| Error::os("cannot set who may use it", error))?;
     }
     // Nobody else can have the file, so this cannot fail for that.
-    token.try_beside_others()?;
-    let size = kind.size();
-    call(|| rustix::fs::fallocate(&token, FallocateFlags::empty(), 0, size))
-        .map_err(|error| no_room(size, error))?;
+    match kind.second() {
+        None => token.try_beside_others()?,
+        Some(_) => token.try_alone()?,
+    };
+    reserve(&token, kind.size())?;
     let content = kind.fill(&token)?;
     let stat = fstat(&token)?;
     match call(|| rustix::fs::linkat(CWD, proc_path(&token), CWD, path, AtFlags::SYMLINK_FOLLOW)) {
@@ -156,9 +173,59 @@ fn create<K: Kind>(kind: &K, path: &Path) -> Result<Option<(K::Content, Hold)>> 
         Err(Errno::EXIST) => return Ok(None),
         Err(error) => return Err(Error::os("cannot give it its name", error)),
     }
-    let hold = Hold::new(token, path, Id::of(&stat), K::FOREIGNERS);
+    let hold = Hold::new(kind, token, path, Id::of(&stat));
+    if kind.second().is_some() {
+        // Whatever fails, it does not stay without.
+        hold.keep.store(false, Ordering::Relaxed);
+        kind.name_second(&content)?;
+        // Nobody else holds it, so this cannot fail for that.
+        hold.token.try_beside_others()?;
+    }
     hold.keep.store(stays, Ordering::Relaxed);
     Ok(Some((content, hold)))
+}
+
+/// Reserves a new file's memory, which is all zeros.
+fn reserve(file: impl AsFd, size: u64) -> Result<()> {
+    call(|| rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size))
+        .map_err(|error| no_room(size, error))
+}
+
+/// Makes a second file, which has no name yet.
+pub(super) fn make_second(mode: Mode, size: u64) -> Result<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = call(|| rustix::fs::open(FOLDER, flags, Mode::RUSR | Mode::WUSR))
+        .map_err(|error| no_descriptor(format!("cannot make shared memory in {FOLDER}"), error))?;
+    call(|| rustix::fs::fchmod(&file, mode))
+        .map_err(|error| Error::os("cannot set who may use it", error))?;
+    reserve(&file, size)?;
+    Ok(file)
+}
+
+/// Gives a second file its name. For who is alone on the first one: so whatever has the name is nobody's.
+pub(super) fn name_second(file: impl AsFd, path: &Path) -> Result<()> {
+    let link = || call(|| rustix::fs::linkat(CWD, proc_path(&file), CWD, path, AtFlags::SYMLINK_FOLLOW));
+    let linked = match link() {
+        Err(Errno::EXIST) => call(|| rustix::fs::unlink(path)).and_then(|()| link()),
+        linked => linked,
+    };
+    linked.map_err(|error| Error::os("cannot give its second part its name", error))
+}
+
+/// Opens a second file, of an object whose first one has that owner; `None` if there is none.
+pub(super) fn open_second(path: &Path, first: &Stat) -> Result<Option<(OwnedFd, Stat)>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match call(|| rustix::fs::open(path, flags, Mode::empty())) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(cannot_open(path, error)),
+    };
+    // Whose it may be was asked of the first one.
+    let stat = check_file(&file, path, Access::Everyone)?;
+    if stat.st_uid != first.st_uid {
+        return Err(in_the_way(path, "it is another user's"));
+    }
+    Ok(Some((file, stat)))
 }
 
 fn no_room(size: u64, error: Errno) -> Error {
@@ -187,7 +254,7 @@ fn join<K: Kind>(kind: &K, opening: Opening, path: &Path, token: Token) -> Resul
         return Ok(Joined::NotNow);
     }
     // From here on, whatever fails, it is let go as whoever holds it lets it go.
-    let hold = Hold::new(token, path, Id::of(&stat), K::FOREIGNERS);
+    let hold = Hold::new(kind, token, path, Id::of(&stat));
     if !hold.check_name()? {
         return Ok(Joined::Stale);
     }
@@ -225,11 +292,16 @@ pub(super) struct Hold {
     /// Whether the name stays when nobody holds it.
     keep: AtomicBool,
     foreigners: bool,
+    second: Option<PathBuf>,
     let_go: AtomicBool,
 }
 
 impl Hold {
-    fn new(token: Token, path: &Path, id: Id, foreigners: bool) -> Self {
+    fn new<K: Kind>(kind: &K, token: Token, path: &Path, id: Id) -> Self {
+        Hold::of(token, path, id, K::FOREIGNERS, kind.second())
+    }
+
+    fn of(token: Token, path: &Path, id: Id, foreigners: bool, second: Option<&Path>) -> Self {
         Hold {
             token,
             path: path.into(),
@@ -237,6 +309,7 @@ impl Hold {
             // Until it is known to be ours to remove.
             keep: AtomicBool::new(true),
             foreigners,
+            second: second.map(Path::to_path_buf),
             let_go: AtomicBool::new(false),
         }
     }
@@ -260,10 +333,13 @@ impl Hold {
         if self.foreigners && !self.lease()? {
             return Ok(false);
         }
-        let removed = match call(|| rustix::fs::unlink(&self.path)) {
+        let unlink = |path: &Path| match call(|| rustix::fs::unlink(path)) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(error) => Err(error),
         };
+        // The first one last: nobody can hold it without the other.
+        let second = self.second.as_deref().map_or(Ok(true), unlink);
+        let removed = second.and_then(|_| unlink(&self.path));
         if self.foreigners {
             self.token.end_lease();
         }
@@ -323,7 +399,7 @@ impl Drop for Hold {
 }
 
 /// Removes a file that nobody holds, whether it stays or not; not one that a foreigner uses.
-pub(super) fn remove(path: &Path, foreigners: bool) -> Result<()> {
+pub(super) fn remove(path: &Path, foreigners: bool, second: Option<&Path>) -> Result<()> {
     let token = match Token::open(|| call(|| rustix::fs::open(path, OPEN, Mode::empty()))) {
         Ok(token) => token,
         Err(Errno::NOENT) => return Err(Error::new(ErrorKind::NotFound, "there is none")),
@@ -337,7 +413,7 @@ pub(super) fn remove(path: &Path, foreigners: bool) -> Result<()> {
     if !token.try_alone()? {
         return Err(busy("a living process"));
     }
-    let hold = Hold::new(token, path, Id::of(&stat), foreigners);
+    let hold = Hold::of(token, path, Id::of(&stat), foreigners, second);
     if hold.check_name()? {
         let removed = hold
             .remove_name()
@@ -360,12 +436,12 @@ pub(super) fn open_to_look(path: &Path) -> Result<(OwnedFd, Stat)> {
     Ok((file, stat))
 }
 
-fn proc_path(file: &Token) -> String {
+fn proc_path(file: impl AsFd) -> String {
     format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
 }
 
 /// Opens the same file once more, by no name that could lead elsewhere by now.
-pub(super) fn reopen(file: &Token) -> rustix::io::Result<OwnedFd> {
+pub(super) fn reopen(file: impl AsFd) -> rustix::io::Result<OwnedFd> {
     let path = proc_path(file);
     call(|| {
         rustix::fs::open(

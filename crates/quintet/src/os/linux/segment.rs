@@ -13,6 +13,7 @@ use crate::os::types::{Access, MapMode, ObjectOptions, Opening};
 use crate::{Error, ErrorKind, Name, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, Stat};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,14 +33,40 @@ pub(crate) struct Spec<'a> {
     pub(crate) parameter: u64,
 }
 
+/// How the second piece of memory is made that an object has if its layout says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DataSpec {
+    pub(crate) size: usize,
+    /// Whose processes may write it. To read it, those may who may use the object.
+    pub(crate) writers: Access,
+    pub(crate) parameter: u64,
+}
+
 /// A file of that layout, and how to begin it.
 struct Laid<'a, F> {
     spec: &'a Spec<'a>,
+    data: Option<(&'static Layout, DataSpec, PathBuf)>,
     init: F,
 }
 
+impl<F> Laid<'_, F> {
+    /// The second file that belongs to a first one, if there is one.
+    fn open_data(&self, first: &Stat) -> Result<Option<Data>> {
+        let Some((layout, _, path)) = &self.data else {
+            return Ok(None);
+        };
+        let Some((file, stat)) = named_file::open_second(path, first)? else {
+            return Ok(None);
+        };
+        let map = Map::with(&file, check_size(layout, &stat)?, MapMode::ReadOnly)
+            .map_err(|error| Error::os("cannot map the shared memory", error))?;
+        header(&map).check(layout, map.len())?;
+        Ok(Some(Data { map, file }))
+    }
+}
+
 impl<F: Fn(NonNull<u8>)> Kind for Laid<'_, F> {
-    type Content = Map;
+    type Content = (Map, Option<Data>);
 
     const FOREIGNERS: bool = false;
 
@@ -59,24 +86,60 @@ impl<F: Fn(NonNull<u8>)> Kind for Laid<'_, F> {
         (mode, self.spec.options.persistent)
     }
 
-    fn fill(&self, token: &Token) -> Result<Map> {
+    fn fill(&self, token: &Token) -> Result<Self::Content> {
         let map = map(token, self.spec.size)?;
         (self.init)(map.start());
-        header(&map).write(
-            self.spec.layout,
-            self.spec.size,
-            self.spec.options.persistent,
-            self.spec.parameter,
-        );
-        Ok(map)
+        let persistent = self.spec.options.persistent;
+        header(&map).write(self.spec.layout, self.spec.size, persistent, self.spec.parameter);
+        let Some((layout, data, _)) = &self.data else {
+            return Ok((map, None));
+        };
+        let mode = match (self.spec.options.access, data.writers) {
+            (Access::CurrentUser, _) => Mode::RUSR | Mode::WUSR,
+            (Access::Everyone, Access::CurrentUser) => Mode::from_raw_mode(0o644),
+            (Access::Everyone, Access::Everyone) => Mode::from_raw_mode(0o666),
+        };
+        let file = named_file::make_second(mode, data.size as u64)?;
+        let cannot_map = |error| Error::os("cannot map the shared memory", error);
+        let written = Map::with(&file, data.size, MapMode::ReadWrite).map_err(cannot_map)?;
+        header(&written).write(layout, data.size, persistent, data.parameter);
+        let read = Map::with(&file, data.size, MapMode::ReadOnly).map_err(cannot_map)?;
+        Ok((map, Some(Data { map: read, file })))
     }
 
     fn stays(&self, token: &Token, stat: &Stat) -> Result<bool> {
-        let map = self.content(token, stat)?;
-        Ok(header(&map).is_persistent())
+        let map = self.control(token, stat)?;
+        let stays = header(&map).is_persistent();
+        // Whoever made or removed it may have died before both parts had their names, or after one had none any more.
+        Ok(stays && (self.data.is_none() || self.open_data(stat)?.is_some()))
     }
 
-    fn content(&self, token: &Token, stat: &Stat) -> Result<Map> {
+    fn content(&self, token: &Token, stat: &Stat) -> Result<Self::Content> {
+        let map = self.control(token, stat)?;
+        let data = self.open_data(stat)?;
+        if data.is_none() && self.data.is_some() {
+            return Err(
+                Error::new(ErrorKind::Corrupt, "somebody has removed a part of it")
+                    .hint("end the processes that hold it"),
+            );
+        }
+        Ok((map, data))
+    }
+
+    fn second(&self) -> Option<&Path> {
+        self.data.as_ref().map(|(_, _, path)| path.as_path())
+    }
+
+    fn name_second(&self, content: &Self::Content) -> Result<()> {
+        match (&content.1, &self.data) {
+            (Some(data), Some((_, _, path))) => named_file::name_second(&data.file, path),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<F> Laid<'_, F> {
+    fn control(&self, token: &Token, stat: &Stat) -> Result<Map> {
         let layout = self.spec.layout;
         let map = map(token, check_size(layout, stat)?)?;
         header(&map).check(layout, map.len())?;
@@ -115,8 +178,28 @@ impl Segment {
         init: impl Fn(NonNull<u8>),
     ) -> Result<(Segment, bool)> {
         let path = path(spec.layout, spec.name);
-        let (map, hold, made) = named_file::open(&Laid { spec, init }, &path, opening)?;
+        let data = None;
+        let ((map, _), hold, made) = named_file::open(&Laid { spec, data, init }, &path, opening)?;
         Ok((Segment { map, hold }, made))
+    }
+
+    /// As [`open`](Self::open), of an object with a second piece of memory, which needs `self` to stay what it is.
+    pub(crate) fn open_both(
+        spec: &Spec<'_>,
+        data: DataSpec,
+        opening: Opening,
+        init: impl Fn(NonNull<u8>),
+    ) -> Result<(Segment, Data, bool)> {
+        let paths = (path(spec.layout, spec.name), data_path(spec.layout, spec.name));
+        let data = spec
+            .layout
+            .data
+            .zip(paths.1)
+            .map(|(layout, path)| (layout, data, path));
+        let laid = Laid { spec, data, init };
+        let ((map, data), hold, made) = named_file::open(&laid, &paths.0, opening)?;
+        let data = data.ok_or_else(|| Error::new(ErrorKind::Os, "its layout has one part only"))?;
+        Ok((Segment { map, hold }, data, made))
     }
 
     pub(crate) fn id(&self) -> Id {
@@ -139,11 +222,6 @@ impl Segment {
 
     pub(crate) fn token(&self) -> &Token {
         &self.hold.token
-    }
-
-    /// Its memory once more, where nobody can write to it.
-    pub(crate) fn to_read(&self) -> Result<ReadOnly> {
-        map_as(self.token(), self.len(), MapMode::ReadOnly).map(ReadOnly)
     }
 
     /// A place to sleep at: see `parking.rs`.
@@ -177,12 +255,49 @@ impl Segment {
     }
 }
 
-/// The memory of a segment, mapped to be read.
+/// The second piece of memory of an object, mapped to be read.
 #[derive(Debug)]
-pub(crate) struct ReadOnly(Map);
+pub(crate) struct Data {
+    map: Map,
+    file: OwnedFd,
+}
 
-impl ReadOnly {
-    /// Where its bytes begin, which are as many as the segment has. They stay there as long as `self` does.
+impl Data {
+    pub(crate) fn header(&self) -> &Header {
+        header(&self.map)
+    }
+
+    /// Where its bytes begin, of which none can be written there. They stay there as long as `self` does.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.map.start()
+    }
+
+    /// How many bytes there are: at least its layout's size.
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// It once more, to be written.
+    pub(crate) fn to_write(&self) -> Result<Writable> {
+        let file = named_file::reopen(&self.file).map_err(|error| match error {
+            Errno::ACCESS | Errno::PERM => Error::new(
+                ErrorKind::PermissionDenied,
+                "it belongs to another user, who has opened it to be read only",
+            ),
+            error => no_descriptor("cannot open the shared memory again", error),
+        })?;
+        Map::with(&file, self.len(), MapMode::ReadWrite)
+            .map(Writable)
+            .map_err(|error| Error::os("cannot map the shared memory", error))
+    }
+}
+
+/// The same, mapped to be written.
+#[derive(Debug)]
+pub(crate) struct Writable(Map);
+
+impl Writable {
+    /// Where its bytes begin, which are as many. They stay there as long as `self` does.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.0.start()
     }
@@ -192,15 +307,19 @@ fn path(layout: &Layout, name: &Name) -> PathBuf {
     Path::new(FOLDER).join(format!("quintet.{}.{}", layout.scheme, name.base()))
 }
 
-/// Maps the file, through an open of its own: see `token.rs`.
-fn map(token: &Token, len: usize) -> Result<Map> {
-    map_as(token, len, MapMode::ReadWrite)
+/// Of the second file, if such objects have one. No scheme has that name, so no object's first file has it.
+fn data_path(layout: &Layout, name: &Name) -> Option<PathBuf> {
+    layout
+        .data
+        .map(|_| Path::new(FOLDER).join(format!("quintet.{}data.{}", layout.scheme, name.base())))
 }
 
-fn map_as(token: &Token, len: usize, mode: MapMode) -> Result<Map> {
+/// Maps the file, through an open of its own: see `token.rs`.
+fn map(token: &Token, len: usize) -> Result<Map> {
     let file = named_file::reopen(token)
         .map_err(|error| no_descriptor("cannot open the shared memory again", error))?;
-    Map::with(&file, len, mode).map_err(|error| Error::os("cannot map the shared memory", error))
+    Map::with(&file, len, MapMode::ReadWrite)
+        .map_err(|error| Error::os("cannot map the shared memory", error))
 }
 
 fn header(map: &Map) -> &Header {
@@ -214,8 +333,10 @@ fn header(map: &Map) -> &Header {
 #[derive(Debug)]
 pub(crate) struct Look {
     map: Map,
+    /// Of the second piece, if it has one, and the size of that.
+    data: Option<(Map, usize)>,
     file: OwnedFd,
-    /// The size of the whole.
+    /// The size of the whole, without the second piece.
     pub(crate) size: usize,
     pub(crate) is_held: bool,
     pub(crate) owner: UserId,
@@ -228,6 +349,12 @@ impl Look {
 
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.map.start()
+    }
+
+    /// Where the part begins that the second pieces of all of its kind begin with, and how large all of that piece is. It has its
+    /// layout; `None` if there is none, as who made or removed it has died.
+    pub(crate) fn data(&self) -> Option<(NonNull<u8>, usize)> {
+        self.data.as_ref().map(|(map, size)| (map.start(), *size))
     }
 
     /// Copies what stands at a place, which may be behind that part: how much there was.
@@ -252,10 +379,22 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     let is_held =
         Token::is_object_held(&file).map_err(|error| Error::os("cannot ask who holds it", error))?;
     // Not mapped: it may be another user's, who could take the bytes away while we read.
-    let map = Map::copy_of(&file, layout.size)
-        .map_err(|error| Error::os("cannot read the shared memory", error))?;
+    let copy = |file: &OwnedFd, size| {
+        Map::copy_of(file, size).map_err(|error| Error::os("cannot read the shared memory", error))
+    };
+    let map = copy(&file, layout.size)?;
+    let mut data = None;
+    if let Some((layout, path)) = layout.data.zip(data_path(layout, name))
+        && let Some((file, stat)) = named_file::open_second(&path, &stat)?
+    {
+        let there = check_size(layout, &stat)?;
+        let map = copy(&file, layout.size)?;
+        header(&map).check(layout, there)?;
+        data = Some((map, there));
+    }
     Ok(Look {
         map,
+        data,
         file,
         size,
         is_held,
@@ -282,5 +421,6 @@ pub(crate) fn names(layout: &'static Layout) -> Result<Vec<Name>> {
 
 /// Removes an object that nobody holds.
 pub(crate) fn remove(layout: &'static Layout, name: &Name) -> Result<()> {
-    named_file::remove(&path(layout, name), false)
+    let second = data_path(layout, name);
+    named_file::remove(&path(layout, name), false, second.as_deref())
 }

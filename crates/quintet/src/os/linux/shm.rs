@@ -355,5 +355,5 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
 }
 
 pub(crate) fn remove(name: &Name) -> Result<()> {
-    named_file::remove(&path(name), true)
+    named_file::remove(&path(name), true, None)
 }

@@ -59,7 +59,7 @@ pub(crate) fn stat(
     look::mark_live(&mut found);
     debug_assert_eq!(found.liveness, Liveness::Live);
     (found.holders, found.owners, found.details) = (holders, owners, details);
-    found.size = Some(look.size as u64);
+    found.size = Some(look.size.saturating_add(look.data().map_or(0, |(_, size)| size)) as u64);
     found.created = look.header().created();
     Ok(found)
 }

@@ -38,6 +38,11 @@ pub(super) fn beside(scheme: Scheme, name: &Name) -> String {
     format!("{}{OWN}{scheme}.{}", folder(name), name.base())
 }
 
+/// The second section of an object that has two. No scheme has that name, so no object's first one has it.
+pub(super) fn data(scheme: Scheme, name: &Name) -> String {
+    format!("{}{OWN}{scheme}data.{}", folder(name), name.base())
+}
+
 /// The mark that everybody holds who holds an object, and nobody else.
 pub(super) fn mark(beside: &str) -> String {
     format!("{beside}.held")

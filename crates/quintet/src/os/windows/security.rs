@@ -31,6 +31,9 @@ pub(super) const WAIT_AND_SIGNAL: u32 = SYNCHRONIZE | READ_CONTROL | 2 | 1;
 /// As above, of a section: map it, for writing too.
 const MAP_TO_WRITE: u32 = READ_CONTROL | SECTION_QUERY | SECTION_MAP_READ | SECTION_MAP_WRITE;
 
+/// And not for writing.
+const MAP_TO_READ: u32 = READ_CONTROL | SECTION_QUERY | SECTION_MAP_READ;
+
 /// A security descriptor: what an object is created with.
 #[derive(Debug)]
 pub(super) struct Descriptor(Box<[u64]>);
@@ -54,6 +57,15 @@ impl Descriptor {
     /// For a section that lets in whom `access` says.
     pub(super) fn of_section(access: Access) -> Result<Self> {
         Descriptor::parse(&sddl(&UserId::try_current()?, access, MAP_TO_WRITE))
+    }
+
+    /// For a section that whom `readers` says may map, and whom `writers` says for writing too.
+    pub(super) fn of_data(readers: Access, writers: Access) -> Result<Self> {
+        let rights = match writers {
+            Access::CurrentUser => MAP_TO_READ,
+            Access::Everyone => MAP_TO_WRITE,
+        };
+        Descriptor::parse(&sddl(&UserId::try_current()?, readers, rights))
     }
 
     fn parse(sddl: &str) -> Result<Self> {
@@ -173,6 +185,9 @@ mod tests {
             for make in [Descriptor::of_pipe, Descriptor::of_object, Descriptor::of_section] {
                 // Revision 1, in the first byte.
                 assert_eq!(make(access).unwrap().0[0] as u8, 1);
+            }
+            for writers in [Access::CurrentUser, Access::Everyone] {
+                assert_eq!(Descriptor::of_data(access, writers).unwrap().0[0] as u8, 1);
             }
         }
         assert!(Descriptor::parse("nonsense").is_err());

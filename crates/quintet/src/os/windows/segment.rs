@@ -10,6 +10,9 @@
 //!   header is written last, and what a death left unwritten counts as none too.
 //! - **Close**, which takes no guard: stop using the memory, close the section, then the mark.
 //!
+//! An object may have a second section, for what not everybody may write who holds it. It is made, written and opened under the same
+//! guard, and closed before the first one; the first one's header is written after it.
+//!
 //! A process that is killed closes its handles in any order, but none of its threads runs any more, so nothing is written
 //! without the mark.
 
@@ -26,7 +29,7 @@ use super::{error, wide};
 use crate::layout::{Header, Layout};
 use crate::os::copy;
 use crate::os::types::{Access, ObjectOptions, Opening};
-use crate::{Name, Result, Scope};
+use crate::{Error, ErrorKind, Name, Result, Scope};
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +54,15 @@ pub(crate) struct Spec<'a> {
     pub(crate) parameter: u64,
 }
 
+/// How the second piece of memory is made that an object has if its layout says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DataSpec {
+    pub(crate) size: usize,
+    /// Whose processes may write it. To read it, those may who may use the object.
+    pub(crate) writers: Access,
+    pub(crate) parameter: u64,
+}
+
 /// A named piece of shared memory that this process holds. The fields are dropped in this order.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -72,6 +84,28 @@ impl Segment {
         opening: Opening,
         init: impl Fn(NonNull<u8>),
     ) -> Result<(Segment, bool)> {
+        Segment::open_with(spec, None, opening, init).map(|(segment, _, made)| (segment, made))
+    }
+
+    /// As [`open`](Self::open), of an object with a second piece of memory, which needs `self` to stay what it is, and is dropped
+    /// before.
+    pub(crate) fn open_both(
+        spec: &Spec<'_>,
+        data: DataSpec,
+        opening: Opening,
+        init: impl Fn(NonNull<u8>),
+    ) -> Result<(Segment, Data, bool)> {
+        let (segment, data, made) = Segment::open_with(spec, Some(data), opening, init)?;
+        let data = data.ok_or_else(|| Error::new(ErrorKind::Os, "its layout has one part only"))?;
+        Ok((segment, data, made))
+    }
+
+    fn open_with(
+        spec: &Spec<'_>,
+        data: Option<DataSpec>,
+        opening: Opening,
+        init: impl Fn(NonNull<u8>),
+    ) -> Result<(Segment, Option<Data>, bool)> {
         if spec.options.persistent {
             return Err(object::not_persistent());
         }
@@ -88,7 +122,7 @@ impl Segment {
                 section
             }
             None if opening == Opening::OpenExisting => return Err(object::not_there()),
-            None => create_section(&beside, spec)?,
+            None => create_section(&beside, spec, spec.size, &Descriptor::of_section(access)?)?,
         };
         let view = View::of(&section, spec.layout.size, true)?;
         let header = header(&view);
@@ -108,6 +142,11 @@ impl Segment {
             // Somebody looks at one of another size that nobody holds: a moment, unless he is stopped.
             return Err(object::busy_with_a_look());
         }
+        let data = match spec.layout.data.zip(data) {
+            None => None,
+            Some((layout, data)) if is_new => Some(Data::make(spec, layout, data)?),
+            Some((layout, _)) => Some(Data::open(spec, layout)?),
+        };
         let (mark, _) = object::hold(&mark, access)?;
         let len = if is_new { spec.size } else { len };
         if is_new {
@@ -127,6 +166,7 @@ impl Segment {
                 beside,
                 access,
             },
+            data,
             is_new,
         ))
     }
@@ -147,11 +187,6 @@ impl Segment {
 
     pub(crate) fn token(&self) -> &Token {
         &self.token
-    }
-
-    /// Its memory once more, where nobody can write to it.
-    pub(crate) fn to_read(&self) -> Result<ReadOnly> {
-        View::of(&self.section, self.len, false).map(ReadOnly)
     }
 
     /// A place to sleep at: see `parking.rs`.
@@ -186,12 +221,104 @@ impl Segment {
     }
 }
 
-/// The memory of a segment, mapped to be read.
+/// The second piece of memory of an object, mapped to be read. The fields are dropped in this order.
 #[derive(Debug)]
-pub(crate) struct ReadOnly(View);
+pub(crate) struct Data {
+    view: View,
+    len: usize,
+    _section: OwnedHandle,
+    name: String,
+}
 
-impl ReadOnly {
-    /// Where its bytes begin, which are as many as the segment has. They stay there as long as `self` does.
+impl Data {
+    /// Makes it, for an object that is just being made.
+    fn make(spec: &Spec<'_>, layout: &'static Layout, data: DataSpec) -> Result<Self> {
+        let name = object::data(layout.scheme, spec.name);
+        let access = spec.options.access;
+        let found = open_section(&name, FILE_MAP_READ | FILE_MAP_WRITE)?;
+        let was_there = found.is_some();
+        let section = match found {
+            // Its holders are gone; somebody looks at it, or is just closing it. As the first one, it keeps the rights it has.
+            Some(section) => {
+                object::check_owner(section.as_handle(), access)?;
+                section
+            }
+            None => create_section(
+                &name,
+                spec,
+                data.size,
+                &Descriptor::of_data(access, data.writers)?,
+            )?,
+        };
+        let written = View::of(&section, layout.size, true)?;
+        if written.len() < data.size {
+            return Err(object::busy_with_a_look());
+        }
+        if was_there {
+            wipe(&written, data.size);
+        }
+        header(&written).write(layout, data.size, false, data.parameter);
+        Ok(Data {
+            view: View::of(&section, data.size, false)?,
+            len: data.size,
+            _section: section,
+            name,
+        })
+    }
+
+    /// Opens the one of an object that is there.
+    fn open(spec: &Spec<'_>, layout: &'static Layout) -> Result<Self> {
+        let name = object::data(layout.scheme, spec.name);
+        let missing = || Error::new(ErrorKind::Corrupt, "a part of it is missing");
+        let section = open_section(&name, FILE_MAP_READ)?.ok_or_else(missing)?;
+        object::check_owner(section.as_handle(), spec.options.access)?;
+        let view = View::of(&section, layout.size, false)?;
+        Ok(Data {
+            len: header(&view).check(layout, view.len())?,
+            view,
+            _section: section,
+            name,
+        })
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        header(&self.view)
+    }
+
+    /// Where its bytes begin, of which none can be written there. They stay there as long as `self` does.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.view.start()
+    }
+
+    /// How many bytes there are: at least its layout's size.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// It once more, to be written.
+    pub(crate) fn to_write(&self) -> Result<Writable> {
+        // While we have it open its name leads to it.
+        let opened = open_section(&self.name, FILE_MAP_READ | FILE_MAP_WRITE);
+        let section = match opened {
+            Ok(section) => section.ok_or_else(object::not_there)?,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(Error::new(
+                    ErrorKind::PermissionDenied,
+                    "it belongs to another user, who has opened it to be read only",
+                ));
+            }
+            Err(error) => return Err(error),
+        };
+        View::of(&section, self.len, true).map(Writable)
+    }
+}
+
+/// The same, mapped to be written.
+#[derive(Debug)]
+pub(crate) struct Writable(View);
+
+impl Writable {
+    /// Where its bytes begin, which are as many. They stay there as long as `self` does.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.0.start()
     }
@@ -209,11 +336,15 @@ fn open_section(beside: &str, access: u32) -> Result<Option<OwnedHandle>> {
     }
 }
 
-fn create_section(beside: &str, spec: &Spec<'_>) -> Result<OwnedHandle> {
+fn create_section(
+    beside: &str,
+    spec: &Spec<'_>,
+    size: usize,
+    descriptor: &Descriptor,
+) -> Result<OwnedHandle> {
     let name = wide(beside);
-    let descriptor = Descriptor::of_section(spec.options.access)?;
     let attributes = descriptor.attributes();
-    let size = spec.size as u64;
+    let size = size as u64;
     // Its memory is reserved now: that is what a section without further flags does.
     // SAFETY: a section without a file is asked for by that handle; the name ends with NUL, and the attributes point into
     // `descriptor`, which lives across the call. The handle is a new one.
@@ -261,8 +392,10 @@ fn wipe(view: &View, size: usize) {
 #[derive(Debug)]
 pub(crate) struct Look {
     view: View,
+    /// Of the second piece, if it has one.
+    data: Option<View>,
     beside: String,
-    /// The size of the whole, rounded up to pages.
+    /// The size of the whole, without the second piece, rounded up to pages.
     pub(crate) size: usize,
     pub(crate) is_held: bool,
     /// Which layout it says it has was checked; if it has another, why.
@@ -276,6 +409,12 @@ impl Look {
 
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.view.start()
+    }
+
+    /// Where the part begins that the second pieces of all of its kind begin with, and how large all of that piece is. It has its
+    /// layout; `None` if there is none.
+    pub(crate) fn data(&self) -> Option<(NonNull<u8>, usize)> {
+        self.data.as_ref().map(|view| (view.start(), view.len()))
     }
 
     /// Copies what stands at a place, which may be behind that part: how much there was.
@@ -306,9 +445,18 @@ pub(crate) fn look(layout: &'static Layout, name: &Name) -> Result<Look> {
     let is_held = object::is_event_there(&object::mark(&beside))?;
     let view = View::of(&section, layout.size, false)?;
     let size = view.len();
-    let check = header(&view).check(layout, size).map(drop);
+    let mut check = header(&view).check(layout, size).map(drop);
+    let mut data = None;
+    if let Some(second) = layout.data
+        && let Some(section) = open_section(&object::data(layout.scheme, name), FILE_MAP_READ)?
+    {
+        let view = View::of(&section, second.size, false)?;
+        check = check.and(header(&view).check(second, view.len()).map(drop));
+        data = Some(view);
+    }
     Ok(Look {
         view,
+        data,
         beside,
         size,
         is_held,

@@ -21,6 +21,8 @@ pub(in crate::shm) struct Control {
     pub(in crate::shm) pushed: AtomicU64,
     /// Where the next message begins, or one of those that its producer published and then died.
     pub(in crate::shm) tail: AtomicU64,
+    /// How many bytes the messages had that were published: of a topic. For who looks.
+    pub(in crate::shm) bytes: AtomicU64,
     _line: Apart,
     /// Where the next message to take begins.
     pub(in crate::shm) head: AtomicU64,
@@ -37,11 +39,12 @@ struct Apart;
 const _: () = assert!(size_of::<Control>() == 256 && std::mem::offset_of!(Control, head) == 128);
 
 impl Control {
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(in crate::shm) fn new() -> Self {
         Control {
             pushed: AtomicU64::new(0),
             tail: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
             _line: Apart,
             head: AtomicU64::new(0),
             space: Bell::new(),

@@ -200,12 +200,21 @@ impl Writing {
         if fits && self.held.is_empty() {
             Some(self.end)
         } else {
-            self.place_further(lane, need)
+            self.place_further(lane, need, self.limit)
         }
     }
 
+    /// How much room behind the tail there has to be for a message of that length, by what was held when that was looked at last;
+    /// `None` if there cannot be as much, however much is taken or forgotten. For who has drafted nothing.
+    pub(in crate::shm) fn room_for(&self, lane: Lane<'_>, len: u32) -> Option<u64> {
+        let need = extent(len.into());
+        let all = self.end.wrapping_add(lane.capacity());
+        let start = self.place_further(lane, need, all)?;
+        Some(start.wrapping_add(need + HEAD).wrapping_sub(self.end))
+    }
+
     #[inline(never)]
-    fn place_further(&self, lane: Lane<'_>, need: u64) -> Option<u64> {
+    fn place_further(&self, lane: Lane<'_>, need: u64, limit: u64) -> Option<u64> {
         let mut start = self.end;
         loop {
             let offset = start & (lane.capacity() - 1);
@@ -214,7 +223,7 @@ impl Writing {
             }
             let after = start.wrapping_add(need + HEAD);
             // Compared by how far they are from here: positions may wrap around.
-            if after.wrapping_sub(self.end) > self.limit.wrapping_sub(self.end) {
+            if after.wrapping_sub(self.end) > limit.wrapping_sub(self.end) {
                 return None;
             }
             let in_the_way = self.held.iter().find(|(from, to)| {

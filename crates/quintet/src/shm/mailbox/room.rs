@@ -41,6 +41,7 @@ pub(super) static LAYOUT: Layout = Layout {
     size: BODIES,
     extent: Extent::Open,
     participants: 1 + READERS as u32,
+    data: None,
 };
 
 /// What all mailboxes begin with.

@@ -37,6 +37,7 @@ pub(super) static LAYOUT: Layout = Layout {
     size: RINGS,
     extent: Extent::Open,
     participants: (CONSUMERS + LANES) as u32,
+    data: None,
 };
 
 /// What all queues begin with.

@@ -204,3 +204,84 @@ impl Cursor {
         Ok(())
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::shm::lane::{Control, Head};
+
+    const WORDS: usize = 512;
+    /// Of a message of one word.
+    const EXTENT: u64 = 16;
+
+    /// A lane in which the last message has that number, one word, and the oldest message that is there the other one.
+    fn state(control: &Control, ring: &[AtomicU64], oldest: u64, last: u64) {
+        let lane = Lane { control, ring };
+        for number in oldest..=last {
+            lane.word(number * EXTENT)
+                .store(Head::message(8, number).0, Ordering::Relaxed);
+            lane.word(number * EXTENT + 8).store(number, Ordering::Relaxed);
+        }
+        lane.word((last + 1) * EXTENT).store(0, Ordering::Relaxed);
+        control.head.store(oldest * EXTENT, Ordering::Relaxed);
+        control.pushed.store(last + 1, Ordering::Relaxed);
+        control.tail.store((last + 1) * EXTENT, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn however_many_were_missed_they_are_counted() {
+        // A message has only 30 bits of its number.
+        for missed in [
+            1,
+            300,
+            (1 << 29) - 1,
+            1 << 29,
+            (1 << 29) + 1,
+            1 << 30,
+            (5 << 30) + 7,
+            1 << 40,
+        ] {
+            for pass in ["copy", "hold", "skip"] {
+                let control = Control::new();
+                let ring: Vec<_> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+                let lane = Lane {
+                    control: &control,
+                    ring: &ring,
+                };
+                state(&control, &ring, 0, 9);
+                let mut cursor = Cursor::new(lane);
+                assert!(matches!(cursor.copy(lane, &mut Vec::new()), Ok(Copied::Nothing)));
+                // Some that are there when it has missed so many, and others after them.
+                let first = 10 + missed;
+                state(&control, &ring, first, first + 200);
+                let (depth, skipped) = if pass == "skip" {
+                    (50, 151)
+                } else {
+                    (u64::MAX / 4, 0)
+                };
+                cursor.skip(lane, depth).unwrap();
+                let mut bytes = Vec::new();
+                let next = if pass == "hold" {
+                    let found = cursor.find(lane).unwrap().unwrap();
+                    cursor.hold(lane, 0, &AtomicU64::new(0), found).unwrap().unwrap()
+                } else {
+                    let Ok(Copied::Message(next)) = cursor.copy(lane, &mut bytes) else {
+                        panic!("it is there");
+                    };
+                    assert_eq!(bytes, (first + skipped).to_le_bytes());
+                    next
+                };
+                assert_eq!(
+                    (next.number, next.lost),
+                    (first + skipped, missed + skipped),
+                    "{pass}"
+                );
+                // From here on none.
+                let Ok(Copied::Message(next)) = cursor.copy(lane, &mut bytes) else {
+                    panic!("it is there");
+                };
+                assert_eq!((next.number, next.lost), (first + skipped + 1, 0), "{pass}");
+            }
+        }
+    }
+}

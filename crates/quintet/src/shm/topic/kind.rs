@@ -1,4 +1,4 @@
-use super::room::{FIRST_SUBSCRIBER, LAYOUT, Room, Shape, controls_of};
+use super::room::{FIRST_SUBSCRIBER, LAYOUT, Room, Shape, data_of};
 use super::stats::TopicStats;
 use crate::named::{Entry, NamedKind};
 use crate::os::look;
@@ -49,10 +49,12 @@ impl NamedKind for Topics {
 
 fn see(look: &Look) -> Result<(look::Seen, look::Details)> {
     let room = Room::of(look);
-    let shape = Shape::of(&room.header, look.size)?;
-    let stats = TopicStats::of(room, controls_of(look), shape.lanes, |slot| {
-        look.is_participant(slot)
-    });
+    // One that misses a part has no lanes, and nobody there.
+    let (controls, shape) = match data_of(look)? {
+        Some((controls, shape)) => (&controls[..], shape),
+        None => (&[][..], Shape { lanes: 0, ring: 0 }),
+    };
+    let stats = TopicStats::of(room, controls, shape.lanes, |slot| look.is_participant(slot));
     let nothing = |_, _: &_| (0, None);
     let lanes = &room.publishers[..shape.lanes];
     let (mut holders, owners, mut waiting) =
@@ -72,6 +74,7 @@ fn see(look: &Look) -> Result<(look::Seen, look::Details)> {
     waiting = waiting.saturating_add(more);
     let details = vec![
         ("published", stats.published.to_string()),
+        ("bytes", stats.bytes.to_string()),
         ("received", stats.received.to_string()),
         ("lost", stats.lost.to_string()),
         ("publishers", stats.publishers.to_string()),

@@ -32,7 +32,8 @@ impl Lapping {
     }
 
     /// Makes room for a message of that length. `held`: what somebody holds in place in this lane, and `held_by_the_living`,
-    /// which takes longer to find out; they are asked when the oldest has been moved. `None` if what is held leaves no room.
+    /// which takes longer to find out; they are asked again when the oldest has been moved. `None` if what is held leaves no
+    /// room: then no more is forgotten than seemed to help, which is nothing unless somebody began to hold something meanwhile.
     #[cold]
     pub(super) fn make_room<H: Iterator<Item = Result<Hold>>, L: Iterator<Item = Result<Hold>>>(
         &mut self,
@@ -41,12 +42,21 @@ impl Lapping {
         held: impl Fn() -> H,
         held_by_the_living: impl Fn() -> L,
     ) -> Result<Option<u64>> {
+        // Before anything is forgotten. What is seen here of what is held may be old: it is looked at once more behind the fence.
+        self.writing.look_for_room(lane, held())?;
+        if self.writing.room_for(lane, len).is_none() {
+            self.writing.look_for_room(lane, held_by_the_living())?;
+            if self.writing.room_for(lane, len).is_none() {
+                return Ok(None);
+            }
+        }
         // Some more than is needed, as others pay for each look at what we write here.
         let mut room = (extent(len.into()) + HEAD).max(lane.capacity() / 8);
         loop {
             self.forget(lane, room);
             self.writing.look_for_room(lane, held())?;
-            if self.writing.is_in_the_way() {
+            let is_in_the_way = self.writing.is_in_the_way();
+            if is_in_the_way {
                 // What the dead hold is not gone around: others would have less of the ring, as long as nobody has their seats.
                 self.writing.look_for_room(lane, held_by_the_living())?;
             }
@@ -54,7 +64,14 @@ impl Lapping {
             if place.is_some() || self.oldest == self.writing.tail() {
                 return Ok(place);
             }
-            room = room.saturating_mul(2);
+            if !is_in_the_way {
+                // Nor what they hold beyond there.
+                self.writing.look_for_room(lane, held_by_the_living())?;
+            }
+            match self.writing.room_for(lane, len) {
+                Some(more) => room = more.max(room + HEAD),
+                None => return Ok(None),
+            }
         }
     }
 

@@ -1,12 +1,13 @@
 //! Publish and subscribe, in shared memory.
 //!
 //! # The memory
-//! A room (`room.rs`): the header, a bell for subscribers who wait for a message and one for publishers who wait for a
-//! subscriber, slots for up to 64 publishers and 255 subscribers, and what each subscriber *holds*. Behind it a control block for
-//! each *lane*, and the lanes' rings. A publisher has a lane, found by the kernel's lock on the lane's slot, so each ring has
+//! Two parts. A room (`room.rs`): the header, a bell for subscribers who wait for a message and one for those who wait for others to come
+//! or go (`peers.rs`), slots for up to 64 publishers and 255 subscribers, and what each subscriber *holds*. And the data: a header, a
+//! control block for each *lane*, and the lanes' rings. A publisher has a lane, found by the kernel's lock on the lane's slot, so each ring has
 //! one writer; nobody else ever writes there. Lanes are those of a queue (`shm/lane`).
 //!
-//! Subscribers have the control blocks and the rings mapped once more, so that nothing can be written through what they hand out.
+//! The data is memory of its own, of which only publishers have a mapping to write to: so nothing can be written through what
+//! subscribers hand out, and the system can keep who may subscribe only from writing there at all. The room all have to write.
 //!
 //! # The protocol of a lane
 //! As in a queue, positions only ever grow, and a message is a record that becomes visible by one store of its first word. The
@@ -27,7 +28,7 @@
 //! |---|---|---|
 //! | publisher | before the publishing store | nothing was published; the next publisher of the lane writes there |
 //! | publisher | after it | it was published; the next one finds the records behind the noted tail |
-//! | publisher | any time | who waits for a message is told, once |
+//! | publisher | any time | who waits for a message is told, once, also if another has its lane by then (`turns.rs`) |
 //! | subscriber | any time | what it held is used again by the publisher that needs the place, which asks the kernel who lives |
 //! | any | before it wakes who it should | they look by themselves within a slice (50 ms) |
 //!
@@ -41,6 +42,7 @@ mod lapping;
 mod loan;
 #[cfg(all(test, loom))]
 mod models;
+mod peers;
 mod publisher;
 mod room;
 mod sample;
@@ -48,10 +50,12 @@ mod stats;
 mod subscriber;
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]
 mod topic;
+mod turns;
 mod typed;
 
 pub use kind::Topics;
 pub use loan::SampleLoan;
+pub use peers::{PeerChange, PeerEvent};
 pub use publisher::Publisher;
 pub use sample::Sample;
 pub use stats::TopicStats;

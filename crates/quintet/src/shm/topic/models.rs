@@ -3,7 +3,15 @@
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead. To loom
 //! a SeqCst access is no more than an acquiring or releasing one, so what rests on the order of two of them has a fence here.
 //!
-//! They fail without any of the three fences: behind a copy, behind a hold, and between moving the oldest and looking at holds.
+//! They fail without any of the three fences: behind a copy, behind a hold, and between moving the oldest and looking at holds;
+//! and if the oldest is moved only after holds were looked at, if a hold that came too late stays, if the tail is noted before how
+//! many were published, if who goes on with a lane takes all that is there for forgotten, if one more or one less than `depth`
+//! is passed over, or if who publishes does not fence before he looks whether anybody sleeps.
+//!
+//! They do not if these stores are relaxed: of the hold and of the oldest, behind each of which comes a fence; of how many were
+//! published, as the tail's and the oldest's come after it, and an older number is as good; and of the word that lets go, as
+//! here nothing that is loaded is stored later. Nor do they know that a message has only the low bits of its number: that
+//! is tested beside `following.rs`'s code.
 
 use super::following::{Copied, Cursor, Next};
 use super::lapping::Lapping;
@@ -238,6 +246,24 @@ fn who_subscribes_meanwhile_knows_where_it_is() {
             assert!(number - lost >= 1);
             check_all(number - lost, 3, &got);
         }
+    });
+}
+
+#[test]
+fn the_next_publisher_forgets_no_more_than_it_needs_the_place_of() {
+    check(|| {
+        let room = Room::new(0);
+        let mut cursor = room.cursor();
+        let mut publishing = room.publishing();
+        assert!(room.publish(&mut publishing, 1) && room.publish(&mut publishing, 1));
+        // There is room for one more, and then for one in the place of the first.
+        let mut next = room.publishing();
+        assert!(room.publish(&mut next, 1));
+        let mut early = cursor;
+        assert_eq!(room.copy_all(&mut early), [(0, 0), (1, 0), (2, 0)]);
+        let mut last = room.publishing();
+        assert!(room.publish(&mut last, 1));
+        assert_eq!(room.copy_all(&mut cursor), [(1, 1), (2, 0), (3, 0)]);
     });
 }
 

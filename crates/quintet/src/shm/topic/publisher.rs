@@ -1,6 +1,7 @@
 use super::SampleLoan;
 use super::lapping::Lapping;
-use super::room::{FIRST_SUBSCRIBER, Held};
+use super::peers::{self, Acquaintance};
+use super::room::{self, FIRST_SUBSCRIBER, Lanes};
 use super::topic::Shared;
 use crate::os::atomic::Ordering;
 use crate::os::fence::Publisher as Fence;
@@ -8,7 +9,7 @@ use crate::participants::{self, Seat};
 use crate::shm::lane::Lane;
 use crate::shm::{Trust, Trusting, Wary};
 use crate::wait::Spin;
-use crate::{Deadline, Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct Publisher<T: Trust = Wary> {
-    parts: Parts,
+    pub(super) parts: Parts,
     trust: PhantomData<T>,
 }
 
@@ -41,29 +42,39 @@ pub struct Publisher<T: Trust = Wary> {
 pub(super) struct Parts {
     // Before what it is a seat in.
     seat: Seat,
+    lanes: Lanes,
     pub(super) shared: Arc<Shared>,
     lapping: Lapping,
+    /// How many bytes were published in its lane.
+    bytes: u64,
     fence: Fence,
-    spin: Spin,
+    pub(super) spin: Spin,
+    /// The subscribers that it was told of.
+    pub(super) known: Acquaintance,
 }
 
 impl Publisher {
     pub(super) fn new(shared: &Arc<Shared>) -> Result<Self> {
         let held = &shared.held;
+        let lanes = held.lanes()?;
         let mut lapping = None;
         let seat = held.sit_as_publisher(|lane| {
-            held.room().publishers[lane].waiting.store(0, Ordering::Release);
-            lapping = Some(Lapping::resume(held.lane(lane))?);
+            lapping = Some(Lapping::resume(lanes.get(lane))?);
             Ok(())
         })?;
+        peers::tell(held);
+        let bytes = lanes.get(seat.index()).control.bytes.load(Ordering::Relaxed);
         let lapping = lapping.ok_or_else(|| Error::new(ErrorKind::Os, "a lane was taken and not read"))?;
         Ok(Publisher {
             parts: Parts {
                 seat,
+                lanes,
                 shared: shared.clone(),
                 lapping,
+                bytes,
                 fence: Fence::new(),
                 spin: Spin::default(),
+                known: Acquaintance::default(),
             },
             trust: PhantomData,
         })
@@ -88,7 +99,7 @@ impl<T: Trust> Publisher<T> {
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] if it is longer than [`Topic::max_message`](super::Topic::max_message); [`ErrorKind::Full`] if what
-    /// subscribers hold in place leaves no room for it; [`ErrorKind::Corrupt`] if some process has written into the lane; on
+    /// subscribers hold in place leaves no room for it, even if all the rest were forgotten, which it then is not; [`ErrorKind::Corrupt`] if some process has written into the lane; on
     /// Linux [`ErrorKind::Unsupported`] in a forked child.
     #[inline]
     pub fn publish(&mut self, message: impl AsRef<[u8]>) -> Result<u64> {
@@ -99,8 +110,8 @@ impl<T: Trust> Publisher<T> {
         parts
             .lapping
             .writing
-            .draft(parts.shared.held.lane(parts.seat.index()), start, len);
-        Ok(parts.publish())
+            .draft(parts.lanes.get(parts.seat.index()), start, len);
+        Ok(parts.publish(len))
     }
 
     /// A place in the topic to write a message of that length into: nobody sees it before it is
@@ -122,53 +133,12 @@ impl<T: Trust> Publisher<T> {
     pub fn lane(&self) -> usize {
         self.parts.seat.index()
     }
-
-    /// How many subscribers there are now.
-    pub fn subscribers(&self) -> usize {
-        subscribers(&self.parts.shared.held)
-    }
-
-    /// Waits until there is a subscriber.
-    ///
-    /// # Errors
-    /// On Linux [`ErrorKind::Unsupported`] in a forked child.
-    pub fn wait_for_subscriber(&mut self) -> Result<()> {
-        self.wait_for_subscriber_timeout(Deadline::NEVER)
-    }
-
-    /// As [`wait_for_subscriber`](Self::wait_for_subscriber), until a deadline.
-    ///
-    /// # Errors
-    /// [`ErrorKind::TimedOut`] besides those of `wait_for_subscriber`.
-    pub fn wait_for_subscriber_timeout(&mut self, deadline: impl Into<Deadline>) -> Result<()> {
-        let parts = &self.parts;
-        parts.check_ours()?;
-        let held = &parts.shared.held;
-        let is_there = || Ok(subscribers(held) > 0);
-        let take = || Ok((subscribers(held) > 0).then_some(()));
-        let waiter = held.waiter_for_subscribers(Some(parts.seat.index()));
-        match waiter.wait(&parts.spin, deadline.into(), take, is_there) {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(parts
-                .shared
-                .about(Error::new(ErrorKind::TimedOut, "nobody subscribed in time"))),
-            Err(error) => Err(parts.shared.about(error)),
-        }
-    }
-}
-
-fn subscribers(held: &Held) -> usize {
-    let room = held.room();
-    let slots = participants::used(&room.subscribers_high, &room.subscribers);
-    (0..slots.len())
-        .filter(|subscriber| held.is_alive(FIRST_SUBSCRIBER + subscriber).unwrap_or(false))
-        .count()
 }
 
 impl Parts {
     #[inline(always)]
     pub(super) fn lane(&self) -> Lane<'_> {
-        self.shared.held.lane(self.seat.index())
+        self.lanes.get(self.seat.index())
     }
 
     /// Refuses to go on in a process that was forked from the one whose it is.
@@ -202,18 +172,24 @@ impl Parts {
     fn make_room(&mut self, len: u32) -> Result<u64> {
         let index = self.seat.index();
         let held = &self.shared.held;
-        let lane = held.lane(index);
+        let lane = self.lanes.get(index);
         let by_anybody = || held.held_in(index).map(|(_, hold)| Ok(hold));
         // It is not taken away from the dead, as a new one may just be taking over from a dead one. Nor would it hold what we
         // take here: it cannot begin to hold what has been passed.
         let by_the_living = || {
-            held.held_in(index).filter_map(|(subscriber, hold)| {
-                match held.is_alive(FIRST_SUBSCRIBER + subscriber) {
-                    Ok(true) => Some(Ok(hold)),
-                    Ok(false) => None,
-                    Err(error) => Some(Err(error)),
-                }
-            })
+            // All that one holds comes together, and the kernel is asked about him once.
+            let mut asked: Option<(usize, bool)> = None;
+            held.held_in(index)
+                .filter_map(move |(subscriber, hold)| match asked {
+                    Some((who, lives)) if who == subscriber => lives.then_some(Ok(hold)),
+                    _ => match held.is_alive(FIRST_SUBSCRIBER + subscriber) {
+                        Ok(lives) => {
+                            asked = Some((subscriber, lives));
+                            lives.then_some(Ok(hold))
+                        }
+                        Err(error) => Some(Err(error)),
+                    },
+                })
         };
         match self.lapping.make_room(lane, len, by_anybody, by_the_living) {
             Ok(Some(start)) => Ok(start),
@@ -242,18 +218,22 @@ impl Parts {
 
     /// Notes a message that is in its place already, and makes it visible: its number.
     pub(super) fn publish_in_place(&mut self, start: u64, len: u32) -> u64 {
-        let lane = self.shared.held.lane(self.seat.index());
+        let lane = self.lanes.get(self.seat.index());
         lane.end_behind(start, len);
         self.lapping.writing.draft(lane, start, len);
-        self.publish()
+        self.publish(len)
     }
 
-    /// Makes visible what is drafted, and wakes who waits for it: its number.
+    /// Makes visible what is drafted, a message of that length, and wakes who waits for it: its number.
     #[inline(always)]
-    fn publish(&mut self) -> u64 {
+    fn publish(&mut self, len: u32) -> u64 {
         let held = &self.shared.held;
+        let lane = self.lanes.get(self.seat.index());
         let number = self.lapping.writing.pushed();
-        self.lapping.writing.publish(held.lane(self.seat.index()));
+        // In the line in which it is noted next that there is one more.
+        self.bytes = self.bytes.wrapping_add(len.into());
+        lane.control.bytes.store(self.bytes, Ordering::Relaxed);
+        self.lapping.writing.publish(lane);
         let room = held.room();
         self.fence.fence(room.fences.load(Ordering::Relaxed) != 0);
         if room.published.has_sleepers() {
@@ -265,7 +245,7 @@ impl Parts {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        self.seat
-            .leave(&self.shared.held.room().publishers[self.seat.index()]);
+        let held = &self.shared.held;
+        room::leave(held, &self.seat, &held.room().publishers[self.seat.index()]);
     }
 }

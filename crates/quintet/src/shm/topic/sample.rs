@@ -157,7 +157,7 @@ impl Hold {
             return Bytes::new(&[], 0);
         };
         // Such a message was found there.
-        let body = self.core.lanes.get(self.lane).body(found.at, found.len);
+        let body = self.core.shared.held.lane(self.lane).body(found.at, found.len);
         let body = body.unwrap_or_default();
         Bytes::new(body, (found.len as usize).min(size_of_val(body)))
     }

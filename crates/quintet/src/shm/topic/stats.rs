@@ -13,7 +13,7 @@ use crate::shm::lane::Control;
 /// publisher.publish("b")?;
 /// subscriber.copy(&mut Vec::new())?;
 /// let stats = topic.stats();
-/// assert_eq!((stats.published, stats.received, stats.lost), (2, 1, 0));
+/// assert_eq!((stats.published, stats.bytes, stats.received, stats.lost), (2, 2, 1, 0));
 /// assert_eq!((stats.publishers, stats.subscribers), (1, 1));
 /// # Ok::<(), quintet::Error>(())
 /// ```
@@ -22,7 +22,9 @@ use crate::shm::lane::Control;
 pub struct TopicStats {
     /// How many messages were published.
     pub published: u64,
-    /// How many the subscribers that live have received, all together.
+    /// How many bytes these had, all together. (Also what one who died was just publishing.)
+    pub bytes: u64,
+    /// How many its subscribers have received, all together: those as well that are gone.
     pub received: u64,
     /// How many these have missed, because they were too slow.
     pub lost: u64,
@@ -58,16 +60,16 @@ impl TopicStats {
         for (lane, control) in controls[..used].iter().enumerate() {
             let pushed = control.pushed.load(Ordering::Acquire);
             stats.published = stats.published.saturating_add(pushed);
+            stats.bytes = stats.bytes.saturating_add(control.bytes.load(Ordering::Relaxed));
             stats.publishers += usize::from(is_alive(lane));
         }
         let subscribers = participants::used(&room.subscribers_high, &room.subscribers);
         for (index, slot) in subscribers.iter().enumerate() {
-            if is_alive(FIRST_SUBSCRIBER + index) {
-                stats.subscribers += 1;
-                let received = slot.aux.load(Ordering::Acquire);
-                stats.received = stats.received.saturating_add(received);
-                stats.lost = stats.lost.saturating_add(slot.held.load(Ordering::Acquire));
-            }
+            stats.subscribers += usize::from(is_alive(FIRST_SUBSCRIBER + index));
+            // Of those as well who had its place before.
+            let received = slot.aux.load(Ordering::Acquire);
+            stats.received = stats.received.saturating_add(received);
+            stats.lost = stats.lost.saturating_add(slot.held.load(Ordering::Acquire));
         }
         stats
     }

@@ -1,9 +1,11 @@
 use super::following::{Copied, Cursor, Next};
-use super::room::{HOLDS, Held, Lanes};
+use super::peers::{self, Acquaintance, Others, Side};
+use super::room::{self, HOLDS, Held};
 use super::sample::{Hold, Sample};
 use super::topic::Shared;
+use super::turns::Turns;
 use crate::doorbell::{Readiness, Waiter};
-use crate::os::atomic::{Ordering, fence};
+use crate::os::atomic::Ordering;
 use crate::participants::Seat;
 use crate::shm::lane::Lane;
 use crate::shm::{Trust, Trusting, Wary};
@@ -33,8 +35,10 @@ use std::sync::atomic::AtomicU32;
 /// ```
 #[derive(Debug)]
 pub struct Subscriber<T: Trust = Wary> {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     following: Following,
+    /// The publishers that it was told of.
+    pub(super) known: Acquaintance,
     trust: PhantomData<T>,
 }
 
@@ -67,11 +71,10 @@ pub struct Delivered {
 pub(super) struct Core {
     // Before what it is a seat in.
     pub(super) seat: Seat,
-    pub(super) lanes: Lanes,
     pub(super) shared: Arc<Shared>,
     /// Which holds are free: a bit for each.
     pub(super) free: AtomicU32,
-    spin: Spin,
+    pub(super) spin: Spin,
 }
 
 /// Where it is in each lane.
@@ -81,13 +84,15 @@ struct Following {
     /// Which lane to look at first.
     next: usize,
     depth: u64,
-    /// Of which lanes it is news if the publisher is found dead: all, but for those that were when we subscribed, and those of
-    /// which it was said.
-    untold: u64,
+    /// Of how many publishers of each lane it is no news that they died: those who had when we subscribed, and those of which
+    /// it was said.
+    told: Vec<u32>,
     /// Of lanes that make no sense: that was said.
     senseless: u64,
     received: u64,
     lost: u64,
+    /// What those received and lost who had our seat before.
+    before: (u64, u64),
 }
 
 const _: () = assert!(super::room::LANES <= u64::BITS as usize && HOLDS <= u32::BITS as usize);
@@ -95,36 +100,39 @@ const _: () = assert!(super::room::LANES <= u64::BITS as usize && HOLDS <= u32::
 impl Subscriber {
     pub(super) fn new(shared: &Arc<Shared>, depth: u64) -> Result<Self> {
         let held = &shared.held;
-        let lanes = held.lanes()?;
         // Before anybody sees us: who waited for us and publishes then does so for us.
-        let following = Following {
+        let mut following = Following {
             cursors: (0..held.shape.lanes)
-                .map(|lane| Cursor::new(lanes.get(lane)))
+                .map(|lane| Cursor::new(held.lane(lane)))
                 .collect(),
             next: 0,
             depth,
-            untold: !dead_publishers(held)?,
+            told: (0..held.shape.lanes)
+                .map(|lane| publishers(held).turns(lane).map(Turns::died))
+                .collect::<Result<_>>()?,
             senseless: 0,
             received: 0,
             lost: 0,
+            before: (0, 0),
         };
         let seat = held.sit_as_subscriber()?;
+        let slot = &held.room().subscribers[seat.index()];
+        following.before = (
+            slot.aux.load(Ordering::Relaxed),
+            slot.held.load(Ordering::Relaxed),
+        );
         let subscriber = Subscriber {
             core: Arc::new(Core {
                 seat,
-                lanes,
                 shared: shared.clone(),
                 free: AtomicU32::new((1 << HOLDS) - 1),
                 spin: Spin::default(),
             }),
             following,
+            known: Acquaintance::default(),
             trust: PhantomData,
         };
-        // Who waits for a subscriber looks after it has said so.
-        fence(Ordering::SeqCst);
-        if held.room().arrived.has_sleepers() {
-            held.waiter_for_subscribers(None).wake(u32::MAX);
-        }
+        peers::tell(held);
         Ok(subscriber)
     }
 
@@ -136,6 +144,7 @@ impl Subscriber {
         Subscriber {
             core: self.core,
             following: self.following,
+            known: self.known,
             trust: PhantomData,
         }
     }
@@ -146,7 +155,7 @@ impl<T: Trust> Subscriber<T> {
     ///
     /// # Errors
     /// [`ErrorKind::Full`] if this subscriber holds 8 already; [`ErrorKind::PeerDied`] if a publisher has died since it
-    /// subscribed, which is said once for each to who waits; [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
+    /// subscribed, which is said to who waits, once (also of several that had the same lane meanwhile); [`ErrorKind::Corrupt`] if some process has written into a lane, which is then left out; on
     /// Linux [`ErrorKind::Unsupported`] in a forked child.
     pub fn receive(&mut self) -> Result<Sample<T>> {
         self.receive_timeout(Deadline::NEVER)
@@ -221,14 +230,6 @@ impl<T: Trust> Subscriber<T> {
     pub fn lost(&self) -> u64 {
         self.following.lost
     }
-
-    /// How many publishers there are now.
-    pub fn publishers(&self) -> usize {
-        let held = &self.core.shared.held;
-        (0..held.lanes_used())
-            .filter(|lane| held.is_alive(*lane).unwrap_or(false))
-            .count()
-    }
 }
 
 /// Until there is a message.
@@ -302,7 +303,7 @@ impl Following {
         let lanes = 0..core.shared.held.lanes_used();
         lanes
             .into_iter()
-            .any(|lane| !said(lane) && self.cursors[lane].is_ready(core.lanes.get(lane)))
+            .any(|lane| !said(lane) && self.cursors[lane].is_ready(core.shared.held.lane(lane)))
     }
 
     /// The next message of all lanes, as `take` takes it.
@@ -322,7 +323,7 @@ impl Following {
             if self.senseless >> index & 1 != 0 {
                 continue;
             }
-            let (cursor, lane) = (&mut self.cursors[index], core.lanes.get(index));
+            let (cursor, lane) = (&mut self.cursors[index], core.shared.held.lane(index));
             let taken = match self.depth {
                 u64::MAX => Ok(()),
                 depth => cursor.skip(lane, depth),
@@ -344,13 +345,14 @@ impl Following {
     #[inline]
     fn note(&mut self, core: &Core, lane: usize, next: &Next) -> Delivered {
         self.received = self.received.wrapping_add(1);
-        self.untold |= 1 << lane;
         self.lost = self.lost.wrapping_add(next.lost);
         // For who looks.
         let slot = &core.shared.held.room().subscribers[core.seat.index()];
-        slot.aux.store(self.received, Ordering::Relaxed);
+        let (received, lost) = self.before;
+        slot.aux
+            .store(received.wrapping_add(self.received), Ordering::Relaxed);
         if next.lost > 0 {
-            slot.held.store(self.lost, Ordering::Relaxed);
+            slot.held.store(lost.wrapping_add(self.lost), Ordering::Relaxed);
         }
         Delivered {
             len: next.found.len as usize,
@@ -385,40 +387,30 @@ impl Following {
     /// Finds out which publishers live. Of one that has died since we asked the last time, or subscribed, it is said now.
     fn ask_who_lives(&mut self, core: &Core) -> Result<()> {
         let held = &core.shared.held;
-        let room = held.room();
         for lane in 0..held.lanes_used() {
-            let bit = 1u64 << lane;
-            let slot = &room.publishers[lane];
-            // Who left has taken its name away before. Both are asked twice, as one may just leave and another come.
-            let has_died = || -> Result<bool> { Ok(slot.is_signed() && !held.is_alive(lane)?) };
-            if !has_died()? {
-                self.untold |= bit;
+            let died = publishers(held).turns(lane)?.died();
+            // What it has published comes first.
+            if died == self.told[lane] || self.cursors[lane].is_ready(core.shared.held.lane(lane)) {
                 continue;
             }
-            // What it has published comes first.
-            let is_news = self.untold & bit != 0 && !self.cursors[lane].is_ready(core.lanes.get(lane));
-            if is_news && has_died()? {
-                self.untold &= !bit;
-                let who = match slot.pid() {
-                    0 => "a publisher".to_owned(),
-                    pid => format!("a publisher (pid {pid})"),
-                };
-                return Err(Error::new(ErrorKind::PeerDied, format!("{who} has died")));
-            }
+            self.told[lane] = died;
+            // Unless another has its place by now.
+            let slot = &held.room().publishers[lane];
+            let who = match slot.pid() {
+                pid if pid != 0 && !held.is_alive(lane)? => format!("a publisher (pid {pid})"),
+                _ => "a publisher".to_owned(),
+            };
+            return Err(Error::new(ErrorKind::PeerDied, format!("{who} has died")));
         }
         Ok(())
     }
 }
 
-/// The lanes whose publishers have died already, a bit for each.
-fn dead_publishers(held: &Held) -> Result<u64> {
-    let mut dead = 0;
-    for lane in 0..held.lanes_used() {
-        if held.room().publishers[lane].is_signed() && !held.is_alive(lane)? {
-            dead |= 1 << lane;
-        }
+fn publishers(held: &Held) -> Others<'_> {
+    Others {
+        held,
+        side: Side::Publishers,
     }
-    Ok(dead)
 }
 
 /// Copies a message while it is held: for who needs longer to copy one than its publisher to come by again.
@@ -449,7 +441,7 @@ fn copy_held(
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.seat
-            .leave(&self.shared.held.room().subscribers[self.seat.index()]);
+        let held = &self.shared.held;
+        room::leave(held, &self.seat, &held.room().subscribers[self.seat.index()]);
     }
 }

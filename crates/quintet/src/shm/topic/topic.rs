@@ -1,13 +1,13 @@
-use super::room::{Held, LAYOUT, Shape};
+use super::room::{Held, Shape};
 use super::stats::TopicStats;
 use super::typed::{self, TypedTopicBuilder};
 use super::{Publisher, Subscriber};
 use crate::cleanup::Registration;
 use crate::named;
-use crate::os::segment::{Segment, Spec};
+use crate::os::atomic::Ordering;
 use crate::os::types::{Access, ObjectOptions, Opening};
 use crate::shm::Plain;
-use crate::{Address, Error, Name, Result, Scheme};
+use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 use std::sync::Arc;
 
 /// A named topic: every message to every subscriber, written and read where it is.
@@ -101,12 +101,14 @@ impl Topic {
             capacity: TopicBuilder::CAPACITY,
             publishers: TopicBuilder::PUBLISHERS,
             of_type: 0,
+            needed: 0,
             options: ObjectOptions::default(),
+            subscribe: Access::default(),
         })
     }
 
     /// As [`builder`](Self::builder), for an address: `topic://NAME?capacity=67108864&publishers=2`. Its options are
-    /// `capacity`, `publishers`, `access` (`user`, `everyone`) and `persistent` (`true`, `false`).
+    /// `capacity`, `publishers`, `access` and `subscribe` (`user`, `everyone`) and `persistent` (`true`, `false`).
     ///
     /// # Errors
     /// [`InvalidAddress`](crate::ErrorKind::InvalidAddress) for an address that is not a topic's, an unknown option, a value that
@@ -120,7 +122,7 @@ impl Topic {
     /// # Ok::<(), quintet::Error>(())
     /// ```
     pub fn at(address: &Address) -> Result<TopicBuilder> {
-        let (name, options) = named::parse(address, Scheme::Topic, &["capacity", "publishers"])?;
+        let (name, options) = named::parse(address, Scheme::Topic, &["capacity", "publishers", "subscribe"])?;
         Ok(TopicBuilder {
             name,
             capacity: address
@@ -130,14 +132,18 @@ impl Topic {
                 .parse_option("publishers")?
                 .unwrap_or(TopicBuilder::PUBLISHERS),
             of_type: 0,
+            needed: 0,
             options,
+            subscribe: address.parse_option("subscribe")?.unwrap_or_default(),
         })
     }
 
     /// Becomes a publisher on it, with a lane of its own.
     ///
     /// # Errors
-    /// [`Full`](crate::ErrorKind::Full) when all lanes have a living publisher; or without a free descriptor.
+    /// [`Full`](crate::ErrorKind::Full) when all lanes have a living publisher;
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if it is another user's, who lets others
+    /// [subscribe](TopicBuilder::subscribe_access) only; or without a free descriptor.
     pub fn publisher(&self) -> Result<Publisher> {
         Publisher::new(&self.shared).map_err(|error| self.shared.about(error))
     }
@@ -188,9 +194,17 @@ impl Topic {
         self.shared.held.shape.lanes
     }
 
-    /// The fingerprint of the type of its messages; 0: any bytes.
-    pub(super) fn of_type(&self) -> u32 {
-        self.shared.held.shape.of_type
+    /// Makes it a topic of that type, if it is of none yet and nothing was published on it: of which it is then. 0: any bytes.
+    pub(super) fn claim_type(&self, fingerprint: u32) -> u32 {
+        let held = &self.shared.held;
+        let of_type = &held.room().of_type;
+        if self.stats().published > 0 {
+            return of_type.load(Ordering::Relaxed);
+        }
+        match of_type.compare_exchange(0, fingerprint, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fingerprint,
+            Err(other) => other,
+        }
     }
 
     /// What was published on it, and who uses it. While others use it the numbers are of nearly the same moment.
@@ -224,8 +238,12 @@ pub struct TopicBuilder {
     name: Name,
     capacity: u64,
     publishers: usize,
+    /// The fingerprint of the type of its messages; 0: any bytes.
     of_type: u32,
+    /// The longest message that has to fit.
+    needed: usize,
     options: ObjectOptions,
+    subscribe: Access,
 }
 
 impl TopicBuilder {
@@ -249,12 +267,35 @@ impl TopicBuilder {
     /// A topic of values of one type: see [`TypedTopic`](super::TypedTopic).
     pub fn typed<V: Plain>(mut self) -> TypedTopicBuilder<V> {
         self.of_type = typed::fingerprint::<V>();
+        self.needed = size_of::<V>();
         TypedTopicBuilder::new(self)
     }
 
-    /// Whose processes may use it; and, when it is opened, whose it may be.
+    /// Whose processes may use it, to publish and to subscribe; and, when it is opened, whose it may be.
     pub fn access(mut self, access: Access) -> Self {
         self.options.access = access;
+        self
+    }
+
+    /// Whose processes may subscribe besides those that may [publish](Self::access); and, when it is opened, whose it may be.
+    ///
+    /// What is published can then be read by others and not changed: their processes get that memory to read only, by the
+    /// system's word. What they have to write, where each says that it is there and what it holds in place, is apart from it;
+    /// and there they can do each other harm: keep others from being woken up at once, from taking part at all, from holding a
+    /// message in place (publishers are told `Full`), or say in the place of another that nothing is held, so that what
+    /// that one has in place changes. What is received by [copying](Subscriber::copy) is what was published, whatever they
+    /// do. (Memory that they can write they can also make shorter, on Linux, by which processes end that use it.)
+    ///
+    /// ```
+    /// use quintet::shm::{Access, Topic};
+    ///
+    /// # let name = format!("subscribe-access-doc-{}", std::process::id());
+    /// let frames = Topic::builder(&name)?.subscribe_access(Access::Everyone).create_new()?;
+    /// # drop(Topic::builder(&name)?.subscribe_access(Access::Everyone).open_existing()?); // as another user would
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn subscribe_access(mut self, access: Access) -> Self {
+        self.subscribe = access;
         self
     }
 
@@ -294,21 +335,30 @@ impl TopicBuilder {
     fn open(self, opening: Opening) -> Result<Topic> {
         let address = Address::named(Scheme::Topic, self.name.clone())?;
         let about = |error: Error| error.about(&address);
-        let shape = Shape::new(self.publishers, self.capacity, self.of_type).map_err(about)?;
-        let spec = Spec {
-            layout: &LAYOUT,
-            name: &self.name,
-            size: shape.size().unwrap_or(usize::MAX),
-            options: self.options,
-            parameter: shape.parameter(),
-        };
+        let shape = Shape::new(self.publishers, self.capacity).map_err(about)?;
+        let too_small = shape.longest() < self.needed;
+        if too_small && opening == Opening::CreateNew {
+            return Err(about(typed::too_long(self.needed, shape.longest())));
+        }
+        let creates = opening != Opening::OpenExisting;
+        // One that is there may have more.
+        let opening = if too_small { Opening::OpenExisting } else { opening };
         let (held, created, registration) = Registration::of_opened(
             || {
-                let (segment, made) = Segment::open(&spec, opening, |_| {})?;
-                Ok((Arc::new(Held::new(segment)?), made))
+                let writers = self.options.access;
+                let mut options = self.options;
+                if self.subscribe == Access::Everyone {
+                    options.access = Access::Everyone;
+                }
+                let (held, made) = Held::open(&self.name, shape, self.of_type, options, writers, opening)?;
+                Ok((Arc::new(held), made))
             },
             |held: &Held| held.segment().release_name(),
         )
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound if too_small && creates => typed::too_long(self.needed, shape.longest()),
+            _ => error,
+        })
         .map_err(about)?;
         Ok(Topic {
             shared: Arc::new(Shared {

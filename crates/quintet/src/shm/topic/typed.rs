@@ -22,11 +22,21 @@ pub(super) fn fingerprint<V: Plain>() -> u32 {
     hash.max(1)
 }
 
+/// The error of values that are longer than the longest message.
+pub(super) fn too_long(size: usize, longest: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("values have {size} bytes, and it is for messages of up to {longest}"),
+    )
+    .hint("create it with a larger capacity")
+}
+
 /// A [`Topic`] whose messages are all values of one type.
 ///
 /// The type is written into the topic when it is made, by its name (without the modules that it is in), its size and its
 /// alignment: a program that opens it for another type gets an error. Whoever changes what the bytes mean gives the type another
-/// name. Programs that do not know the type, as `quintet sub`, can open it as a [`Topic`] of bytes.
+/// name. Programs that do not know the type, as `quintet sub`, can open it as a [`Topic`] of bytes, and be the first who do:
+/// a topic that was made without a type takes the type of the first who opens it with one, unless something was published on it before.
 ///
 /// ```
 /// use quintet::shm::{Plain, TypedTopic};
@@ -63,25 +73,27 @@ impl<V: Plain> TypedTopic<V> {
 
     fn of(topic: Topic) -> Result<Self> {
         let () = Self::FITS;
-        if topic.of_type() != fingerprint::<V>() {
-            let what = match topic.of_type() {
-                0 => "it is a topic of bytes, of no type".to_string(),
-                _ => format!(
+        let about = |error: Error| Err(error.about(topic.address()));
+        if topic.max_message() < size_of::<V>() {
+            return about(too_long(size_of::<V>(), topic.max_message()));
+        }
+        let ours = fingerprint::<V>();
+        match topic.claim_type(ours) {
+            of_type if of_type == ours => {}
+            0 => {
+                let what = "it has no type, and messages that may be anything were published on it";
+                return about(
+                    Error::new(ErrorKind::Unsupported, what)
+                        .hint("open it with its type before anything is published, or as a topic of bytes"),
+                );
+            }
+            _ => {
+                let what = format!(
                     "it is a topic of another type than {}",
                     std::any::type_name::<V>()
-                ),
-            };
-            let error = Error::new(ErrorKind::Unsupported, what);
-            return Err(error.about(topic.address()));
-        }
-        if topic.max_message() < size_of::<V>() {
-            let what = format!(
-                "values have {} bytes, and it is for messages of up to {}",
-                size_of::<V>(),
-                topic.max_message()
-            );
-            let error = Error::new(ErrorKind::TooLarge, what).hint("create it with a larger capacity");
-            return Err(error.about(topic.address()));
+                );
+                return about(Error::new(ErrorKind::Unsupported, what));
+            }
         }
         Ok(TypedTopic {
             topic,
@@ -92,7 +104,8 @@ impl<V: Plain> TypedTopic<V> {
     /// Creates it; there must be none of that name.
     ///
     /// # Errors
-    /// Those of [`Topic::create_new`]; [`ErrorKind::TooLarge`] if the type does not fit: see [`TopicBuilder::typed`].
+    /// Those of [`Topic::create_new`]; [`ErrorKind::TooLarge`] if a value does not fit, and then nothing is created: see
+    /// [`TopicBuilder::typed`].
     pub fn create_new<N>(name: N) -> Result<Self>
     where
         N: TryInto<Name>,
@@ -190,7 +203,8 @@ impl<V: Plain> TypedTopicBuilder<V> {
     /// Creates it; there must be none of that name.
     ///
     /// # Errors
-    /// Those of [`TopicBuilder::create_new`]; [`ErrorKind::TooLarge`] if its capacity is too small for one value.
+    /// Those of [`TopicBuilder::create_new`]; [`ErrorKind::TooLarge`] if its capacity is too small for one value: then
+    /// nothing is created.
     pub fn create_new(self) -> Result<TypedTopic<V>> {
         TypedTopic::of(self.builder.create_new()?)
     }

@@ -48,6 +48,7 @@ pub(super) const fn layout(scheme: Scheme, text: &'static str) -> Layout {
         size: size_of::<Room>(),
         extent: Extent::Fixed,
         participants: SLOTS as u32,
+        data: None,
     }
 }
 

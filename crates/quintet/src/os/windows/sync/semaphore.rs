@@ -62,6 +62,7 @@ static LAYOUT: Layout = Layout {
     size: size_of::<Room>(),
     extent: Extent::Fixed,
     participants: PARTICIPANTS as u32,
+    data: None,
 };
 
 /// The section.
