@@ -4,7 +4,7 @@
 //! a SeqCst access is no more than an acquiring or releasing one, so what rests on the order of two of them has a fence here.
 //!
 //! They fail without any of the three fences: behind a copy, behind a hold, and between moving the oldest and looking at holds;
-//! and if the oldest is moved only after holds were looked at, if a hold that came too late stays, if the tail is noted before how
+//! and if the store that publishes is relaxed, if the oldest is moved only after holds were looked at, if a hold that came too late stays, if the tail is noted before how
 //! many were published, if who goes on with a lane takes all that is there for forgotten, if one more or one less than `depth`
 //! is passed over, or if who publishes does not fence before he looks whether anybody sleeps.
 //!
