@@ -89,6 +89,7 @@ pub(crate) enum Group {
     Sync,
     Mailbox,
     Queue,
+    Topic,
     /// Other libraries.
     Peer,
 }
@@ -101,6 +102,7 @@ impl Group {
             Group::Sync => "sync",
             Group::Mailbox => "mailbox",
             Group::Queue => "queue",
+            Group::Topic => "topic",
             Group::Peer => "peer",
         }
     }

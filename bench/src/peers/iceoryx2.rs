@@ -1,10 +1,10 @@
-//! The crate `iceoryx2`: two of its publish-subscribe services, one a direction. A subscriber looks again and again; to
+//! The crate `iceoryx2`: two of its publish-subscribe services, one a direction, used by copying in and out, and in place. A subscriber looks again and again; to
 //! sleep, there is an event beside each of them.
 
 use crate::floors::{LINE_THERE, NAP};
 use crate::harness::Place;
 use crate::row::{Asleep, Group, Measure, Result, Row};
-use crate::work::{End, Idle, Link, MESSAGE, Messages, RoundTrip};
+use crate::work::{End, Exchange, Idle, InPlace, Link, MESSAGE, Messages, RoundTrip};
 use iceoryx2::node::{Node, NodeBuilder};
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
@@ -45,7 +45,22 @@ pub(super) fn rows() -> Vec<Row> {
         bytes,
     };
     let row = |what, measure, work| Row::new(Group::Peer, format!("iceoryx2, {what}"), measure, work);
-    vec![
+    let in_place = |bytes, size, touched: bool| {
+        let link = Services {
+            bytes,
+            buffer: 2,
+            events: false,
+        };
+        let how = if touched { "touched" } else { "untouched" };
+        let work = Exchange { link, bytes, touched };
+        let name = format!("iceoryx2, one way {size}, in place, {how}");
+        Row::new(Group::Peer, name, Measure::OneWay, work).against(LINE_THERE)
+    };
+    let sizes = [(MESSAGE, "64 B"), (1 << 20, "1 MiB"), (64 << 20, "64 MiB")];
+    let in_place = sizes
+        .into_iter()
+        .flat_map(|(bytes, size)| [false, true].map(|touched| in_place(bytes, size, touched)));
+    let copied = [
         row("one way 64 B, awake", Measure::OneWay, one_way)
             .asleep(Asleep::Nobody)
             .against(LINE_THERE),
@@ -65,7 +80,8 @@ pub(super) fn rows() -> Vec<Row> {
             megabytes,
         )
         .against("memcpy 1 MiB, two processes"),
-    ]
+    ];
+    copied.into_iter().chain(in_place).collect()
 }
 
 struct Services {
@@ -162,6 +178,26 @@ struct ServicesEnd {
 struct Wake {
     to: Notifier<ipc::Service>,
     from: Listener<ipc::Service>,
+}
+
+impl InPlace for ServicesEnd {
+    fn send_in_place(&mut self, len: usize, write: impl FnOnce(&mut [u8])) -> Result<()> {
+        let loan = self.to.loan_slice_uninit(len)?;
+        // SAFETY: any bytes are bytes, and there are some: the memory was given by the system, which clears it.
+        let mut loan = unsafe { loan.assume_init() };
+        write(loan.payload_mut());
+        loan.send()?;
+        Ok(())
+    }
+
+    fn receive_in_place(&mut self, mut read: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        loop {
+            if let Some(sample) = self.from.receive()? {
+                return read(sample.payload());
+            }
+            std::hint::spin_loop();
+        }
+    }
 }
 
 impl End for ServicesEnd {

@@ -6,6 +6,7 @@ mod queue;
 #[cfg(target_os = "linux")]
 mod run;
 mod sync;
+mod topic;
 
 use crate::row::Row;
 
@@ -17,6 +18,7 @@ pub(crate) fn all() -> Vec<Row> {
         run::rows(),
         mailbox::rows(),
         queue::rows(),
+        topic::rows(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -5,6 +5,7 @@ mod batches;
 #[cfg(target_os = "linux")]
 mod contended;
 mod hand_over;
+mod in_place;
 mod messages;
 mod pages;
 mod round_trip;
@@ -15,6 +16,7 @@ pub(crate) use batches::{BATCH, Batches, Batching, MESSAGE};
 #[cfg(target_os = "linux")]
 pub(crate) use contended::{Contended, Lock};
 pub(crate) use hand_over::{Baton, HandOver};
+pub(crate) use in_place::{Exchange, InPlace};
 pub(crate) use messages::Messages;
 pub(crate) use pages::{PAGE, Pages};
 pub(crate) use round_trip::{Idle, RoundTrip};

@@ -89,6 +89,13 @@ impl Cursor {
         Ok(None)
     }
 
+    /// Whether it is worth to look: as little as can be done for that.
+    #[inline(always)]
+    pub(super) fn glance(&self, lane: Lane<'_>) -> bool {
+        // What was passed has been written over, maybe by nothing.
+        lane.word(self.at).load(Ordering::Relaxed) != 0 || Cursor::is_passed(lane, self.at)
+    }
+
     /// Whether there is a message, or a lane that makes no sense, which has to be said.
     pub(super) fn is_ready(mut self, lane: Lane<'_>) -> bool {
         !matches!(self.look(lane), Ok(None))

@@ -280,9 +280,10 @@ impl Core {
             // In slices, so that a publisher's death is noticed.
             let slice = Deadline::after(deadline.slice(SLICE));
             let shared = std::cell::RefCell::new(&mut *following);
-            let taken = self.waiter().wait(
+            let taken = self.waiter().wait_by_glances(
                 &self.spin,
                 slice,
+                || shared.borrow().glance(self),
                 || take(&mut shared.borrow_mut()),
                 || Ok(shared.borrow().is_ready(self)),
             )?;
@@ -298,6 +299,12 @@ impl Core {
 }
 
 impl Following {
+    #[inline(always)]
+    fn glance(&self, core: &Core) -> bool {
+        let held = &core.shared.held;
+        (0..held.lanes_used()).any(|lane| self.cursors[lane].glance(held.lane(lane)))
+    }
+
     fn is_ready(&self, core: &Core) -> bool {
         let said = |lane: usize| self.senseless >> lane & 1 != 0;
         let lanes = 0..core.shared.held.lanes_used();
