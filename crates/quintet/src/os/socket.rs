@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use sys::{Name, SHORT_READ_EMPTIES, peer, wait_for, write};
+pub(crate) use sys::{CALLS_CAN_WAIT, Name, PATIENCE, SHORT_READ_EMPTIES, peer, wait_for, write};
 #[cfg(target_os = "linux")]
 pub(crate) use sys::{receive_file, send_file};
 
@@ -341,8 +341,19 @@ impl Wire {
         call(|| registry.register(self.0.source(), token, both))
     }
 
-    pub(crate) fn deregister(&mut self, registry: &Registry) {
-        let _ = registry.deregister(self.0.source());
+    /// Waits a few milliseconds at most for something to read: how much; 0 at the end; "would block" if nothing came.
+    pub(crate) fn read_waiting(&self, buf: &mut [u8]) -> io::Result<usize> {
+        call(|| self.0.read_waiting(buf))
+    }
+
+    /// Writes, waiting for room for a few milliseconds at most.
+    pub(crate) fn write_waiting(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        call(|| self.0.write_waiting(parts))
+    }
+
+    /// Ends it, also under a thread that waits in it.
+    pub(crate) fn cut(&self) {
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 
     /// Reads what is there into `buf`: how much; 0 at the end.

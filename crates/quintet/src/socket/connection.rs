@@ -4,6 +4,7 @@ use super::outgoing::Outgoing;
 use super::protocol::{HANDSHAKE, Protocol};
 use crate::os::socket::{SHORT_READ_EMPTIES, Wire};
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A connection's place in its socket, never given twice.
@@ -40,7 +41,7 @@ pub(super) enum Reason {
 /// One peer, or who may become one.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) wire: Wire,
+    pub(super) wire: Arc<Wire>,
     pub(super) phase: Phase,
     pub(super) incoming: Incoming,
     pub(super) outgoing: Outgoing,
@@ -57,6 +58,8 @@ pub(super) struct Connection {
     pub(super) is_dirty: bool,
     /// Whether a thread is in the middle of writing a message to it.
     pub(super) lent: bool,
+    /// Whether a thread waits in a call of the system's for something to read, which nobody else may read then.
+    pub(super) is_awaited: bool,
     /// Who dialed it.
     pub(super) dialer: Option<usize>,
     pub(super) since: Instant,
@@ -66,7 +69,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(wire: Wire, phase: Phase, framing: Framing, max: u64, now: Instant) -> Self {
         Connection {
-            wire,
+            wire: Arc::new(wire),
             phase,
             incoming: Incoming::new(framing, max),
             outgoing: Outgoing::new(framing),
@@ -78,6 +81,7 @@ impl Connection {
             is_hungry: false,
             is_dirty: false,
             lent: false,
+            is_awaited: false,
             dialer: None,
             since: now,
             last_push: now,
@@ -190,17 +194,9 @@ impl Connection {
         mut written: usize,
     ) -> Result<usize, Reason> {
         let framing = self.outgoing.framing();
-        let header = framing.encode((prefix.len() + body.len()) as u64);
-        let header = &header[header.len() - framing.header()..];
         let total = self.frame_len(prefix, body);
         while written < total {
-            let mut skip = written;
-            let parts = [header, prefix, body].map(|part| {
-                let skipped = skip.min(part.len());
-                skip -= skipped;
-                IoSlice::new(&part[skipped..])
-            });
-            match self.wire.write(&parts) {
+            match with_rest(framing, prefix, body, written, |parts| self.wire.write(parts)) {
                 Ok(wrote) => written += wrote,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.writable = false;
@@ -211,4 +207,23 @@ impl Connection {
         }
         Ok(written)
     }
+}
+
+/// Calls with the parts of a message's frame from byte `written` on.
+pub(super) fn with_rest<T>(
+    framing: Framing,
+    prefix: &[u8],
+    body: &[u8],
+    written: usize,
+    write: impl FnOnce(&[IoSlice<'_>]) -> T,
+) -> T {
+    let header = framing.encode((prefix.len() + body.len()) as u64);
+    let header = &header[header.len() - framing.header()..];
+    let mut skip = written;
+    let parts = [header, prefix, body].map(|part| {
+        let skipped = skip.min(part.len());
+        skip -= skipped;
+        IoSlice::new(&part[skipped..])
+    });
+    write(&parts)
 }

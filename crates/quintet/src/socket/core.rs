@@ -3,17 +3,18 @@
 //! The state is behind one lock, which nobody holds while he waits. One of those who wait waits in the poll and does what
 //! it tells for all; the others wait for him. Who ends his wait wakes them, and one of them takes his place.
 
-use super::connection::Id;
+use super::connection::{Id, Reason, with_rest};
 use super::options::Options;
 use super::protocol::Protocol;
 use super::state::{State, no_peer};
 use super::stats::Stats;
 use super::{place, ticker};
 use crate::cleanup::Registration;
-use crate::os::socket::{self, Door, SHORT_READ_EMPTIES};
+use crate::os::socket::{self, CALLS_CAN_WAIT, Door, PATIENCE};
 use crate::wait::{SLICE, Spin};
 use crate::{Address, Deadline, Error, ErrorKind, Result};
 use mio::{Events, Poll};
+use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,17 @@ const FEW: usize = 4;
 
 /// What the poll tells at a time.
 const EVENTS: usize = 256;
+
+/// What a thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// Nothing that comes from a peer.
+    Nothing,
+    /// A message from whomever.
+    Anyone,
+    /// A message from this one.
+    Peer(Id),
+}
 
 #[derive(Debug)]
 struct Driver {
@@ -121,7 +133,7 @@ impl Core {
     }
 
     pub(super) fn wait_for_peers(&self, count: usize, deadline: Deadline) -> Result<()> {
-        let done = self.block(deadline, false, |state| Ok((state.peers() >= count).then_some(())))?;
+        let done = self.block(deadline, |state| Ok((state.peers() >= count).then_some(())))?;
         done.ok_or_else(|| {
             let state = self.lock();
             let trouble = state.stats.last_trouble.as_deref();
@@ -151,11 +163,16 @@ impl Core {
 
     // Waiting.
 
+    /// Looks until it finds something, as [`block_with`](Self::block_with), which nothing that comes to this socket is.
+    fn block<T>(&self, deadline: Deadline, look: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<Option<T>> {
+        self.block_with(deadline, Awaits::Nothing, look)
+    }
+
     /// Looks until it finds something; `None` when the deadline has passed and a last look found nothing.
-    pub(super) fn block<T>(
+    pub(super) fn block_with<T>(
         &self,
         deadline: Deadline,
-        spins: bool,
+        awaits: Awaits,
         mut look: impl FnMut(&mut State) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let mut state = self.lock();
@@ -163,7 +180,8 @@ impl Core {
             return Ok(Some(found));
         }
         state.flush_dirty();
-        if spins && SHORT_READ_EMPTIES && (1..=FEW).contains(&state.peers()) && !deadline.has_passed() {
+        let is_reading = awaits != Awaits::Nothing && CALLS_CAN_WAIT;
+        if is_reading && (1..=FEW).contains(&state.peers()) && !deadline.has_passed() {
             drop(state);
             let found = self.spin.until(deadline, || {
                 let mut state = self.lock();
@@ -174,6 +192,26 @@ impl Core {
                 return Ok(found);
             }
             state = self.lock();
+        }
+        // For a moment in a call of the system's on the one peer that counts, which is the quickest to return. What else
+        // happens the background thread sees to; after that moment it is better done here.
+        if is_reading && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
+            let which = if let Awaits::Peer(id) = awaits { Some(id) } else { None };
+            while let Some((id, wire)) = state.await_one(which) {
+                drop(state);
+                let mut bytes = [0; 4096];
+                let read = wire.read_waiting(&mut bytes);
+                let has_come = read.is_ok();
+                state = self.lock();
+                state.awaited(id, read.map(|len| &bytes[..len]));
+                self.tell(&mut state);
+                if let Some(found) = look(&mut state)? {
+                    return Ok(Some(found));
+                }
+                if !has_come {
+                    break;
+                }
+            }
         }
         loop {
             let over = deadline.has_passed();
@@ -242,19 +280,20 @@ impl Core {
         state
     }
 
-    /// What the background thread does when nobody is at it: whether there was anything to do.
+    /// What the background thread does when nobody is at it. Whether something was written, so that there may soon be more.
     pub(super) fn tick(&self) -> bool {
         let mut progress = false;
         if let Ok(mut driver) = self.driver.try_lock() {
             let mut state = self.drive(&mut driver, Duration::ZERO);
-            progress |= !driver.events.is_empty();
+            progress |= mem::take(&mut state.has_written);
             self.tell(&mut state);
             // In this order: who finds the poll taken waits to be told.
             drop(driver);
             drop(state);
         }
         if let Ok(mut state) = self.state.try_lock() {
-            progress |= state.flush_dirty();
+            state.flush_dirty();
+            progress |= mem::take(&mut state.has_written);
         }
         progress
     }
@@ -280,7 +319,7 @@ impl Core {
         if body.len() >= LARGE {
             return self.send_large(prefix, body, deadline);
         }
-        let sent = self.block(deadline, false, |state| {
+        let sent = self.block(deadline, |state| {
             if state.has_backlog() {
                 state.send_backlog();
                 if state.has_backlog() {
@@ -303,7 +342,7 @@ impl Core {
     /// As [`send`](Self::send), from where the message is, which takes as long as the peer takes to read nearly all of it.
     fn send_large(&self, prefix: &[u8], body: &[u8], deadline: Deadline) -> Result<Id> {
         loop {
-            let begun = self.block(deadline, false, |state| {
+            let begun = self.block(deadline, |state| {
                 state.send_backlog();
                 if state.has_backlog() {
                     return Ok(None);
@@ -345,14 +384,29 @@ impl Core {
             let Some(connection) = state.hearing(id) else {
                 return false;
             };
-            if connection.writable {
-                match connection.write_past(prefix, body, written) {
-                    Ok(now) => written = now,
-                    Err(reason) => {
-                        connection.lent = false;
-                        state.cannot_write(id, &reason);
-                        return false;
-                    }
+            let mut wrote = Ok(written);
+            if CALLS_CAN_WAIT && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
+                let (wire, framing) = (connection.wire.clone(), connection.outgoing.framing());
+                drop(state);
+                let now = with_rest(framing, prefix, body, written, |parts| wire.write_waiting(parts));
+                state = self.lock();
+                wrote = match now {
+                    Ok(more) => Ok(written + more),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(written),
+                    Err(error) => Err(Reason::Gone(error.to_string())),
+                };
+            } else if connection.writable {
+                wrote = connection.write_past(prefix, body, written);
+            }
+            let Some(connection) = state.hearing(id) else {
+                return false;
+            };
+            match wrote {
+                Ok(now) => written = now,
+                Err(reason) => {
+                    connection.lent = false;
+                    state.cannot_write(id, &reason);
+                    return false;
                 }
             }
             let is_whole = written == connection.frame_len(prefix, body);
@@ -372,7 +426,9 @@ impl Core {
                 self.tell(&mut state);
                 return true;
             }
-            state = self.wait(state, deadline);
+            if !CALLS_CAN_WAIT || deadline.remaining().is_some_and(|left| left <= 2 * PATIENCE) {
+                state = self.wait(state, deadline);
+            }
         }
     }
 
@@ -424,7 +480,7 @@ impl Core {
 
     fn close(&self) -> Result<()> {
         let deadline = Deadline::after(self.linger);
-        let drained = self.block(deadline, false, |state| Ok(state.is_drained().then_some(())));
+        let drained = self.block(deadline, |state| Ok(state.is_drained().then_some(())));
         let lost = self.lock().shut();
         match drained {
             Err(error) => Err(error),

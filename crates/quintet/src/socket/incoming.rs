@@ -45,6 +45,8 @@ pub(super) struct Incoming {
     end: usize,
     /// A long message, and how long it will be. No bytes are in the buffer meanwhile.
     long: Option<(Vec<u8>, usize)>,
+    /// Whether the last message was a long one, and the next may be: little of it is read where it has to be copied from.
+    expects_long: bool,
     spare: Vec<u8>,
 }
 
@@ -58,6 +60,7 @@ impl Incoming {
             start: 0,
             end: 0,
             long: None,
+            expects_long: false,
             spare: Vec::new(),
         }
     }
@@ -88,7 +91,37 @@ impl Incoming {
             let larger = (self.buffer.len() * 4).clamp(FIRST_BUFFER, BUFFER).max(self.end + FIRST_BUFFER);
             self.buffer.resize(larger, 0);
         }
-        Space::Buffer(&mut self.buffer[self.end..])
+        let room = &mut self.buffer[self.end..];
+        if self.expects_long && self.start == self.end {
+            let some = room.len().min(FIRST_BUFFER);
+            return Space::Buffer(&mut room[..some]);
+        }
+        Space::Buffer(room)
+    }
+
+    /// Adds bytes that were read elsewhere. No long message is under way.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let len = match self.space() {
+                Space::Buffer(room) => {
+                    let len = room.len().min(bytes.len());
+                    room[..len].copy_from_slice(&bytes[..len]);
+                    len
+                }
+                Space::Long(body, most) => {
+                    let len = most.min(bytes.len());
+                    body.extend_from_slice(&bytes[..len]);
+                    len
+                }
+            };
+            self.filled(len);
+            bytes = &bytes[len..];
+        }
+    }
+
+    /// Whether a long message is under way.
+    pub(super) fn is_long(&self) -> bool {
+        self.long.is_some()
     }
 
     /// Notes that so many bytes were read to where [`space`](Self::space) said. (Those of a long message know it by
@@ -120,6 +153,7 @@ impl Incoming {
             };
             let there = bytes.len() - header;
             if len <= there {
+                self.expects_long = false;
                 let at = self.start + header;
                 return Ok(Some(&self.buffer[at..at + len]));
             }
@@ -132,6 +166,7 @@ impl Incoming {
             self.start = 0;
             self.end = 0;
             self.long = Some((body, len));
+            self.expects_long = true;
         }
         match &self.long {
             Some((body, len)) if body.len() == *len => Ok(Some(body)),

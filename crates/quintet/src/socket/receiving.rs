@@ -1,6 +1,6 @@
 //! How whole messages are received, for the patterns that give them to the program as they are.
 
-use super::core::Core;
+use super::core::{Awaits, Core};
 use super::state::Verdict;
 use crate::{Deadline, Error, ErrorKind, Result};
 
@@ -11,7 +11,7 @@ pub(super) fn receive<T>(
     into: &mut Vec<u8>,
     mut judge: impl FnMut(super::connection::Id, &[u8], &[Vec<u8>]) -> Verdict<T>,
 ) -> Result<T> {
-    let got = core.block(deadline, true, |state| Ok(state.next_message(&mut judge, into)))?;
+    let got = core.block_with(deadline, Awaits::Anyone, |state| Ok(state.next_message(&mut judge, into)))?;
     got.ok_or_else(|| Error::new(ErrorKind::TimedOut, "no message came before the deadline"))
 }
 

@@ -1,4 +1,4 @@
-use super::core::Handle;
+use super::core::{Awaits, Handle};
 use super::options::Options;
 use super::pattern::pattern;
 use super::protocol::Protocol;
@@ -115,7 +115,7 @@ impl Req {
                 (None, _) => again,
                 _ => deadline,
             };
-            let outcome = core.block(until, true, |state| {
+            let outcome = core.block_with(until, Awaits::Peer(asked), |state| {
                 let answer = state.next_message(
                     |_, message, _| match message.first_chunk() {
                         Some(header) if *header == number => Verdict::Take((), number.len()),

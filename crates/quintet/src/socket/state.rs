@@ -12,6 +12,7 @@ use crate::{Address, Error, ErrorKind, Result};
 use mio::{Events, Registry, Token};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// So much that waits is written at once.
@@ -83,6 +84,8 @@ pub(super) struct State {
     /// What a subscriber wants to hear.
     pub(super) topics: Vec<Vec<u8>>,
     pub(super) waiters: usize,
+    /// Whether something was written since the background thread last looked.
+    pub(super) has_written: bool,
 }
 
 impl State {
@@ -105,6 +108,7 @@ impl State {
             stats: Stats::default(),
             topics: Vec::new(),
             waiters: 0,
+            has_written: false,
         }
     }
 
@@ -134,11 +138,13 @@ impl State {
             }
         };
         let id = (self.slots[slot].uses << SLOT) | slot;
-        let mut connection = Connection::new(wire, phase, framing, self.options.max_message, Instant::now());
-        if let Err(error) = connection.wire.register(&self.registry, Token(id)) {
+        let mut wire = wire;
+        // It is not taken off the poll again: that it is closed, when nobody uses it any more, does that.
+        if let Err(error) = wire.register(&self.registry, Token(id)) {
             self.free.push(slot);
             return Err(error);
         }
+        let connection = Connection::new(wire, phase, framing, self.options.max_message, Instant::now());
         self.slots[slot].connection = Some(Box::new(connection));
         self.pending.push_back(id);
         Ok(id)
@@ -308,7 +314,7 @@ impl State {
             Phase::Handshake { .. } => self.hear(id),
             Phase::Open => {
                 if connection.writable && !connection.outgoing.is_empty() && !connection.lent {
-                    self.flush(id);
+                    self.has_written |= self.flush(id);
                 }
                 self.pump(id);
             }
@@ -356,7 +362,7 @@ impl State {
         let Some(connection) = self.get(id) else {
             return;
         };
-        if !connection.is_open() || connection.is_ready {
+        if !connection.is_open() || connection.is_ready || connection.is_awaited {
             return;
         }
         // Who does not read the replies gets no more requests through.
@@ -373,6 +379,43 @@ impl State {
             Ok(Read::End) => self.close(id, &Reason::Gone("it closed the connection".into())),
             Err(reason) => self.close(id, &reason),
         }
+    }
+
+    /// Lends a connection of which nothing is there to a thread that will wait for it in a call of the system's; the only
+    /// one unless it is said which.
+    pub(super) fn await_one(&mut self, which: Option<Id>) -> Option<(Id, Arc<Wire>)> {
+        let id = match (which, &self.open[..]) {
+            (Some(id), _) => id,
+            (None, [only]) => *only,
+            _ => return None,
+        };
+        let connection = self.hearing(id)?;
+        let can = connection.is_open()
+            && !(connection.is_ready || connection.is_awaited || connection.hung_up || connection.incoming.is_long());
+        if !can {
+            return None;
+        }
+        connection.is_awaited = true;
+        Some((id, connection.wire.clone()))
+    }
+
+    /// Takes it back, with what was read; nothing: the end, or a reason why not.
+    pub(super) fn awaited(&mut self, id: Id, read: io::Result<&[u8]>) {
+        let Some(connection) = self.get(id) else {
+            return;
+        };
+        connection.is_awaited = false;
+        match read {
+            Ok([]) => {
+                connection.readable = true;
+                connection.hung_up = true;
+            }
+            Ok(bytes) => connection.incoming.feed(bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Whoever reads next is told again, or the end.
+            Err(_) => connection.readable = true,
+        }
+        self.pump(id);
     }
 
     /// Reads what came on all connections that may have something; of few, even where the poll did not tell.
@@ -397,14 +440,15 @@ impl State {
         }
     }
 
-    pub(super) fn flush(&mut self, id: Id) {
+    /// Writes what waits for a peer, as far as there is room. Whether some went out.
+    pub(super) fn flush(&mut self, id: Id) -> bool {
         let mark = self.options.send_mark;
         let Some(connection) = self.get(id) else {
-            return;
+            return false;
         };
         let was_full = connection.outgoing.len() >= mark;
         match connection.flush() {
-            Ok(_) => {
+            Ok(progress) => {
                 let is_full = connection.outgoing.len() >= mark;
                 if was_full && !is_full {
                     self.pump(id);
@@ -412,8 +456,12 @@ impl State {
                 if !self.backlog.is_empty() {
                     self.send_backlog();
                 }
+                progress
             }
-            Err(reason) => self.cannot_write(id, &reason),
+            Err(reason) => {
+                self.cannot_write(id, &reason);
+                false
+            }
         }
     }
 
@@ -448,19 +496,16 @@ impl State {
         }
     }
 
-    /// Writes what was left for later. Whether there was anything.
-    pub(super) fn flush_dirty(&mut self) -> bool {
-        let mut progress = false;
+    /// Writes what was left for later.
+    pub(super) fn flush_dirty(&mut self) {
         while let Some(id) = self.dirty.pop() {
             if let Some(connection) = self.get(id) {
                 connection.is_dirty = false;
                 if connection.writable && !connection.lent {
-                    self.flush(id);
-                    progress = true;
+                    self.has_written |= self.flush(id);
                 }
             }
         }
-        progress
     }
 
     /// Ends a connection.
@@ -470,13 +515,15 @@ impl State {
             return;
         }
         self.keep_unsent(id);
-        let Some(mut connection) = self.slots[slot].connection.take() else {
+        let Some(connection) = self.slots[slot].connection.take() else {
             return;
         };
+        if connection.lent || connection.is_awaited {
+            connection.wire.cut();
+        }
         self.slots[slot].uses += 1;
         self.free.push(slot);
         let peer = connection.wire.peer();
-        connection.wire.deregister(&self.registry);
         let was_open = connection.is_open() && self.open.contains(&id);
         if was_open {
             self.open.retain(|other| *other != id);
@@ -737,12 +784,11 @@ impl State {
             listening.door.deregister(&self.registry);
         }
         for slot in &mut self.slots {
-            if let Some(mut connection) = slot.connection.take() {
+            if let Some(connection) = slot.connection.take() {
                 slot.uses += 1;
                 connection.wire.end_writing();
                 // What is read here is not wanted any more; unread, it would make the system withdraw what was sent.
                 while let Ok(1..) = connection.wire.read(&mut [0; 4096]) {}
-                connection.wire.deregister(&self.registry);
             }
         }
         self.open.clear();

@@ -29,6 +29,12 @@ use std::time::Duration;
 /// Whether a read of less than there was room for has emptied the socket, so that the poll will tell of what comes next.
 pub(crate) const SHORT_READ_EMPTIES: bool = true;
 
+/// Whether `read_waiting` and `write_waiting` wait, so that a single peer can be waited for without a poll.
+pub(crate) const CALLS_CAN_WAIT: bool = true;
+
+/// How long they wait at most. The clock that the system counts this with may be one of 4 ms.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
+
 /// What the claims of listening sockets begin with.
 const CLAIM: &str = "unix.";
 
@@ -245,13 +251,21 @@ impl Io {
     }
 
     pub(crate) fn set_up(&self) -> io::Result<()> {
-        match self {
-            Io::Tcp(stream) => {
-                let socket = socket2::SockRef::from(stream);
-                crate::os::socket::set_up(&socket, false)
-            }
-            Io::Local(_) => Ok(()),
-        }
+        let socket = socket2::SockRef::from(self);
+        // Calls that must not wait say so themselves, with a flag; two of them may, for so long.
+        call(|| socket.set_nonblocking(false))?;
+        call(|| socket.set_read_timeout(Some(PATIENCE)))?;
+        call(|| socket.set_write_timeout(Some(PATIENCE)))?;
+        crate::os::socket::set_up(&socket, matches!(self, Io::Local(_)))
+    }
+
+    pub(crate) fn read_waiting(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.receive(|| Ok(rustix::net::recv(self.fd(), &mut *buf, RecvFlags::empty())?.0))
+    }
+
+    pub(crate) fn write_waiting(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let control = &mut SendAncillaryBuffer::default();
+        Ok(rustix::net::sendmsg(self.fd(), parts, control, SendFlags::NOSIGNAL)?)
     }
 
     #[inline]
@@ -333,6 +347,12 @@ impl Io {
                 _ => "a peer".into(),
             },
         }
+    }
+}
+
+impl AsFd for Io {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
     }
 }
 

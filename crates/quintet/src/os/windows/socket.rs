@@ -20,6 +20,12 @@ use windows_sys::Win32::Networking::WinSock::{
 /// The poll tells again only after a call that would have blocked.
 pub(crate) const SHORT_READ_EMPTIES: bool = false;
 
+/// Whether `read_waiting` and `write_waiting` wait, so that a single peer can be waited for without a poll.
+pub(crate) const CALLS_CAN_WAIT: bool = false;
+
+/// How long they would.
+pub(crate) const PATIENCE: Duration = Duration::ZERO;
+
 fn no_unix_sockets() -> Error {
     Error::new(
         ErrorKind::Unsupported,
@@ -127,6 +133,14 @@ impl Io {
 
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         (&self.0).read(buf)
+    }
+
+    pub(crate) fn read_waiting(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read(buf)
+    }
+
+    pub(crate) fn write_waiting(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(parts)
     }
 
     pub(crate) fn append_to(&self, buf: &mut Vec<u8>, most: usize) -> io::Result<usize> {
