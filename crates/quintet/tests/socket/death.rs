@@ -129,6 +129,7 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
     assert_eq!(rep.stats().lost, 1);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_had_not_left_for_who_was_killed_goes_to_another() {
     let t = start();
