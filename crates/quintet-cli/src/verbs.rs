@@ -60,9 +60,7 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
             " (`send` goes to one reader; topic:// goes to all who subscribe)"
         }
         ("sub", Scheme::Pipe | Scheme::Fifo) => " (`recv --follow` prints what comes until interrupted)",
-        ("ls" | "stat" | "rm", Scheme::Unix | Scheme::Ipc) => " (`ss -xl` lists Unix sockets)",
-        ("ls" | "stat" | "rm", Scheme::Tcp) => " (`ss -tl` lists TCP sockets)",
-        ("req" | "rep", Scheme::Pipe) => " (sockets have questions and answers: tcp://, ipc://)",
+        ("req" | "rep", Scheme::Pipe | Scheme::Queue | Scheme::Topic) => " (sockets have questions and answers: tcp://, ipc://)",
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

@@ -46,7 +46,7 @@ If the server goes before it has replied, or says nothing for a minute, the ques
 `quintet rep`, or a rep socket of nng in any language.
 
 Examples:
-  quintet req tcp://localhost:5555 'what time is it?'
+  quintet req tcp://localhost:5555 status
   quintet req --timeout 5 ipc:///tmp/server hello
   # Every 10 seconds, three times
   quintet req --interval 10 --count 3 tcp://localhost:5555 status")]
