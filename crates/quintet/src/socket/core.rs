@@ -268,6 +268,11 @@ impl Core {
         let polled = poll.poll(events, Some(time));
         let mut state = self.lock();
         match polled {
+            Ok(()) if events.is_empty() && !CALLS_CAN_WAIT => {
+                // The poll of Windows is asked anew after each event, and under Wine the answer is sometimes lost: a look
+                // of one's own, when there is nothing else to do.
+                state.look_at_all();
+            }
             Ok(()) => state.handle(events),
             // A signal; whoever waits goes on waiting.
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

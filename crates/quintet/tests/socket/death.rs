@@ -2,7 +2,7 @@
 
 use super::{ANY_PORT, PATIENCE, fails, number_of, numbered};
 use quintet::ErrorKind;
-use quintet::socket::{Listener, Options, Pull, Push, Rep, Req, Stream};
+use quintet::socket::{Listener, Pull, Push, Rep, Req, Stream};
 use quintet_testkit::{Role, eventually, start, start_with_deadline};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -133,7 +133,7 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
 #[test]
 fn what_had_not_left_for_who_was_killed_goes_to_another() {
     let t = start();
-    let push = Push::with(&Options::new().send_mark(64 << 20)).unwrap();
+    let push = Push::with(&quintet::socket::Options::new().send_mark(64 << 20)).unwrap();
     let address = push.listen(ANY_PORT).unwrap().to_string();
     // It takes one message, and reads no more.
     let mut stopped = t.spawn("talks", &["pull", &address]);
