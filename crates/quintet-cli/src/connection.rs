@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::fifo;
 use crate::queue;
-use crate::socket;
 use crate::record::Source;
+use crate::socket;
 use crate::text::WIDEST;
 use crate::topic;
 use quintet::pipe::{PipeMode, PipeStream};
@@ -97,7 +97,9 @@ impl Outgoing {
     /// No record is longer, nor than what the arguments say. `converted`: it may get shorter on its way.
     pub(crate) fn limit(&self, asked: u64, converted: bool) -> u64 {
         let most = match self {
-            Outgoing::Pipe(_) | Outgoing::Fifo(_) | Outgoing::Stream(_) | Outgoing::Socket(_) => return asked,
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) | Outgoing::Stream(_) | Outgoing::Socket(_) => {
+                return asked;
+            }
             Outgoing::Queue(inlet) => inlet.max_message(),
             Outgoing::Topic(inlet) => inlet.max_message(),
         };
@@ -111,7 +113,9 @@ impl Outgoing {
     /// What to do about a record that is longer.
     pub(crate) fn help_with_length(&self) -> &'static str {
         match self {
-            Outgoing::Pipe(_) | Outgoing::Fifo(_) | Outgoing::Stream(_) | Outgoing::Socket(_) => "raise --max-message on both sides if that is meant",
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) | Outgoing::Stream(_) | Outgoing::Socket(_) => {
+                "raise --max-message on both sides if that is meant"
+            }
             Outgoing::Queue(_) => {
                 "a queue takes a little less than half its --capacity: create it with a larger one"
             }

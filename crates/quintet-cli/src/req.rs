@@ -51,7 +51,11 @@ pub(crate) fn run(mut args: ReqArgs) -> Result<(), Failure> {
     };
     let pause = |number: u64| {
         if let Some(interval) = args.data.interval.filter(|_| number > 0) {
-            std::thread::sleep(end.deadline.remaining().map_or(interval, |left| left.min(interval)));
+            std::thread::sleep(
+                end.deadline
+                    .remaining()
+                    .map_or(interval, |left| left.min(interval)),
+            );
         }
     };
     if !args.data.lines {
@@ -65,7 +69,11 @@ pub(crate) fn run(mut args: ReqArgs) -> Result<(), Failure> {
         Some(input) => Box::new(BufReader::new(input)),
         None => Box::new(std::io::Cursor::new(text)),
     };
-    for (number, line) in lines.split(b'\n').enumerate().take(count.map_or(usize::MAX, |n| n as usize)) {
+    for (number, line) in lines
+        .split(b'\n')
+        .enumerate()
+        .take(count.map_or(usize::MAX, |n| n as usize))
+    {
         let line = line.map_err(|error| Failure::Failed(format!("cannot read the questions: {error}")))?;
         pause(number as u64);
         ask(line.strip_suffix(b"\r").unwrap_or(&line))?;

@@ -92,7 +92,12 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
 }
 
 /// Through a socket: messages, or bytes to a server or to clients.
-fn send_through(args: &SendArgs, mut data: Data, socket: &SocketEnd, endpoint: &Endpoint) -> Result<(), Failure> {
+fn send_through(
+    args: &SendArgs,
+    mut data: Data,
+    socket: &SocketEnd,
+    endpoint: &Endpoint,
+) -> Result<(), Failure> {
     let deliver = |data, to: Outgoing| {
         let sent = send(args, data, &to, endpoint);
         to.finish(sent, endpoint.deadline)

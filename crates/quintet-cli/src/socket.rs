@@ -116,31 +116,41 @@ impl SocketEnd {
             && let Err(error) = (host.as_str(), *port).to_socket_addrs()
         {
             // That will not get better by waiting.
-            return Err(Failure::Failed(format!("{}: the host is not known: {error}", self.address)));
+            return Err(Failure::Failed(format!(
+                "{}: the host is not known: {error}",
+                self.address
+            )));
         }
         let time = self.deadline.remaining().map(|time| time.max(INSTANT));
-        Ok(patience::wait_for(time, || self.address.to_string(), |time| {
-            let deadline = Deadline::from(time);
-            loop {
-                match Stream::connect_to(&self.address, self.access, deadline) {
-                    Err(error) if error.kind() == ErrorKind::NotFound && deadline.has_passed() => {
-                        // The time is up, and this is what was wrong.
-                        let late = io::Error::new(io::ErrorKind::TimedOut, error.to_string());
-                        return Err(Error::from_io(late));
+        Ok(patience::wait_for(
+            time,
+            || self.address.to_string(),
+            |time| {
+                let deadline = Deadline::from(time);
+                loop {
+                    match Stream::connect_to(&self.address, self.access, deadline) {
+                        Err(error) if error.kind() == ErrorKind::NotFound && deadline.has_passed() => {
+                            // The time is up, and this is what was wrong.
+                            let late = io::Error::new(io::ErrorKind::TimedOut, error.to_string());
+                            return Err(Error::from_io(late));
+                        }
+                        Err(error) if error.kind() == ErrorKind::NotFound => {
+                            let left = deadline.remaining().unwrap_or(PAUSE);
+                            std::thread::sleep(left.min(PAUSE));
+                        }
+                        done => return done,
                     }
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        let left = deadline.remaining().unwrap_or(PAUSE);
-                        std::thread::sleep(left.min(PAUSE));
-                    }
-                    done => return done,
                 }
-            }
-        })?)
+            },
+        )?)
     }
 
     fn options(&self) -> Options {
         // What was sent is waited for as long as the command may take at all.
-        let linger = self.deadline.remaining().unwrap_or(Duration::from_secs(u32::MAX.into()));
+        let linger = self
+            .deadline
+            .remaining()
+            .unwrap_or(Duration::from_secs(u32::MAX.into()));
         Options::new()
             .access(self.access)
             .max_message(self.max_message)
@@ -153,7 +163,10 @@ impl SocketEnd {
         Ok(match self.pattern {
             Some(Pattern::News) => {
                 let publisher = Pub::with(&options)?;
-                self.open(|address| publisher.listen(address), |address| publisher.dial(address))?;
+                self.open(
+                    |address| publisher.listen(address),
+                    |address| publisher.dial(address),
+                )?;
                 if waits || !self.listens {
                     self.wait("a subscriber at", |time| publisher.wait_for_peers(1, time))?;
                 }
@@ -180,7 +193,10 @@ impl SocketEnd {
                 if self.topics.is_empty() {
                     subscriber.subscribe("");
                 }
-                self.open(|address| subscriber.listen(address), |address| subscriber.dial(address))?;
+                self.open(
+                    |address| subscriber.listen(address),
+                    |address| subscriber.dial(address),
+                )?;
                 Outlet::Sub(subscriber)
             }
             _ => {

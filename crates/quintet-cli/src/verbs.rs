@@ -60,7 +60,9 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
             " (`send` goes to one reader; topic:// goes to all who subscribe)"
         }
         ("sub", Scheme::Pipe | Scheme::Fifo) => " (`recv --follow` prints what comes until interrupted)",
-        ("req" | "rep", Scheme::Pipe | Scheme::Queue | Scheme::Topic) => " (sockets have questions and answers: tcp://, ipc://)",
+        ("req" | "rep", Scheme::Pipe | Scheme::Queue | Scheme::Topic) => {
+            " (sockets have questions and answers: tcp://, ipc://)"
+        }
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

@@ -3,8 +3,8 @@
 mod common;
 
 use common::*;
-use quintet::socket::Listener;
 use quintet::shm::{Mailbox, Queue, SharedMemory, Topic};
+use quintet::socket::Listener;
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
@@ -376,7 +376,10 @@ fn perform_mailbox(stage: &mut Stage<'_>, example: &str) {
 
 /// Those of sockets. Each is run at a place of its own, its other side with it.
 fn perform_socket(stage: &mut Stage<'_>, example: &str) {
-    let port = Listener::listen("tcp://127.0.0.1:0").unwrap().address().to_string();
+    let port = Listener::listen("tcp://127.0.0.1:0")
+        .unwrap()
+        .address()
+        .to_string();
     stage.port = port.rsplit(':').next().unwrap().to_string();
     let tcp = "tcp://localhost:5555";
     match example {
@@ -389,7 +392,8 @@ fn perform_socket(stage: &mut Stage<'_>, example: &str) {
         "quintet recv --follow tcp://localhost:5555" => {
             stage.follow(example, &format!("quintet send {tcp} hello"), "hello");
         }
-        "quintet push tcp://localhost:5555 frame-7.raw" | "quintet pull --follow --format lines tcp://*:5555" => {
+        "quintet push tcp://localhost:5555 frame-7.raw"
+        | "quintet pull --follow --format lines tcp://*:5555" => {
             stage.follow(
                 "quintet pull --follow --format lines tcp://*:5555",
                 "quintet push tcp://localhost:5555 frame-7.raw",
@@ -404,7 +408,9 @@ fn perform_socket(stage: &mut Stage<'_>, example: &str) {
         }
         "quintet sub --connect tcp://localhost:5555 --topic weather --topic sports --format lines" => {
             let sub = stage.start(example);
-            stage.run(&format!("quintet pub --listen --wait-subscriber {tcp} sports-2:1"));
+            stage.run(&format!(
+                "quintet pub --listen --wait-subscriber {tcp} sports-2:1"
+            ));
             sub.wait_for_stdout("sports-2:1\n");
             interrupt(sub);
         }
@@ -419,7 +425,8 @@ fn perform_socket(stage: &mut Stage<'_>, example: &str) {
             assert_eq!(stage.run(&quick), "hellohellohello");
             interrupt(rep);
         }
-        "quintet req --timeout 5 ipc:///tmp/server hello" | "quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z" => {
+        "quintet req --timeout 5 ipc:///tmp/server hello"
+        | "quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z" => {
             if !cfg!(target_os = "linux") {
                 says(&stage.start(example).wait_output().failed(2), &["tcp://"]);
                 return;

@@ -25,11 +25,13 @@ fn places(t: &Test) -> Vec<String> {
 
 /// Connects when somebody listens.
 fn connect(address: &str) -> Stream {
-    quintet_testkit::eventually_some("it listens", || match Stream::connect_timeout(address, PATIENCE) {
-        Ok(stream) => Some(stream),
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-            None
+    quintet_testkit::eventually_some("it listens", || {
+        match Stream::connect_timeout(address, PATIENCE) {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                None
+            }
         }
     })
 }
@@ -95,7 +97,10 @@ fn push_and_pull_speak_to_the_library() {
     let address = push.listen("tcp://127.0.0.1:0").unwrap().to_string();
     let process = start(&t, &["pull", "--connect", "--json", &address]);
     push.send_timeout("to it", PATIENCE).unwrap();
-    says(&process.wait_output().succeeded(), &["\"text\":\"to it\"", "\"length\":5"]);
+    says(
+        &process.wait_output().succeeded(),
+        &["\"text\":\"to it\"", "\"length\":5"],
+    );
 }
 
 #[test]
@@ -120,7 +125,11 @@ fn pub_publishes_at_intervals_to_who_is_there() {
     let sub = Sub::new().unwrap();
     sub.subscribe("");
     let address = sub.listen("tcp://127.0.0.1:0").unwrap().to_string();
-    run(&t, &["pub", "--interval", "1ms", "--count", "3", &address, "tick"]).succeeded();
+    run(
+        &t,
+        &["pub", "--interval", "1ms", "--count", "3", &address, "tick"],
+    )
+    .succeeded();
     for _ in 0..3 {
         assert_eq!(sub.recv_timeout(PATIENCE).unwrap(), b"tick");
     }
@@ -161,7 +170,20 @@ fn a_command_has_the_question_on_its_input() {
     let t = start_test();
     let req = Req::new().unwrap();
     let address = req.listen("tcp://127.0.0.1:0").unwrap().to_string();
-    let rep = start(&t, &["rep", "--connect", "--count", "2", &address, "--", "tr", "a-z", "A-Z"]);
+    let rep = start(
+        &t,
+        &[
+            "rep",
+            "--connect",
+            "--count",
+            "2",
+            &address,
+            "--",
+            "tr",
+            "a-z",
+            "A-Z",
+        ],
+    );
     assert_eq!(req.request_timeout("shout", PATIENCE).unwrap(), b"SHOUT");
     let long = vec![b'x'; 1 << 20];
     assert!(req.request_timeout(&long, PATIENCE).unwrap() == vec![b'X'; 1 << 20]);
@@ -203,10 +225,19 @@ fn exit_codes_tell_what_was_wrong() {
         says(&run(&t, args).failed(124), &["tcp://127.0.0.1:"]);
     }
     let listener = Listener::listen(&**place).unwrap();
-    says(&run(&t, &["pull", place]).failed(1), &["another socket listens there"]);
+    says(
+        &run(&t, &["pull", place]).failed(1),
+        &["another socket listens there"],
+    );
     drop(listener);
-    says(&run(&t, &["req", "tcp://no-such-host.invalid:1", "x"]).failed(1), &["not known"]);
-    says(&run(&t, &["send", "tcp://no-such-host.invalid:1", "x"]).failed(1), &["not known"]);
+    says(
+        &run(&t, &["req", "tcp://no-such-host.invalid:1", "x"]).failed(1),
+        &["not known"],
+    );
+    says(
+        &run(&t, &["send", "tcp://no-such-host.invalid:1", "x"]).failed(1),
+        &["not known"],
+    );
     for (args, why) in [
         (&["rep", place][..], "--reply"),
         (&["rep", "--reply", "x", place, "--", "y"], "--reply"),

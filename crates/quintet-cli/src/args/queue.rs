@@ -2,7 +2,9 @@
 
 use super::memory::parse_some;
 use super::objects::TimeArgs;
-use super::{AccessArgs, DataArgs, EndpointArgs, Pattern, PrintArgs, RecvArgs, SendArgs, SideArgs, parse_time};
+use super::{
+    AccessArgs, DataArgs, EndpointArgs, Pattern, PrintArgs, RecvArgs, SendArgs, SideArgs, parse_time,
+};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use std::ffi::OsString;

@@ -2,8 +2,8 @@
 
 use super::memory::parse_some;
 use super::{
-    AccessArgs, DataArgs, DrainArgs, EndpointArgs, Pattern, PrintArgs, QueueArgs, RecvArgs, SendArgs, SideArgs,
-    parse_time,
+    AccessArgs, DataArgs, DrainArgs, EndpointArgs, Pattern, PrintArgs, QueueArgs, RecvArgs, SendArgs,
+    SideArgs, parse_time,
 };
 use clap::{ValueHint, value_parser};
 use quintet::Address;

@@ -88,20 +88,23 @@ impl Place {
 }
 
 fn make(address: &SockAddr) -> Result<Socket> {
-    call(|| Socket::new(address.domain(), Type::STREAM, None)).map_err(|error| failed("cannot make a socket", error))
+    call(|| Socket::new(address.domain(), Type::STREAM, None))
+        .map_err(|error| failed("cannot make a socket", error))
 }
 
 /// What an error of the system means for a socket.
 pub(crate) fn failed(what: &'static str, error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            Error::new(ErrorKind::NotFound, format!("{what}: nobody listens there ({error})"))
-                .hint("start the other side first, or check the address")
-        }
-        io::ErrorKind::AddrInUse => {
-            Error::new(ErrorKind::AlreadyExists, format!("{what}: another socket listens there ({error})"))
-                .hint("end the program that has it, or choose another address")
-        }
+        io::ErrorKind::ConnectionRefused => Error::new(
+            ErrorKind::NotFound,
+            format!("{what}: nobody listens there ({error})"),
+        )
+        .hint("start the other side first, or check the address"),
+        io::ErrorKind::AddrInUse => Error::new(
+            ErrorKind::AlreadyExists,
+            format!("{what}: another socket listens there ({error})"),
+        )
+        .hint("end the program that has it, or choose another address"),
         _ if sys::is_shortage(&error) => Error::new(ErrorKind::Full, format!("{what}: {error}"))
             .hint("close some files or raise the limit of open files (ulimit -n)"),
         _ => Error::os(what, error),
@@ -158,7 +161,9 @@ fn listen_at(address: &SockAddr, is_local: bool) -> io::Result<Socket> {
         sys::before_bind(&socket)?;
         if address.domain() == Domain::IPV6 {
             // `*` means every interface, of either protocol.
-            let any = address.as_socket_ipv6().is_some_and(|address| address.ip().is_unspecified());
+            let any = address
+                .as_socket_ipv6()
+                .is_some_and(|address| address.ip().is_unspecified());
             call(|| socket.set_only_v6(!any))?;
         }
     }
@@ -219,7 +224,10 @@ pub(crate) fn connect(place: &Place, access: Access, deadline: Deadline) -> Resu
             Err(error) => last = Some(error),
         }
     }
-    Err(failed(WHAT, last.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
+    Err(failed(
+        WHAT,
+        last.unwrap_or_else(|| io::ErrorKind::NotFound.into()),
+    ))
 }
 
 /// An abstract name is whose program took it first. (A path is kept by its folder's owner.)

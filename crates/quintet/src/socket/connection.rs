@@ -13,8 +13,14 @@ pub(super) type Id = usize;
 /// How far a connection is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {
-    Connecting { until: Instant },
-    Handshake { said: [u8; HANDSHAKE], len: usize, until: Instant },
+    Connecting {
+        until: Instant,
+    },
+    Handshake {
+        said: [u8; HANDSHAKE],
+        len: usize,
+        until: Instant,
+    },
     Open,
 }
 
@@ -134,10 +140,14 @@ impl Connection {
                 Ok(Some(_)) => return Ok(Read::Message),
                 Ok(None) => {}
                 Err(Fault::NotAMessage(byte)) => {
-                    return Err(Reason::Refused(format!("it sent a message of unknown type {byte}")));
+                    return Err(Reason::Refused(format!(
+                        "it sent a message of unknown type {byte}"
+                    )));
                 }
                 Err(Fault::TooLong(len)) => {
-                    return Err(Reason::Refused(format!("it announced a message of {len} bytes, beyond the limit")));
+                    return Err(Reason::Refused(format!(
+                        "it announced a message of {len} bytes, beyond the limit"
+                    )));
                 }
             }
             if !self.readable {

@@ -122,7 +122,9 @@ impl Core {
         let door = Door::new(listening, place.is_local());
         let at = place::with_port(address, door.port())?;
         let mut state = self.lock();
-        state.listen(door, at.clone()).map_err(|error| error.about(address))?;
+        state
+            .listen(door, at.clone())
+            .map_err(|error| error.about(address))?;
         Ok(at)
     }
 
@@ -164,7 +166,11 @@ impl Core {
     // Waiting.
 
     /// Looks until it finds something, as [`block_with`](Self::block_with), which nothing that comes to this socket is.
-    fn block<T>(&self, deadline: Deadline, look: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<Option<T>> {
+    fn block<T>(
+        &self,
+        deadline: Deadline,
+        look: impl FnMut(&mut State) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         self.block_with(deadline, Awaits::Nothing, look)
     }
 
@@ -196,7 +202,11 @@ impl Core {
         // For a moment in a call of the system's on the one peer that counts, which is the quickest to return. What else
         // happens the background thread sees to; after that moment it is better done here.
         if is_reading && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
-            let which = if let Awaits::Peer(id) = awaits { Some(id) } else { None };
+            let which = if let Awaits::Peer(id) = awaits {
+                Some(id)
+            } else {
+                None
+            };
             while let Some((id, wire)) = state.await_one(which) {
                 drop(state);
                 let mut bytes = [0; 4096];
@@ -268,11 +278,6 @@ impl Core {
         let polled = poll.poll(events, Some(time));
         let mut state = self.lock();
         match polled {
-            Ok(()) if events.is_empty() && !CALLS_CAN_WAIT => {
-                // The poll of Windows is asked anew after each event, and under Wine the answer is sometimes lost: a look
-                // of one's own, when there is nothing else to do.
-                state.look_at_all();
-            }
             Ok(()) => state.handle(events),
             // A signal; whoever waits goes on waiting.
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -312,7 +317,10 @@ impl Core {
         }
         Err(Error::new(
             ErrorKind::TooLarge,
-            format!("a message of {len} bytes is beyond the limit of {}", self.max_message),
+            format!(
+                "a message of {len} bytes is beyond the limit of {}",
+                self.max_message
+            ),
         )
         .hint("raise max_message on both sides if that is meant"))
     }

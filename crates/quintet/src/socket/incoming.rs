@@ -88,7 +88,9 @@ impl Incoming {
             self.start = 0;
         }
         if self.end == self.buffer.len() {
-            let larger = (self.buffer.len() * 4).clamp(FIRST_BUFFER, BUFFER).max(self.end + FIRST_BUFFER);
+            let larger = (self.buffer.len() * 4)
+                .clamp(FIRST_BUFFER, BUFFER)
+                .max(self.end + FIRST_BUFFER);
             self.buffer.resize(larger, 0);
         }
         let room = &mut self.buffer[self.end..];
@@ -325,7 +327,11 @@ mod tests {
         assert!(incoming.memory() <= FIRST_BUFFER, "{}", incoming.memory());
         // The first of its bytes gets it its first piece of memory.
         feed(&mut incoming, &[1], 1);
-        assert!(incoming.memory() <= FIRST_BUFFER + GROWTH, "{}", incoming.memory());
+        assert!(
+            incoming.memory() <= FIRST_BUFFER + GROWTH,
+            "{}",
+            incoming.memory()
+        );
     }
 
     #[test]

@@ -64,9 +64,11 @@ impl Listener {
     {
         let address = address.try_into()?;
         let place = place::of(&address, true)?;
-        let (listening, registration) =
-            Registration::of(|| socket::listen(&place, access).map(Arc::new), Listening::release_name)
-                .map_err(|error| error.about(&address))?;
+        let (listening, registration) = Registration::of(
+            || socket::listen(&place, access).map(Arc::new),
+            Listening::release_name,
+        )
+        .map_err(|error| error.about(&address))?;
         Ok(Listener {
             address: place::with_port(&address, listening.port())?,
             place,
@@ -98,7 +100,9 @@ impl Listener {
         let about = |error: Error| error.about(&self.address);
         loop {
             match self.listening.accept() {
-                Ok(socket) => return Stream::new(self.address.clone(), socket, self.place.is_local()).map_err(about),
+                Ok(socket) => {
+                    return Stream::new(self.address.clone(), socket, self.place.is_local()).map_err(about);
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => {}
                     // A stranger, who was sent away; or one who did not wait.

@@ -98,12 +98,15 @@ impl Pair {
     /// Those of [`recv_timeout`](Self::recv_timeout).
     pub fn recv_into(&self, message: &mut Vec<u8>, deadline: impl Into<Deadline>) -> Result<()> {
         let header = self.header.len();
-        receive(&self.handle.core, deadline.into(), message, |_, message, _| {
-            match message.get(..header) {
+        receive(
+            &self.handle.core,
+            deadline.into(),
+            message,
+            |_, message, _| match message.get(..header) {
                 Some([]) => Verdict::Take((), header),
                 Some([0, 0, 0, hops]) if *hops > 0 => Verdict::Take((), header),
                 _ => Verdict::Discard,
-            }
-        })
+            },
+        )
     }
 }

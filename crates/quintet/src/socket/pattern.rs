@@ -51,7 +51,11 @@ macro_rules! pattern {
             ///
             /// # Errors
             /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut), which says what went wrong last.
-            pub fn wait_for_peers(&self, count: usize, deadline: impl Into<crate::Deadline>) -> crate::Result<()> {
+            pub fn wait_for_peers(
+                &self,
+                count: usize,
+                deadline: impl Into<crate::Deadline>,
+            ) -> crate::Result<()> {
                 self.handle.core.wait_for_peers(count, deadline.into())
             }
 

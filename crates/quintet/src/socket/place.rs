@@ -13,11 +13,10 @@ pub(super) fn of(address: &Address, listens: bool) -> Result<Place> {
         )),
         (Scheme::Tcp, Target::Host { host, port }) => Place::tcp(host, *port),
         (Scheme::Unix | Scheme::Ipc, Target::Path(path)) => Place::local(path),
-        _ => Err(Error::new(
-            ErrorKind::InvalidAddress,
-            "this is not the address of a socket",
-        )
-        .hint("sockets have tcp://HOST:PORT, unix:///PATH, ipc://PATH")),
+        _ => Err(
+            Error::new(ErrorKind::InvalidAddress, "this is not the address of a socket")
+                .hint("sockets have tcp://HOST:PORT, unix:///PATH, ipc://PATH"),
+        ),
     };
     address.expect_options(&[])?;
     place.map_err(|error| error.about(address))
@@ -34,7 +33,9 @@ pub(super) fn with_port(address: &Address, port: Option<u16>) -> Result<Address>
         (Target::Host { host, port: 0 }, Some(port)) if host.contains(':') => {
             format!("{}://[{host}]:{port}", address.scheme()).parse()
         }
-        (Target::Host { host, port: 0 }, Some(port)) => format!("{}://{host}:{port}", address.scheme()).parse(),
+        (Target::Host { host, port: 0 }, Some(port)) => {
+            format!("{}://{host}:{port}", address.scheme()).parse()
+        }
         _ => Ok(address.clone()),
     }
 }

@@ -90,7 +90,10 @@ impl Protocol {
         let speaks = Protocol::ALL
             .iter()
             .find(|protocol| protocol.number() == number)
-            .map_or_else(|| format!("protocol {number:#06x}"), |protocol| protocol.name().into());
+            .map_or_else(
+                || format!("protocol {number:#06x}"),
+                |protocol| protocol.name().into(),
+            );
         Err(format!(
             "it speaks {speaks}, and to {} only {} can",
             self.name(),

@@ -11,7 +11,9 @@ pub(super) fn receive<T>(
     into: &mut Vec<u8>,
     mut judge: impl FnMut(super::connection::Id, &[u8], &[Vec<u8>]) -> Verdict<T>,
 ) -> Result<T> {
-    let got = core.block_with(deadline, Awaits::Anyone, |state| Ok(state.next_message(&mut judge, into)))?;
+    let got = core.block_with(deadline, Awaits::Anyone, |state| {
+        Ok(state.next_message(&mut judge, into))
+    })?;
     got.ok_or_else(|| Error::new(ErrorKind::TimedOut, "no message came before the deadline"))
 }
 
@@ -44,7 +46,11 @@ macro_rules! receiving {
             /// # Errors
             /// Those of [`recv_timeout`](Self::recv_timeout).
             #[inline]
-            pub fn recv_into(&self, message: &mut Vec<u8>, deadline: impl Into<crate::Deadline>) -> crate::Result<()> {
+            pub fn recv_into(
+                &self,
+                message: &mut Vec<u8>,
+                deadline: impl Into<crate::Deadline>,
+            ) -> crate::Result<()> {
                 super::receiving::receive(&self.handle.core, deadline.into(), message, $judge)
             }
         }

@@ -88,15 +88,18 @@ impl Rep {
     /// Those of [`recv_timeout`](Self::recv_timeout).
     pub fn recv_with(&self, mut body: Vec<u8>, deadline: impl Into<Deadline>) -> Result<Request> {
         let mut header = [0; MOST_WORDS * WORD];
-        let (from, header_len) = receive(&self.handle.core, deadline.into(), &mut body, |from, message, _| {
-            match header_len(message) {
+        let (from, header_len) = receive(
+            &self.handle.core,
+            deadline.into(),
+            &mut body,
+            |from, message, _| match header_len(message) {
                 Some(len) => {
                     header[..len].copy_from_slice(&message[..len]);
                     Verdict::Take((from, len), len)
                 }
                 None => Verdict::Discard,
-            }
-        })?;
+            },
+        )?;
         Ok(Request {
             core: self.handle.core.clone(),
             from,

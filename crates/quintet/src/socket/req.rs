@@ -109,7 +109,9 @@ impl Req {
                 core.lock().stats.retried += 1;
             }
             is_first = false;
-            let again = Instant::now().checked_add(self.retry).map_or(Deadline::NEVER, Deadline::from);
+            let again = Instant::now()
+                .checked_add(self.retry)
+                .map_or(Deadline::NEVER, Deadline::from);
             let until = match (deadline.remaining(), again.remaining()) {
                 (Some(time), Some(retry)) if retry < time => again,
                 (None, _) => again,
@@ -132,7 +134,10 @@ impl Req {
                 Some(Outcome::Reply) => return Ok(()),
                 Some(Outcome::Gone) => {}
                 None if deadline.has_passed() => {
-                    return Err(Error::new(ErrorKind::TimedOut, "no reply came before the deadline"));
+                    return Err(Error::new(
+                        ErrorKind::TimedOut,
+                        "no reply came before the deadline",
+                    ));
                 }
                 None => {}
             }

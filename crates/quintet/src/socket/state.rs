@@ -245,7 +245,10 @@ impl State {
                     if self.pending.len() >= PENDING
                         && let Some(oldest) = self.pending.front().copied()
                     {
-                        self.close(oldest, &Reason::Refused("too many others came before it said what it is".into()));
+                        self.close(
+                            oldest,
+                            &Reason::Refused("too many others came before it said what it is".into()),
+                        );
                     }
                     let until = Instant::now() + self.options.handshake;
                     let phase = Phase::Connecting { until };
@@ -321,18 +324,6 @@ impl State {
         }
     }
 
-    /// Tries everything with everybody, whatever the poll has told.
-    pub(super) fn look_at_all(&mut self) {
-        let all: Vec<Id> = self.open.iter().chain(&self.pending).copied().collect();
-        for id in all {
-            if let Some(connection) = self.get(id) {
-                connection.readable = true;
-                connection.writable = true;
-                self.advance(id);
-            }
-        }
-    }
-
     fn greet(&mut self, id: Id) {
         let until = Instant::now() + self.options.handshake;
         let protocol = self.protocol;
@@ -360,7 +351,10 @@ impl State {
                 self.pending.retain(|other| *other != id);
                 self.open.push(id);
                 self.stats.connected += 1;
-                tracing::debug!(peer = self.get(id).map(|connection| connection.wire.peer()), "connected");
+                tracing::debug!(
+                    peer = self.get(id).map(|connection| connection.wire.peer()),
+                    "connected"
+                );
                 self.send_backlog();
                 self.pump(id);
             }
@@ -386,7 +380,10 @@ impl State {
                 connection.is_ready = true;
                 self.ready.push_back(id);
             }
-            Ok(Read::Message) => self.close(id, &Reason::Refused("it sent a message where none is expected".into())),
+            Ok(Read::Message) => self.close(
+                id,
+                &Reason::Refused("it sent a message where none is expected".into()),
+            ),
             Ok(Read::Nothing) => {}
             Ok(Read::End) => self.close(id, &Reason::Gone("it closed the connection".into())),
             Err(reason) => self.close(id, &reason),
@@ -403,7 +400,10 @@ impl State {
         };
         let connection = self.hearing(id)?;
         let can = connection.is_open()
-            && !(connection.is_ready || connection.is_awaited || connection.hung_up || connection.incoming.is_long());
+            && !(connection.is_ready
+                || connection.is_awaited
+                || connection.hung_up
+                || connection.incoming.is_long());
         if !can {
             return None;
         }
@@ -607,8 +607,14 @@ impl State {
     pub(super) fn next_time(&mut self) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         let mut note = |at: Instant| next = Some(next.map_or(at, |next| next.min(at)));
-        self.doors.iter().filter_map(|door| door.retry).for_each(&mut note);
-        self.dialers.iter().filter_map(|dialer| dialer.at).for_each(&mut note);
+        self.doors
+            .iter()
+            .filter_map(|door| door.retry)
+            .for_each(&mut note);
+        self.dialers
+            .iter()
+            .filter_map(|dialer| dialer.at)
+            .for_each(&mut note);
         for at in 0..self.pending.len() {
             if let Some(connection) = self.get(self.pending[at]) {
                 match connection.phase {

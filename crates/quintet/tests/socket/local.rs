@@ -36,7 +36,12 @@ fn a_peer_is_known_and_gets_an_open_file() {
     assert!(identity.user().unwrap().is_trusted());
     peer.expect(&std::process::id().to_string());
     let path = folder.join("file");
-    let mut file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
+    let mut file = File::options()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
     file.write_all(b"what is in it").unwrap();
     // It is the open file that goes, not its name.
     fs::remove_file(&path).unwrap();
@@ -59,7 +64,10 @@ fn bytes_without_a_file_are_no_file_and_tcp_passes_none() {
     fails(server.receive_file(), ErrorKind::Disconnected);
     let listener = Listener::listen(super::ANY_PORT).unwrap();
     let tcp = Stream::connect_timeout(listener.address(), PATIENCE).unwrap();
-    fails(tcp.send_file(&File::open("/dev/null").unwrap()), ErrorKind::Unsupported);
+    fails(
+        tcp.send_file(&File::open("/dev/null").unwrap()),
+        ErrorKind::Unsupported,
+    );
     fails(tcp.peer(), ErrorKind::Unsupported);
 }
 
@@ -150,8 +158,12 @@ fn a_stream_and_a_listener_can_be_waited_for_with_other_things() {
     let t = start();
     let address = format!("unix://@{}", t.name("any"));
     let listener = Listener::listen(&address).unwrap();
-    let event = quintet::sync::Event::create_or_open(&t.name("event"), quintet::sync::Reset::Manual).unwrap();
-    let both = |first| wait_any(&[first, Waitable::from(&event)], PATIENCE).unwrap().index;
+    let event = quintet::sync::Event::create_or_open(t.name("event"), quintet::sync::Reset::Manual).unwrap();
+    let both = |first| {
+        wait_any(&[first, Waitable::from(&event)], PATIENCE)
+            .unwrap()
+            .index
+    };
     let client = Stream::connect_timeout(&address, PATIENCE).unwrap();
     assert_eq!(both(Waitable::readable(&listener)), 0);
     let server = listener.accept_timeout(PATIENCE).unwrap();

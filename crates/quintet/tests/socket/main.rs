@@ -16,8 +16,10 @@ use quintet_testkit::Test;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use death::{answers_half, dies_answering, dies_sending, is_server, sends_half};
-use patterns::{echoes, talks};
+use death::{answers_half, sends_half};
+#[cfg(target_os = "linux")]
+use death::{dies_answering, dies_sending, is_server};
+use patterns::talks;
 
 #[cfg(target_os = "linux")]
 use crowd::{asks_many, is_server_of_many, is_short_of_files};
@@ -30,7 +32,6 @@ quintet_testkit::peers!(
     dies_answering,
     dies_listening,
     dies_sending,
-    echoes,
     is_peer,
     is_server,
     is_server_of_many,
@@ -39,7 +40,7 @@ quintet_testkit::peers!(
     talks,
 );
 #[cfg(windows)]
-quintet_testkit::peers!(answers_half, dies_answering, dies_sending, echoes, is_server, sends_half, talks);
+quintet_testkit::peers!(answers_half, sends_half, talks);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -166,7 +166,11 @@ fn closing_waits_for_a_slow_peer_and_reports_what_it_could_not_send() {
     let hasty = Push::with(&mark.linger(Duration::ZERO)).unwrap();
     fill(&hasty);
     let error = fails(hasty.close(), ErrorKind::TimedOut);
-    let lost: usize = error.to_string().split(' ').find_map(|word| word.parse().ok()).unwrap();
+    let lost: usize = error
+        .to_string()
+        .split(' ')
+        .find_map(|word| word.parse().ok())
+        .unwrap();
     // All that was not reported as lost arrives, and nothing else.
     for number in 0..2000 - lost {
         assert_eq!(number_of(&pull.recv_timeout(PATIENCE).unwrap(), PIECE), number);

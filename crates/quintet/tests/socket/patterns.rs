@@ -144,18 +144,6 @@ fn requests_are_answered() {
     }
 }
 
-/// Listens, says where, and echoes requests.
-pub(crate) fn echoes(p: &mut Role) {
-    let rep = Rep::new().unwrap();
-    p.say(rep.listen(ANY_PORT).unwrap().to_string());
-    loop {
-        let request = rep.recv().unwrap();
-        let body = request.body().to_vec();
-        // Who asked may have gone.
-        let _ = request.reply(body);
-    }
-}
-
 #[test]
 fn requests_go_to_all_servers_by_turns() {
     let _t = start();
@@ -282,7 +270,8 @@ fn a_pull_takes_from_all_who_push() {
                 let push = Push::new().unwrap();
                 push.dial(address).unwrap();
                 for number in 0..500 {
-                    push.send_timeout(numbered(pusher * 500 + number, 100), PATIENCE).unwrap();
+                    push.send_timeout(numbered(pusher * 500 + number, 100), PATIENCE)
+                        .unwrap();
                 }
                 push.close().unwrap();
             });
@@ -292,7 +281,10 @@ fn a_pull_takes_from_all_who_push() {
             let number = number_of(&pull.recv_timeout(PATIENCE).unwrap(), 100);
             // Of each of them in its order.
             let last = &mut last[number / 500];
-            assert!(last.is_none_or(|last| number == last + 1), "{last:?}, then {number}");
+            assert!(
+                last.is_none_or(|last| number == last + 1),
+                "{last:?}, then {number}"
+            );
             *last = Some(number);
         }
     });
@@ -311,7 +303,10 @@ fn a_pair_has_one_peer() {
     eventually("the second is sent away", || pair.stats().refused > 0);
     pair.send_timeout("for the first", PATIENCE).unwrap();
     assert_eq!(first.recv_timeout(PATIENCE).unwrap(), b"for the first");
-    fails(second.recv_timeout(Duration::from_millis(20)), ErrorKind::TimedOut);
+    fails(
+        second.recv_timeout(Duration::from_millis(20)),
+        ErrorKind::TimedOut,
+    );
     // When the first has gone the second gets its turn.
     drop(first);
     eventually("it is seen to have gone", || pair.stats().disconnected == 1);
@@ -339,11 +334,15 @@ fn threads_share_a_socket() {
             let push = &push;
             scope.spawn(move || {
                 for number in 0..500 {
-                    push.send_timeout(numbered(giver * 500 + number, 100), PATIENCE).unwrap();
+                    push.send_timeout(numbered(giver * 500 + number, 100), PATIENCE)
+                        .unwrap();
                 }
             });
         }
-        let mut all: Vec<usize> = takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect();
+        let mut all: Vec<usize> = takers
+            .into_iter()
+            .flat_map(|taker| taker.join().unwrap())
+            .collect();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..2000));
     });

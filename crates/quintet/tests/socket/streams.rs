@@ -39,7 +39,10 @@ fn deadlines_are_kept_by_all_that_waits() {
     for place in places(&t) {
         let listener = Listener::listen(&place).unwrap();
         fails(listener.accept_timeout(Deadline::now()), ErrorKind::TimedOut);
-        fails(listener.accept_timeout(Duration::from_millis(5)), ErrorKind::TimedOut);
+        fails(
+            listener.accept_timeout(Duration::from_millis(5)),
+            ErrorKind::TimedOut,
+        );
         let client = Stream::connect_timeout(listener.address(), PATIENCE).unwrap();
         let server = listener.accept_timeout(PATIENCE).unwrap();
         server.set_read_timeout(Some(Duration::ZERO)).unwrap();
@@ -69,15 +72,24 @@ fn errors_say_what_is_wrong() {
     let listener = Listener::listen(ANY_PORT).unwrap();
     let address = listener.address().clone();
     let error = fails(Listener::listen(&address), ErrorKind::AlreadyExists);
-    assert!(error.to_string().contains("another socket listens there"), "{error}");
+    assert!(
+        error.to_string().contains("another socket listens there"),
+        "{error}"
+    );
     drop(listener);
     let error = fails(Stream::connect_timeout(&address, PATIENCE), ErrorKind::NotFound);
     assert!(error.to_string().contains("nobody listens there"), "{error}");
-    let error = fails(Stream::connect("tcp://no-such-host.invalid:1"), ErrorKind::NotFound);
+    let error = fails(
+        Stream::connect("tcp://no-such-host.invalid:1"),
+        ErrorKind::NotFound,
+    );
     assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
     fails(Stream::connect("tcp://*:1"), ErrorKind::InvalidAddress);
     fails(Stream::connect("pipe://x"), ErrorKind::InvalidAddress);
-    fails(Listener::listen("tcp://127.0.0.1:0?speed=9"), ErrorKind::InvalidAddress);
+    fails(
+        Listener::listen("tcp://127.0.0.1:0?speed=9"),
+        ErrorKind::InvalidAddress,
+    );
     if cfg!(windows) {
         fails(Listener::listen("ipc://x"), ErrorKind::Unsupported);
     }

@@ -16,7 +16,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
 };
 use socket2::{SockAddr, Socket};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -65,7 +66,8 @@ pub(crate) struct Name {
 impl Name {
     /// Binds to a path as a pipe's server does: see `pipe/listener.rs` for the protocol.
     pub(crate) fn bind(socket: &Socket, path: &Path, access: Access) -> Result<Self> {
-        let path = std::path::absolute(path).map_err(|error| Error::os("cannot find the current folder", error))?;
+        let path =
+            std::path::absolute(path).map_err(|error| Error::os("cannot find the current folder", error))?;
         let text = format!("path={}\npid={}\n", path.display(), std::process::id());
         let claim = Claim::take(&path::key_of(CLAIM, &path), &text)?.ok_or_else(|| {
             Error::new(ErrorKind::AlreadyExists, "another process listens there")
@@ -178,7 +180,12 @@ pub(crate) fn wait_for(socket: &Socket, writing: bool, deadline: Deadline) -> Re
 pub(crate) fn write(socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     Ok(call(|| match parts {
         [one] => rustix::net::send(socket, one, SendFlags::NOSIGNAL),
-        _ => rustix::net::sendmsg(socket, parts, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
+        _ => rustix::net::sendmsg(
+            socket,
+            parts,
+            &mut SendAncillaryBuffer::default(),
+            SendFlags::NOSIGNAL,
+        ),
     })?)
 }
 
@@ -265,7 +272,12 @@ impl Io {
 
     pub(crate) fn write_waiting(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let control = &mut SendAncillaryBuffer::default();
-        Ok(rustix::net::sendmsg(self.fd(), parts, control, SendFlags::NOSIGNAL)?)
+        Ok(rustix::net::sendmsg(
+            self.fd(),
+            parts,
+            control,
+            SendFlags::NOSIGNAL,
+        )?)
     }
 
     #[inline]

@@ -1,8 +1,8 @@
 //! Sockets as Windows has them: TCP.
 
 use super::process::Identity;
-use crate::os::types::Access;
 use crate::os::step::call;
+use crate::os::types::Access;
 use crate::{Deadline, Error, ErrorKind, Result};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
@@ -14,7 +14,8 @@ use std::os::windows::io::AsRawSocket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use windows_sys::Win32::Networking::WinSock::{
-    POLLRDNORM, POLLWRNORM, SOCKET_ERROR, WSAEINPROGRESS, WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, WSAPOLLFD, WSAPoll,
+    POLLRDNORM, POLLWRNORM, SOCKET_ERROR, WSAEINPROGRESS, WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, WSAPOLLFD,
+    WSAPoll,
 };
 
 /// The poll tells again only after a call that would have blocked.
@@ -97,7 +98,10 @@ pub(crate) fn wait_for(socket: &Socket, writing: bool, deadline: Deadline) -> Re
         // SAFETY: `polled` is one entry, which lives across the call; the socket is open because it is borrowed.
         let ready = unsafe { WSAPoll(&mut polled, 1, i32::try_from(left).unwrap_or(i32::MAX)) };
         if ready == SOCKET_ERROR {
-            return Err(Error::os("cannot wait for the socket", io::Error::last_os_error()));
+            return Err(Error::os(
+                "cannot wait for the socket",
+                io::Error::last_os_error(),
+            ));
         }
         if ready > 0 {
             return Ok(true);
