@@ -211,6 +211,7 @@ pub(crate) fn connect(place: &Place, access: Access, deadline: Deadline) -> Resu
     for address in &place.addresses {
         let socket = make(address)?;
         match sys::connect(&socket, address, deadline) {
+            Ok(()) if is_its_own_peer(&socket) => last = Some(io::ErrorKind::ConnectionRefused.into()),
             Ok(()) => {
                 let trusted = check_server(place, access, &socket);
                 return trusted.map(|()| socket);
@@ -228,6 +229,15 @@ pub(crate) fn connect(place: &Place, access: Access, deadline: Deadline) -> Resu
         WHAT,
         last.unwrap_or_else(|| io::ErrorKind::NotFound.into()),
     ))
+}
+
+/// Whether a socket is connected to itself: who dials a port of this machine at which nobody listens may get that very port
+/// for his own end, and TCP takes the two for a connection.
+pub(crate) fn is_its_own_peer(socket: &Socket) -> bool {
+    match (socket.local_addr(), socket.peer_addr()) {
+        (Ok(ours), Ok(theirs)) => (ours.is_ipv4() || ours.is_ipv6()) && ours == theirs,
+        _ => false,
+    }
 }
 
 /// An abstract name is whose program took it first. (A path is kept by its folder's owner.)
@@ -340,6 +350,9 @@ impl Wire {
         if !self.0.has_peer()? {
             return Ok(false);
         }
+        if self.0.is_its_own_peer() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         self.0.set_up()?;
         Ok(true)
     }
@@ -389,5 +402,30 @@ impl Wire {
     /// Who is at the other end, for a log: an address, or a process.
     pub(crate) fn peer(&self) -> String {
         self.0.peer()
+    }
+}
+
+// TCP lets a socket connect to itself on Linux, at any rate.
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_connected_to_itself_is_seen_through() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        let itself = socket.local_addr().unwrap();
+        socket.connect(&itself).unwrap();
+        assert!(is_its_own_peer(&socket));
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        listener.listen(1).unwrap();
+        let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        other.connect(&listener.local_addr().unwrap()).unwrap();
+        assert!(!is_its_own_peer(&other));
     }
 }

@@ -218,7 +218,7 @@ impl Core {
                 if let Some(found) = look(&mut state)? {
                     return Ok(Some(found));
                 }
-                if !has_come {
+                if !has_come || deadline.has_passed() {
                     break;
                 }
             }
@@ -240,7 +240,9 @@ impl Core {
         let mut time = deadline.slice(4 * SLICE);
         match self.driver.try_lock() {
             Ok(mut driver) => {
-                if let Some(next) = state.next_time() {
+                if state.has_more() {
+                    time = Duration::ZERO;
+                } else if let Some(next) = state.next_time() {
                     time = time.min(next.saturating_duration_since(Instant::now()));
                 }
                 drop(state);

@@ -33,6 +33,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A connection that lasted so long was a good one: the next pause of its dialer is the shortest again.
 const GOOD: Duration = Duration::from_secs(1);
 
+/// So many messages that nobody wants are dropped before it is time to look at the clock.
+const UNWANTED: u32 = 1000;
+
 /// The bits of a token that say which slot; the others count its users.
 const SLOT: u32 = 24;
 
@@ -729,13 +732,19 @@ impl State {
 
     // Messages in.
 
-    /// Whether some connection has a message, which `judge` takes or drops; those it has dropped are counted.
+    /// Whether there may be messages in this process of which [`next_message`](Self::next_message) has not told.
+    pub(super) fn has_more(&self) -> bool {
+        !self.ready.is_empty() || !self.hungry.is_empty()
+    }
+
+    /// Whether some connection has a message, which `judge` takes or drops; those it has dropped are counted. Gives up for
+    /// now when there is nothing else but messages to drop.
     pub(super) fn next_message<T>(
         &mut self,
         mut judge: impl FnMut(Id, &[u8], &[Vec<u8>]) -> Verdict<T>,
         into: &mut Vec<u8>,
     ) -> Option<T> {
-        loop {
+        for _ in 0..UNWANTED {
             let Some(id) = self.ready.pop_front() else {
                 if self.hungry.is_empty() {
                     return None;
@@ -754,6 +763,7 @@ impl State {
                 return taken;
             }
         }
+        None
     }
 
     fn take_message<T>(

@@ -79,6 +79,33 @@ fn a_slow_subscriber_misses_messages_and_a_fast_one_does_not() {
 }
 
 #[test]
+fn a_flood_of_what_nobody_wants_does_not_outlast_a_deadline() {
+    let _t = start();
+    let publisher = Pub::new().unwrap();
+    let sub = Sub::new().unwrap();
+    sub.subscribe("wanted");
+    sub.dial(publisher.listen(ANY_PORT).unwrap()).unwrap();
+    publisher.wait_for_peers(1, PATIENCE).unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                publisher.send("unwanted").unwrap();
+            }
+            // What had no room is dropped, so again until it is seen.
+            while sub.stats().received == 0 {
+                publisher.send("wanted").unwrap();
+            }
+        });
+        for time in [0, 1, 30, 100] {
+            fails(sub.recv_timeout(Duration::from_millis(time)), ErrorKind::TimedOut);
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(sub.recv_timeout(PATIENCE).unwrap(), b"wanted");
+    });
+}
+
+#[test]
 fn a_client_that_does_not_read_its_replies_costs_a_bounded_memory_and_no_other_client() {
     let _t = start();
     let rep = Rep::with(&Options::new().send_mark(50_000)).unwrap();

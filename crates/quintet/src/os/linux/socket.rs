@@ -338,6 +338,10 @@ impl Io {
         }
     }
 
+    pub(crate) fn is_its_own_peer(&self) -> bool {
+        crate::os::socket::is_its_own_peer(&socket2::SockRef::from(self))
+    }
+
     pub(crate) fn is_trusted(&self) -> io::Result<bool> {
         is_trusted(self.fd())
     }

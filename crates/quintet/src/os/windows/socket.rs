@@ -171,6 +171,10 @@ impl Io {
         }
     }
 
+    pub(crate) fn is_its_own_peer(&self) -> bool {
+        crate::os::socket::is_its_own_peer(&socket2::SockRef::from(&self.0))
+    }
+
     pub(crate) fn is_trusted(&self) -> io::Result<bool> {
         Ok(true)
     }
