@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use quintet::socket::{Listener, Pub, Pull, Push, Rep, Req, Stream, Sub};
 use quintet::{Deadline, ErrorKind};
-use quintet_testkit::{Test, eventually, start as start_test};
+use quintet_testkit::{Test, start as start_test};
 use std::io::Read;
 use std::time::Duration;
 
@@ -268,7 +268,7 @@ fn an_interrupted_server_leaves_no_file() {
         &["rep", "--reply", "x", &address],
     ] {
         let process = start(&t, args);
-        eventually("it listens", || path.exists());
+        quintet_testkit::eventually("it listens", || path.exists());
         interrupt(process);
         assert!(!path.exists(), "{args:?}");
     }

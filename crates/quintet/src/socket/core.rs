@@ -225,7 +225,7 @@ impl Core {
         }
         loop {
             let over = deadline.has_passed();
-            state = self.wait(state, deadline);
+            state = self.wait(state, deadline, awaits);
             if let Some(found) = look(&mut state)? {
                 return Ok(Some(found));
             }
@@ -236,11 +236,16 @@ impl Core {
     }
 
     /// Waits until something has happened, or for a moment; once the deadline has passed, only takes in what has happened.
-    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, deadline: Deadline) -> MutexGuard<'a, State> {
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Deadline,
+        awaits: Awaits,
+    ) -> MutexGuard<'a, State> {
         let mut time = deadline.slice(4 * SLICE);
         match self.driver.try_lock() {
             Ok(mut driver) => {
-                if state.has_more() {
+                if awaits != Awaits::Nothing && state.has_more() {
                     time = Duration::ZERO;
                 } else if let Some(next) = state.next_time() {
                     time = time.min(next.saturating_duration_since(Instant::now()));
@@ -442,7 +447,7 @@ impl Core {
                 return true;
             }
             if !CALLS_CAN_WAIT || deadline.remaining().is_some_and(|left| left <= 2 * PATIENCE) {
-                state = self.wait(state, deadline);
+                state = self.wait(state, deadline, Awaits::Nothing);
             }
         }
     }
@@ -468,7 +473,7 @@ impl Core {
         let mut state = self.lock();
         if state.peers() == 0 {
             // Whoever is just coming may be let in: the state is looked at, and nothing is waited for.
-            state = self.wait(state, Deadline::now());
+            state = self.wait(state, Deadline::now(), Awaits::Nothing);
         }
         let mark = state.options.send_mark;
         let mut is_left = false;
