@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use quintet::socket::{Listener, Pub, Pull, Push, Rep, Req, Stream, Sub};
+use quintet::socket::{Listener, Pub, Pull, Push, Rep, Stream, Sub};
 use quintet::{Deadline, ErrorKind};
 use quintet_testkit::{Test, start as start_test};
 use std::io::Read;
@@ -168,7 +168,7 @@ fn questions_are_answered_by_a_text_a_file_or_a_command() {
 #[test]
 fn a_command_has_the_question_on_its_input() {
     let t = start_test();
-    let req = Req::new().unwrap();
+    let req = quintet::socket::Req::new().unwrap();
     let address = req.listen("tcp://127.0.0.1:0").unwrap().to_string();
     let rep = start(
         &t,
