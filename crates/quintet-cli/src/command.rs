@@ -40,7 +40,7 @@ pub(crate) fn outcome(status: ExitStatus) -> Result<(), Failure> {
     }
 }
 
-fn not_started(program: &OsStr, error: Error) -> Failure {
+pub(crate) fn not_started(program: &OsStr, error: Error) -> Failure {
     let text = match error.object() {
         Some(_) => error.to_string(),
         None => format!("{}: cannot start it: {error}", program.to_string_lossy()),

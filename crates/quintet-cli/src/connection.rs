@@ -4,9 +4,11 @@ use crate::failure::Failure;
 use crate::fifo;
 use crate::queue;
 use crate::record::Source;
+use crate::socket;
 use crate::text::WIDEST;
 use crate::topic;
 use quintet::pipe::{PipeMode, PipeStream};
+use quintet::socket::Stream;
 use quintet::{Deadline, PeerIdentity};
 use std::fmt;
 
@@ -15,13 +17,14 @@ use std::fmt;
 pub(crate) enum Incoming {
     Pipe(Box<PipeStream>),
     Fifo(fifo::Reader),
+    Stream(Box<Stream>),
 }
 
 impl Incoming {
     pub(crate) fn mode(&self) -> PipeMode {
         match self {
             Incoming::Pipe(stream) => stream.mode(),
-            Incoming::Fifo(_) => PipeMode::Byte,
+            Incoming::Fifo(_) | Incoming::Stream(_) => PipeMode::Byte,
         }
     }
 
@@ -30,6 +33,7 @@ impl Incoming {
         match self {
             Incoming::Pipe(stream) => stream.peer().ok(),
             Incoming::Fifo(_) => None,
+            Incoming::Stream(stream) => stream.peer().ok(),
         }
     }
 
@@ -41,6 +45,12 @@ impl Incoming {
                 Ok(stream.read(buf)?)
             }
             Incoming::Fifo(reader) => reader.read(buf, deadline),
+            Incoming::Stream(stream) => {
+                if !deadline.is_never() {
+                    stream.set_read_timeout(deadline.remaining())?;
+                }
+                Ok(stream.read(buf)?)
+            }
         }
     }
 }
@@ -50,6 +60,7 @@ impl fmt::Display for Incoming {
         match self {
             Incoming::Pipe(stream) => stream.address().fmt(f),
             Incoming::Fifo(reader) => reader.fmt(f),
+            Incoming::Stream(stream) => stream.address().fmt(f),
         }
     }
 }
@@ -70,21 +81,25 @@ pub(crate) enum Outgoing {
     Fifo(fifo::Writer),
     Queue(Box<queue::Inlet>),
     Topic(Box<topic::Inlet>),
+    Stream(Box<Stream>),
+    Socket(Box<socket::Inlet>),
 }
 
 impl Outgoing {
     pub(crate) fn mode(&self) -> PipeMode {
         match self {
             Outgoing::Pipe(stream) => stream.mode(),
-            Outgoing::Fifo(_) => PipeMode::Byte,
-            Outgoing::Queue(_) | Outgoing::Topic(_) => PipeMode::Message,
+            Outgoing::Fifo(_) | Outgoing::Stream(_) => PipeMode::Byte,
+            Outgoing::Queue(_) | Outgoing::Topic(_) | Outgoing::Socket(_) => PipeMode::Message,
         }
     }
 
     /// No record is longer, nor than what the arguments say. `converted`: it may get shorter on its way.
     pub(crate) fn limit(&self, asked: u64, converted: bool) -> u64 {
         let most = match self {
-            Outgoing::Pipe(_) | Outgoing::Fifo(_) => return asked,
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) | Outgoing::Stream(_) | Outgoing::Socket(_) => {
+                return asked;
+            }
             Outgoing::Queue(inlet) => inlet.max_message(),
             Outgoing::Topic(inlet) => inlet.max_message(),
         };
@@ -98,7 +113,9 @@ impl Outgoing {
     /// What to do about a record that is longer.
     pub(crate) fn help_with_length(&self) -> &'static str {
         match self {
-            Outgoing::Pipe(_) | Outgoing::Fifo(_) => "raise --max-message on both sides if that is meant",
+            Outgoing::Pipe(_) | Outgoing::Fifo(_) | Outgoing::Stream(_) | Outgoing::Socket(_) => {
+                "raise --max-message on both sides if that is meant"
+            }
             Outgoing::Queue(_) => {
                 "a queue takes a little less than half its --capacity: create it with a larger one"
             }
@@ -109,9 +126,14 @@ impl Outgoing {
     }
 
     /// After all that was written, of which `sent` is what came of it: waits for what there is to wait for.
-    pub(crate) fn finish(&self, sent: Result<(), Failure>, deadline: Deadline) -> Result<(), Failure> {
+    pub(crate) fn finish(self, sent: Result<(), Failure>, deadline: Deadline) -> Result<(), Failure> {
         match self {
             Outgoing::Pipe(_) | Outgoing::Fifo(_) => sent,
+            Outgoing::Stream(stream) => {
+                sent?;
+                Ok(stream.end_writing()?)
+            }
+            Outgoing::Socket(inlet) => inlet.finish(sent),
             Outgoing::Queue(inlet) => inlet.finish(sent, deadline),
             Outgoing::Topic(inlet) => inlet.finish(sent),
         }
@@ -127,6 +149,13 @@ impl Outgoing {
             Outgoing::Fifo(writer) => writer.write_all(bytes, deadline),
             Outgoing::Queue(inlet) => inlet.push(bytes, deadline),
             Outgoing::Topic(inlet) => inlet.publish(bytes),
+            Outgoing::Stream(stream) => {
+                if !deadline.is_never() {
+                    stream.set_write_timeout(deadline.remaining())?;
+                }
+                Ok(stream.write_all(bytes)?)
+            }
+            Outgoing::Socket(inlet) => inlet.write(bytes, deadline),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::note;
 use crate::object;
 use crate::patience;
 use crate::queue::QueueEnd;
+use crate::socket::SocketEnd;
 use crate::topic::TopicEnd;
 use crate::verbs;
 use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
@@ -42,6 +43,7 @@ pub(crate) enum End {
     Fifo(Fifo),
     Queue(QueueEnd),
     Topic(TopicEnd),
+    Socket(SocketEnd),
 }
 
 impl Endpoint {
@@ -60,6 +62,15 @@ impl Endpoint {
             },
             address,
         )?;
+        if let Some(socket) = SocketEnd::of_verb(address, args, direction)? {
+            let mode = socket.mode();
+            return Ok(Endpoint {
+                end: End::Socket(socket),
+                deadline: args.timeout.into(),
+                mode: Some(mode),
+                max_message: args.max_message.unwrap_or(DEFAULT_MAX_MESSAGE),
+            });
+        }
         if let Some(fifo) = Fifo::at(address, args)? {
             return Ok(Endpoint {
                 end: End::Fifo(fifo),
@@ -122,7 +133,7 @@ impl Endpoint {
     /// What makes records of the bytes.
     pub(crate) fn what_has_records(&self) -> &'static str {
         match self.end {
-            End::Pipe(_) => "--lines, or --mode message",
+            End::Pipe(_) | End::Socket(_) => "--lines, or --mode message",
             End::Fifo(_) | End::Queue(_) | End::Topic(_) => "--lines",
         }
     }

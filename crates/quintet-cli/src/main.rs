@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
 //! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`,
-//! `queue`, `topic`, `mailbox` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
+//! `queue`, `topic`, `mailbox`, `socket` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -30,12 +30,15 @@ mod read;
 mod record;
 mod recv;
 mod release;
+mod rep;
+mod req;
 mod reset;
 mod rm;
 mod run;
 mod send;
 mod set;
 mod signals;
+mod socket;
 mod stat;
 mod sub;
 mod text;
@@ -76,6 +79,8 @@ fn main() -> ExitCode {
         Verb::Pull(args) => pull::run(args),
         Verb::Pub(args) => r#pub::run(args),
         Verb::Sub(args) => sub::run(args),
+        Verb::Req(args) => req::run(args),
+        Verb::Rep(args) => rep::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Create(args) => create::run(&args),
         Verb::Hold(args) => hold::run(&args),

@@ -10,7 +10,9 @@ use crate::lines::Lines;
 use crate::note::{self, Progress};
 use crate::record::{self, Format, Printer, Source};
 use crate::text::Encoding;
+use quintet::Deadline;
 use quintet::pipe::{Direction, PipeMode, PipeServer, PipeStream};
+use quintet::socket::Listener;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +28,14 @@ pub(crate) fn run(args: &RecvArgs) -> Result<(), Failure> {
         End::Pipe(pipe) => return connect(args, &endpoint, pipe),
         End::Fifo(fifo) => Sources::Writers(fifo.serve()?),
         End::Queue(queue) => return take(&Job::new(args, &endpoint)?, &mut queue.consume()?),
+        End::Socket(socket) if socket.mode() == PipeMode::Message => {
+            return take(&Job::new(args, &endpoint)?, &mut socket.receive()?);
+        }
+        End::Socket(socket) if socket.listens => Sources::Streams(socket.serve()?, endpoint.deadline),
+        End::Socket(socket) => {
+            let incoming = Incoming::Stream(socket.connect()?.into());
+            return receive_from(args, &endpoint, incoming);
+        }
         End::Topic(topic) => return take(&Job::new(args, &endpoint)?, &mut topic.subscribe(args.depth)?),
     };
     let job = Job::new(args, &endpoint)?;
@@ -59,7 +69,10 @@ fn check_mode(args: &RecvArgs, endpoint: &Endpoint, mode: PipeMode) -> Result<()
 
 /// Receives from a server.
 fn connect(args: &RecvArgs, endpoint: &Endpoint, pipe: &PipeEnd) -> Result<(), Failure> {
-    let incoming = Incoming::Pipe(pipe.connect()?.into());
+    receive_from(args, endpoint, Incoming::Pipe(pipe.connect()?.into()))
+}
+
+fn receive_from(args: &RecvArgs, endpoint: &Endpoint, incoming: Incoming) -> Result<(), Failure> {
     check_mode(args, endpoint, endpoint.mode_of(&incoming))?;
     let job = Job::new(args, endpoint)?;
     let want = job.want(&incoming);
@@ -99,12 +112,17 @@ enum Sources<'a> {
     Clients(PipeServer, &'a PipeEnd),
     /// Of a FIFO: those who write at the same time cannot be told apart.
     Writers(fifo::Readers),
+    /// Of a socket, each by itself.
+    Streams(Listener, Deadline),
 }
 
 impl Sources<'_> {
     fn accept(&mut self) -> Result<Incoming, Failure> {
         match self {
             Sources::Clients(server, pipe) => Ok(Incoming::Pipe(pipe.accept(server)?.into())),
+            Sources::Streams(listener, deadline) => {
+                Ok(Incoming::Stream(listener.accept_timeout(*deadline)?.into()))
+            }
             Sources::Writers(readers) => Ok(Incoming::Fifo(readers.accept()?)),
         }
     }
@@ -133,7 +151,7 @@ fn serve(job: &Job<'_>, sources: &mut Sources<'_>) -> Result<(), Failure> {
 ///
 /// Ends with the process, since some threads wait for clients and for data while another finds a reason to end.
 fn follow(job: &Job<'_>, sources: &mut Sources<'_>) -> ! {
-    let are_clients = matches!(sources, Sources::Clients(..));
+    let are_clients = matches!(sources, Sources::Clients(..) | Sources::Streams(..));
     let at_once = are_clients && (job.args.lines || job.endpoint.mode == Some(PipeMode::Message));
     thread::scope(|scope| {
         loop {

@@ -7,10 +7,13 @@ use crate::failure::Failure;
 use crate::input::{Input, PIECE};
 use crate::lines;
 use crate::note::{self, Progress};
+use crate::socket::SocketEnd;
 use crate::text::Encoding;
 use quintet::pipe::{Direction, PipeMode};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
 
 pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
     let endpoint = Endpoint::new(&args.address, &args.endpoint, Direction::Out, false)?;
@@ -37,6 +40,11 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
                 "--follow is for a server, and nobody is the server of a topic".into(),
             ));
         }
+        End::Socket(socket) if args.follow && !(socket.listens && socket.mode() == PipeMode::Byte) => {
+            return Err(Failure::Usage(
+                "--follow is for a server of bytes: add --listen, without --mode message".into(),
+            ));
+        }
         End::Queue(_) => {}
         _ if args.drain.no_drain => return Err(Failure::Usage("--no-drain is for queue://".into())),
         _ => {}
@@ -56,6 +64,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
             let sent = send(args, data, &to, &endpoint);
             return to.finish(sent, endpoint.deadline);
         }
+        End::Socket(socket) => return send_through(args, data, socket, &endpoint),
         End::Topic(topic) => {
             let to = Outgoing::Topic(Box::new(topic.publish(args.wait_subscriber)?));
             let sent = send(args, data, &to, &endpoint);
@@ -79,6 +88,36 @@ pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
             sent => sent?,
         }
         data = Data::open(args, &endpoint)?;
+    }
+}
+
+/// Through a socket: messages, or bytes to a server or to clients.
+fn send_through(
+    args: &SendArgs,
+    mut data: Data,
+    socket: &SocketEnd,
+    endpoint: &Endpoint,
+) -> Result<(), Failure> {
+    let deliver = |data, to: Outgoing| {
+        let sent = send(args, data, &to, endpoint);
+        to.finish(sent, endpoint.deadline)
+    };
+    if socket.mode() == PipeMode::Message {
+        return deliver(data, Outgoing::Socket(socket.send(args.wait_subscriber)?.into()));
+    }
+    if !socket.listens {
+        return deliver(data, Outgoing::Stream(socket.connect()?.into()));
+    }
+    let listener = socket.serve()?;
+    loop {
+        let stream = listener.accept_timeout(endpoint.deadline)?;
+        match deliver(data, Outgoing::Stream(stream.into())) {
+            sent if !args.follow => return sent,
+            // One client's trouble is not the next one's.
+            Err(Failure::Failed(why)) => note::complain(why),
+            sent => sent?,
+        }
+        data = Data::open(args, endpoint)?;
     }
 }
 
@@ -116,10 +155,13 @@ impl Data {
 fn send(args: &SendArgs, data: Data, to: &Outgoing, endpoint: &Endpoint) -> Result<(), Failure> {
     let mode = to.mode();
     check_mode(args, endpoint, mode)?;
-    let times = args.data.count.unwrap_or(1);
+    let endless = if args.data.interval.is_some() { u64::MAX } else { 1 };
+    let times = args.data.count.unwrap_or(endless);
     let out = Out {
         to,
         endpoint,
+        interval: args.data.interval,
+        is_first: Cell::new(true),
         encoding: args.data.encoding,
         newline: (mode == PipeMode::Byte && args.data.lines)
             .then(|| lines::newline(args.data.encoding.map_or(1, Encoding::width))),
@@ -171,6 +213,9 @@ fn cannot_convert(why: String) -> Failure {
 struct Out<'a> {
     to: &'a Outgoing,
     endpoint: &'a Endpoint,
+    /// How long to pause before each record but the first.
+    interval: Option<Duration>,
+    is_first: Cell<bool>,
     encoding: Option<Encoding>,
     /// What ends each record in a stream of bytes.
     newline: Option<&'static [u8]>,
@@ -179,7 +224,15 @@ struct Out<'a> {
 impl Out<'_> {
     /// One message, or one line, or the only text there is.
     fn record(&self, text: &[u8]) -> Result<(), Failure> {
+        self.pause();
         self.bytes(&self.finished(text)?)
+    }
+
+    fn pause(&self) {
+        if let Some(interval) = self.interval.filter(|_| !self.is_first.replace(false)) {
+            let left = self.endpoint.deadline.remaining();
+            std::thread::sleep(left.map_or(interval, |left| left.min(interval)));
+        }
     }
 
     /// No record is longer, before it is converted.
@@ -235,6 +288,10 @@ impl Out<'_> {
             self.check_len(end, "line")?;
             let end = end.strip_suffix(b"\r").unwrap_or(end);
             if self.newline.is_none() {
+                self.record(end)?;
+                continue;
+            }
+            if self.interval.is_some() {
                 self.record(end)?;
                 continue;
             }

@@ -38,6 +38,11 @@ impl TopicEnd {
                  --capacity"
             )));
         }
+        if !args.topics.is_empty() {
+            return Err(Failure::Usage(
+                "--topic is for sockets, which have several topics; a topic:// is one".into(),
+            ));
+        }
         if args.queue.producers.is_some() {
             return Err(Failure::Usage(
                 "--producers is for queue://; a topic has --publishers".into(),

@@ -7,6 +7,9 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
     match scheme {
         Scheme::Pipe => &["send", "recv", "stat", "rm", "ls"],
         Scheme::Fifo => &["send", "recv"],
+        Scheme::Tcp | Scheme::Unix | Scheme::Ipc => {
+            &["send", "recv", "push", "pull", "pub", "sub", "req", "rep"]
+        }
         Scheme::Sem => &["run", "create", "hold", "wait", "release", "stat", "rm", "ls"],
         Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
         Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
@@ -25,7 +28,7 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
 /// Refuses an address that this verb does nothing with.
 pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
     let scheme = address.scheme();
-    if scheme != Scheme::Fifo {
+    if !matches!(scheme, Scheme::Fifo | Scheme::Tcp | Scheme::Unix | Scheme::Ipc) {
         // Says which schemes there are.
         named::kind(scheme)?;
     }
@@ -57,6 +60,9 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
             " (`send` goes to one reader; topic:// goes to all who subscribe)"
         }
         ("sub", Scheme::Pipe | Scheme::Fifo) => " (`recv --follow` prints what comes until interrupted)",
+        ("req" | "rep", Scheme::Pipe | Scheme::Queue | Scheme::Topic) => {
+            " (sockets have questions and answers: tcp://, ipc://)"
+        }
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

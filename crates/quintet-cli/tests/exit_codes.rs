@@ -74,7 +74,7 @@ fn what_makes_no_sense_is_2() {
         (&["send", &unknown_key], "did you mean \"mode\""),
         (&["recv", &bad_value], "max_instances"),
         (&["send", "window://x"], "it has pipe://"),
-        (&["recv", "tcp://localhost:1"], "it has pipe://"),
+        (&["recv", "tls+tcp://localhost:1"], "it has pipe://"),
         (&["stat", "window://x"], "it has pipe://"),
         (&["ls", "window"], "pipe"),
         (&["recv", "--mode", "massage", &address], "message"),

@@ -4,17 +4,20 @@ mod common;
 
 use common::*;
 use quintet::shm::{Mailbox, Queue, SharedMemory, Topic};
+use quintet::socket::Listener;
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 23] = [
     "send",
     "recv",
     "push",
     "pull",
     "pub",
     "sub",
+    "req",
+    "rep",
     "run",
     "create",
     "hold",
@@ -101,6 +104,8 @@ struct Stage<'t> {
     name: String,
     /// The path of the examples' FIFO.
     fifo: String,
+    /// What the examples' port 5555 is here.
+    port: String,
     input: &'static str,
 }
 
@@ -113,6 +118,7 @@ impl Stage<'_> {
                 true => t.temp_dir().join("fifo").display().to_string(),
                 false => FIFO.into(),
             },
+            port: String::new(),
             input: "",
         }
     }
@@ -132,6 +138,8 @@ impl Stage<'_> {
             .split_whitespace()
             .map(|word| match word.split_once("://") {
                 Some(("fifo", _)) => word.replace(FIFO, &self.fifo),
+                Some(("tcp", _)) => word.replace("5555", &self.port),
+                Some(("ipc", _)) => format!("ipc://{}.socket", self.fifo),
                 Some((scheme, _)) => format!("{scheme}://{}", self.name(scheme)),
                 None => word.to_string(),
             });
@@ -372,10 +380,80 @@ fn perform_mailbox(stage: &mut Stage<'_>, example: &str) {
     }
 }
 
+/// Those of sockets. Each is run at a place of its own, its other side with it.
+fn perform_socket(stage: &mut Stage<'_>, example: &str) {
+    let port = Listener::listen("tcp://127.0.0.1:0")
+        .unwrap()
+        .address()
+        .to_string();
+    stage.port = port.rsplit(':').next().unwrap().to_string();
+    let tcp = "tcp://localhost:5555";
+    match example {
+        "quintet send tcp://localhost:5555 --file frame.raw" => {
+            let file = stage.t.temp_dir().join("frame.raw");
+            fs::write(&file, "a frame").unwrap();
+            let here = example.replace("frame.raw", file.to_str().unwrap());
+            assert_eq!(stage.pair("quintet recv tcp://*:5555", &here).0, "a frame");
+        }
+        "quintet recv --follow tcp://localhost:5555" => {
+            stage.follow(example, &format!("quintet send {tcp} hello"), "hello");
+        }
+        "quintet push tcp://localhost:5555 frame-7.raw"
+        | "quintet pull --follow --format lines tcp://*:5555" => {
+            stage.follow(
+                "quintet pull --follow --format lines tcp://*:5555",
+                "quintet push tcp://localhost:5555 frame-7.raw",
+                "frame-7.raw\n",
+            );
+        }
+        "quintet pub --listen tcp://*:5555 --interval 1 tick" => {
+            let publisher = stage.start(example);
+            let sub = format!("quintet sub --connect --count 2 --format lines {tcp}");
+            assert_eq!(stage.run(&sub), "tick\ntick\n");
+            interrupt(publisher);
+        }
+        "quintet sub --connect tcp://localhost:5555 --topic weather --topic sports --format lines" => {
+            let sub = stage.start(example);
+            stage.run(&format!(
+                "quintet pub --listen --wait-subscriber {tcp} sports-2:1"
+            ));
+            sub.wait_for_stdout("sports-2:1\n");
+            interrupt(sub);
+        }
+        "quintet req tcp://localhost:5555 status" | "quintet rep tcp://*:5555 --reply hello" => {
+            let rep = stage.start("quintet rep tcp://*:5555 --reply hello");
+            assert_eq!(stage.run("quintet req tcp://localhost:5555 status"), "hello");
+            interrupt(rep);
+        }
+        "quintet req --interval 10 --count 3 tcp://localhost:5555 status" => {
+            let rep = stage.start("quintet rep tcp://*:5555 --reply hello");
+            let quick = example.replace("--interval 10", "--interval 0.01");
+            assert_eq!(stage.run(&quick), "hellohellohello");
+            interrupt(rep);
+        }
+        "quintet req --timeout 5 ipc:///tmp/server hello"
+        | "quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z" => {
+            if !cfg!(target_os = "linux") {
+                says(&stage.start(example).wait_output().failed(2), &["tcp://"]);
+                return;
+            }
+            let (_, reply) = stage.pair(
+                "quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z",
+                "quintet req --timeout 50 ipc:///tmp/server hello",
+            );
+            says(&reply, &["quintet"]);
+        }
+        _ => panic!("no way to run this example is known here: {example}"),
+    }
+}
+
 /// Runs one example as it is meant. A new one needs a way to be run here.
 fn perform(t: &Test, example: &str) {
     let mut stage = Stage::new(t);
     match example {
+        _ if ["tcp://", "ipc://"].iter().any(|scheme| example.contains(scheme)) => {
+            perform_socket(&mut stage, example);
+        }
         RECV | SEND => assert_eq!(stage.pair(RECV, SEND).0, "hello"),
         "quintet send --listen --mode message pipe://TestPipe hello" => {
             assert_eq!(

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pipes | [`pipe`] | a conversation between two processes, bytes or whole messages |
 //! | shared memory | [`shm`] | the same bytes in several processes |
+//! | sockets | [`socket`] | streams and messages, also between machines and languages: nng's patterns |
 //! | semaphores | [`sync`] | who may, and when: semaphores, mutexes, events, waiting for any or all of several |
 //!
 //! Everything has a [`Name`] and an [`Address`], every blocking call a [`Deadline`], every failure a [`ErrorKind`] to
@@ -36,6 +37,8 @@ mod os;
 mod participants;
 pub mod pipe;
 pub mod shm;
+#[cfg(feature = "socket")]
+pub mod socket;
 mod suggest;
 pub mod sync;
 mod wait;

@@ -168,7 +168,10 @@ pub(crate) fn unsupported_scheme(scheme: Scheme) -> Error {
         .collect();
     Error::new(
         ErrorKind::Unsupported,
-        format!("{scheme}:// is not in version {}", env!("CARGO_PKG_VERSION")),
+        format!(
+            "{scheme}:// has nothing to list or to look into in version {}",
+            env!("CARGO_PKG_VERSION")
+        ),
     )
     .hint(format!("it has {}", have.join(", ")))
 }

@@ -1,4 +1,5 @@
-//! Foreign programs against the `quintet` command: C# as the notes have it, the Win32 calls behind that C#, and Python.
+//! Foreign programs against the `quintet` command: C# as the notes have it, the Win32 calls behind that C#, Python, and
+//! nng.
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use crate::workspace::Workspace;
 mod csharp;
 mod peer;
 mod python;
+mod sockets;
 mod stage;
 mod suite;
 mod win32;
@@ -23,7 +25,8 @@ pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<E
     if linux {
         unusable = csharp::run(workspace, &mut suite)
             .context("C# on Linux")
-            .and_then(|()| python::run(workspace, &mut suite).context("Python on Linux"));
+            .and_then(|()| python::run(workspace, &mut suite).context("Python on Linux"))
+            .and_then(|()| sockets::run(workspace, &mut suite).context("nng on Linux"));
     }
     if windows && unusable.is_ok() {
         unusable = Win32::build(workspace)

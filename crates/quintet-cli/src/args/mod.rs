@@ -5,6 +5,7 @@ mod mailbox;
 mod memory;
 mod objects;
 mod queue;
+mod socket;
 mod topic;
 
 pub(crate) use hz::HzArgs;
@@ -15,6 +16,7 @@ pub(crate) use objects::{
     SetArgs, WaitArgs,
 };
 pub(crate) use queue::{DrainArgs, PullArgs, PushArgs, QueueArgs};
+pub(crate) use socket::{RepArgs, ReqArgs};
 pub(crate) use topic::{PubArgs, SubArgs, TopicArgs};
 
 use crate::record::Format;
@@ -44,6 +46,8 @@ Addresses:
   mailbox://NAME  a mailbox in shared memory: the newest value, whole, for any number of readers
   queue://NAME    a queue in shared memory: each message to one of those who take them
   topic://NAME    a topic in shared memory: each message to all who subscribe
+  tcp://HOST:PORT, unix:///PATH, ipc://PATH
+                  a socket: bytes, or messages as nng has them, also to other machines
 
 Examples:
   # Receive in one terminal, send from another
@@ -84,6 +88,8 @@ pub(crate) enum Verb {
     Pull(PullArgs),
     Pub(PubArgs),
     Sub(SubArgs),
+    Req(ReqArgs),
+    Rep(RepArgs),
     Run(RunArgs),
     Create(CreateArgs),
     Hold(HoldArgs),
@@ -115,7 +121,7 @@ Examples:
 /// Which end to be, and how: what `send` and `recv` have in common.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct EndpointArgs {
-    /// Be the server: create the pipe and wait for a client
+    /// Be the server: create the pipe, or listen at the socket's address, and wait for a client
     #[arg(long, conflicts_with = "connect")]
     pub(crate) listen: bool,
 
@@ -179,6 +185,35 @@ pub(crate) struct EndpointArgs {
     /// If this makes a queue or a topic, it stays until `quintet rm` (Linux only)
     #[arg(long)]
     pub(crate) persistent: bool,
+
+    /// What the messages of a socket are. (`push`, `pull`, `pub` and `sub` say.)
+    #[arg(skip)]
+    pub(crate) pattern: Option<Pattern>,
+
+    /// What a subscriber wants to hear over a socket. (`sub` says.)
+    #[arg(skip)]
+    pub(crate) topics: Vec<OsString>,
+}
+
+/// What the messages of a socket are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    /// Work: each to one.
+    Work,
+    /// News: each to all.
+    News,
+}
+
+/// Which side of a socket to be.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct SideArgs {
+    /// Of a socket: listen at the address
+    #[arg(long, conflicts_with = "connect")]
+    pub(crate) listen: bool,
+
+    /// Of a socket: connect to the address, and again when the connection is lost
+    #[arg(long, visible_alias = "dial")]
+    pub(crate) connect: bool,
 }
 
 impl EndpointArgs {
@@ -230,6 +265,10 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
+    /// Pause so long between the messages, in seconds (or 500ms, 2m); without --count, go on until interrupted
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    pub(crate) interval: Option<Duration>,
+
     /// Take the data from a file; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub(crate) file: Option<PathBuf>,
@@ -265,7 +304,8 @@ pub(crate) struct PrintArgs {
 Data is TEXT, or --file, or standard input. In message mode it is one message; with --lines each line is one. \
 A client (the default) waits for a server to appear. `send` ends when everything is in the pipe, where the \
 reader still finds it. Into a FIFO file it goes when somebody reads it. Into a queue see `quintet push --help`. On \
-a topic it waits for a subscriber and publishes: see `quintet pub --help`.
+a topic it waits for a subscriber and publishes: see `quintet pub --help`. Over a socket it sends bytes, as nc(1) does, \
+or with --mode message what `quintet push` sends.
 
 Examples:
   # To a server, as it reads: bytes, or a message
@@ -278,6 +318,8 @@ Examples:
   tail -f app.log | quintet send --lines pipe://log
   # For a C# program on a Chinese Windows
   quintet send --encoding gb18030 pipe://TestPipe 成功
+  # A file to another machine, where runs: quintet recv tcp://*:5555 > file
+  quintet send tcp://localhost:5555 --file frame.raw
   # To a program that reads a FIFO file, such as: cat /tmp/fifo (on Linux)
   quintet send fifo:///tmp/fifo hello")]
 pub(crate) struct SendArgs {
@@ -298,7 +340,7 @@ pub(crate) struct SendArgs {
     #[arg(long, conflicts_with = "connect")]
     pub(crate) follow: bool,
 
-    /// Where to: pipe://NAME, queue://NAME, topic://NAME or fifo:///PATH
+    /// Where to: pipe://NAME, queue://NAME, topic://NAME, fifo:///PATH, tcp://HOST:PORT or unix:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -314,7 +356,8 @@ A server (the default) takes one client. In byte mode `recv` ends when the other
 after one message, or --count. With --follow it goes on, a server with further clients. Bytes come out raw, \
 unless standard output is a terminal: then quoted. A FIFO file is created unless it is there; `recv` ends when all \
 writers have closed. From a queue comes one message, or --count: see `quintet pull --help`; from a \
-topic as well, of what is published from now on: see `quintet sub --help`.
+topic as well, of what is published from now on: see `quintet sub --help`. From a socket come bytes, as of nc(1), or with \
+--mode message what `quintet pull` takes.
 
 Examples:
   # Be the server; what one client writes
@@ -327,6 +370,8 @@ Examples:
   quintet recv --mode message --follow --json pipe://TestPipe
   # From a C# program's Encoding.Default
   quintet recv --encoding ansi pipe://TestPipe
+  # What comes over a socket, from one client after the other
+  quintet recv --follow tcp://localhost:5555
   # Lines that programs write into a FIFO file (on Linux)
   quintet recv --follow --lines fifo:///tmp/fifo")]
 pub(crate) struct RecvArgs {
@@ -352,7 +397,7 @@ pub(crate) struct RecvArgs {
     #[command(flatten)]
     pub(crate) print: PrintArgs,
 
-    /// Where from: pipe://NAME, queue://NAME, topic://NAME or fifo:///PATH
+    /// Where from: pipe://NAME, queue://NAME, topic://NAME, fifo:///PATH, tcp://HOST:PORT or unix:///PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

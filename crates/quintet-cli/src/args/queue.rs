@@ -2,7 +2,9 @@
 
 use super::memory::parse_some;
 use super::objects::TimeArgs;
-use super::{AccessArgs, DataArgs, EndpointArgs, PrintArgs, RecvArgs, SendArgs, parse_time};
+use super::{
+    AccessArgs, DataArgs, EndpointArgs, Pattern, PrintArgs, RecvArgs, SendArgs, SideArgs, parse_time,
+};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use std::ffi::OsString;
@@ -31,7 +33,8 @@ Data is TEXT, or --file, or standard input: one message, or with --lines each li
 it goes, with what is in it, with the last process that has it open. So `push` ends when all that it put in is taken, or \
 with exit code 124 when the --timeout has passed; at once if the queue is persistent (quintet create). With --no-drain at \
 once as well: somebody has to have the queue open then. A message has at most a little less than half of the --capacity. \
-`quintet send` does the same.
+`quintet send` does the same. Over a socket, which connects unless it is to --listen, each message goes to one of the pull \
+sockets that are there, Quintet's or nng's; `push` waits for one.
 
 Examples:
   quintet push queue://jobs frame-7.raw
@@ -40,7 +43,9 @@ Examples:
   # Larger messages need a larger queue; both sides say so, as either may make it
   quintet push queue://frames --capacity 16M --file frame.raw
   # Leave it there for who comes later, in a queue that somebody else has open
-  quintet push --no-drain queue://jobs frame-7.raw")]
+  quintet push --no-drain queue://jobs frame-7.raw
+  # To another machine, where runs: quintet pull --follow tcp://*:5555
+  quintet push tcp://localhost:5555 frame-7.raw")]
 // There are no bytes without messages here, as `send` has them.
 #[command(mut_arg("lines", |lines| lines.help("Each line of the data is a message")))]
 #[command(mut_arg("capacity", |capacity| capacity.help(CAPACITY)))]
@@ -48,6 +53,9 @@ pub(crate) struct PushArgs {
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
     timeout: Option<Duration>,
+
+    #[command(flatten)]
+    side: SideArgs,
 
     #[command(flatten)]
     drain: DrainArgs,
@@ -65,7 +73,7 @@ pub(crate) struct PushArgs {
     #[command(flatten)]
     data: DataArgs,
 
-    /// Which: queue://NAME
+    /// Which: queue://NAME, or where: tcp://HOST:PORT, unix:///PATH, ipc://PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -86,10 +94,13 @@ impl From<PushArgs> for SendArgs {
     fn from(args: PushArgs) -> Self {
         SendArgs {
             endpoint: EndpointArgs {
+                listen: args.side.listen,
+                connect: args.side.connect,
                 timeout: args.timeout,
                 access: args.access.access,
                 queue: args.queue,
                 persistent: args.persistent,
+                pattern: Some(Pattern::Work),
                 ..EndpointArgs::default()
             },
             drain: args.drain,
@@ -107,7 +118,8 @@ impl From<PushArgs> for SendArgs {
 #[command(after_help = "\
 Takes one message, or --count, or with --follow what comes until interrupted. Each message goes to one of those who pull. \
 The queue is made unless it is there, so either side can start first. Bytes come out raw, unless standard output is a \
-terminal: then quoted. `quintet recv` does the same.
+terminal: then quoted. `quintet recv` does the same. A socket listens unless it is to --connect, and takes what push \
+sockets send, Quintet's or nng's.
 
 Examples:
   # One message, as soon as there is one
@@ -117,11 +129,16 @@ Examples:
   # Each on a line, until interrupted
   quintet pull --follow --format lines queue://jobs
   # With their time, number, length and lane (a producer's place)
-  quintet pull --count 2 --json queue://jobs")]
+  quintet pull --count 2 --json queue://jobs
+  # From other machines
+  quintet pull --follow --format lines tcp://*:5555")]
 // And here no lines within bytes, as `recv` has them.
 #[command(mut_arg("format", |format| format.help("How to print a message [default: raw; on a terminal quoted]")))]
 #[command(mut_arg("capacity", |capacity| capacity.help(CAPACITY)))]
 pub(crate) struct PullArgs {
+    #[command(flatten)]
+    side: SideArgs,
+
     #[command(flatten)]
     time: TimeArgs,
 
@@ -146,7 +163,7 @@ pub(crate) struct PullArgs {
     #[command(flatten)]
     print: PrintArgs,
 
-    /// Which: queue://NAME
+    /// Which: queue://NAME, or where: tcp://HOST:PORT, unix:///PATH, ipc://PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -155,10 +172,13 @@ impl From<PullArgs> for RecvArgs {
     fn from(args: PullArgs) -> Self {
         RecvArgs {
             endpoint: EndpointArgs {
+                listen: args.side.listen,
+                connect: args.side.connect,
                 timeout: args.time.time(),
                 access: args.access.access,
                 queue: args.queue,
                 persistent: args.persistent,
+                pattern: Some(Pattern::Work),
                 ..EndpointArgs::default()
             },
             lines: false,

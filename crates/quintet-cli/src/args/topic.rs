@@ -2,8 +2,8 @@
 
 use super::memory::parse_some;
 use super::{
-    AccessArgs, DataArgs, DrainArgs, EndpointArgs, PrintArgs, QueueArgs, RecvArgs, SendArgs, parse_time,
-    words,
+    AccessArgs, DataArgs, DrainArgs, EndpointArgs, Pattern, PrintArgs, QueueArgs, RecvArgs, SendArgs,
+    SideArgs, parse_time, words,
 };
 use clap::{ValueHint, value_parser};
 use quintet::Address;
@@ -34,6 +34,9 @@ pub(crate) struct TopicArgs {
     subscribe.help("Whose processes may subscribe besides those that may publish (--access); and if it is there, whose it may be [default: user]")
 }))]
 pub(crate) struct TopicEndArgs {
+    #[command(flatten)]
+    side: SideArgs,
+
     /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
     timeout: Option<Duration>,
@@ -57,6 +60,9 @@ pub(crate) struct TopicEndArgs {
 impl From<TopicEndArgs> for EndpointArgs {
     fn from(args: TopicEndArgs) -> Self {
         EndpointArgs {
+            listen: args.side.listen,
+            connect: args.side.connect,
+            pattern: Some(Pattern::News),
             timeout: args.timeout,
             access: args.access.access,
             queue: QueueArgs {
@@ -76,7 +82,8 @@ impl From<TopicEndArgs> for EndpointArgs {
 Data is TEXT, or --file, or standard input: one message, or with --lines each line as it comes. Everybody who subscribes at \
 that moment gets it; `pub` waits for none of them, and if there is none nobody gets it, which is no failure. With \
 --wait-subscriber the first message waits until somebody subscribes, and so does `quintet send`. The topic is made unless it \
-is there. A message has at most a little less than half of the --capacity.
+is there. A message has at most a little less than half of the --capacity. Over a socket, which connects unless it is to \
+--listen, it goes to all sub sockets that are there, Quintet's or nng's; who connects waits for the connection first.
 
 Examples:
   quintet pub topic://news hello
@@ -87,7 +94,9 @@ Examples:
   # Each line as it comes
   tail -f app.log | quintet pub --lines topic://log
   # Larger messages need a larger topic; both sides say so, as either may make it
-  quintet pub topic://camera --capacity 16M --publishers 1 --file frame.raw")]
+  quintet pub topic://camera --capacity 16M --publishers 1 --file frame.raw
+  # Every second, to whoever is connected; they run: quintet sub --connect tcp://HOST:5555
+  quintet pub --listen tcp://*:5555 --interval 1 tick")]
 // There are no bytes without messages here, as `send` has them.
 #[command(mut_arg("lines", |lines| lines.help("Each line of the data is a message, as it comes")))]
 pub(crate) struct PubArgs {
@@ -102,7 +111,7 @@ pub(crate) struct PubArgs {
     #[command(flatten)]
     data: DataArgs,
 
-    /// Which: topic://NAME
+    /// Which: topic://NAME, or where: tcp://HOST:PORT, unix:///PATH, ipc://PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -131,7 +140,8 @@ impl From<PubArgs> for SendArgs {
 Each message that is published from now on, until interrupted or --count. Every subscriber gets every message; nobody waits \
 for one, so who is too slow loses the oldest, and is told how many. Those of one publisher come in their order. When a \
 publisher is killed that is said, and `sub` goes on. The topic is made unless it is there, so either side can start first. \
-Bytes come out raw, unless standard output is a terminal: then quoted. `quintet recv` does the same for one message.
+Bytes come out raw, unless standard output is a terminal: then quoted. `quintet recv` does the same for one message. A \
+socket listens unless it is to --connect, and prints what pub sockets send, Quintet's or nng's, if it begins with a --topic.
 
 Examples:
   # Each on a line, until interrupted
@@ -141,7 +151,9 @@ Examples:
   # Only the newest, when it has fallen behind
   quintet sub --depth 1 --format hex topic://position
   # The next frame, at most 5 seconds of waiting
-  quintet sub topic://camera --capacity 16M --publishers 1 --count 1 --timeout 5 --file frame.raw")]
+  quintet sub topic://camera --capacity 16M --publishers 1 --count 1 --timeout 5 --file frame.raw
+  # Of a publisher on another machine, only what begins with one of two words
+  quintet sub --connect tcp://localhost:5555 --topic weather --topic sports --format lines")]
 // And here no lines within bytes, as `recv` has them.
 #[command(mut_arg("format", |format| format.help("How to print a message [default: raw; on a terminal quoted]")))]
 pub(crate) struct SubArgs {
@@ -156,10 +168,14 @@ pub(crate) struct SubArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     depth: Option<u64>,
 
+    /// Of a socket: only messages that begin with this; more than one can be given [default: all messages]
+    #[arg(long = "topic", value_name = "TEXT")]
+    topics: Vec<OsString>,
+
     #[command(flatten)]
     print: PrintArgs,
 
-    /// Which: topic://NAME
+    /// Which: topic://NAME, or where: tcp://HOST:PORT, unix:///PATH, ipc://PATH
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -167,7 +183,10 @@ pub(crate) struct SubArgs {
 impl From<SubArgs> for RecvArgs {
     fn from(args: SubArgs) -> Self {
         RecvArgs {
-            endpoint: args.end.into(),
+            endpoint: EndpointArgs {
+                topics: args.topics,
+                ..args.end.into()
+            },
             lines: false,
             count: args.count,
             follow: args.count.is_none(),

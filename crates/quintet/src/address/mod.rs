@@ -7,7 +7,7 @@
 //! | `mailbox://NAME`, `queue://NAME`, `topic://NAME` | structured shared memory |
 //! | `window://TITLE`, `window://?class=C&process=P&pid=N&hwnd=H` | message window |
 //! | `sem://NAME`, `mutex://NAME`, `event://NAME` | semaphore, mutex, event |
-//! | `tcp://HOST:PORT`, `tls+tcp://HOST:PORT`, `unix:///PATH`, `ipc://PATH` | socket |
+//! | `tcp://HOST:PORT`, `tls+tcp://HOST:PORT`, `unix:///PATH`, `unix://@NAME`, `ipc://PATH` | socket |
 //! | `fifo:///PATH` | FIFO file |
 //!
 //! After a `?` come options, `key=value` joined by `&`. What a URL cannot carry is percent-encoded.
@@ -58,7 +58,7 @@ pub enum Target {
         /// The port; 0 lets the system choose when listening.
         port: u16,
     },
-    /// A path in the file system.
+    /// A path in the file system; for `unix://` also `@` and the abstract name of a socket.
     Path(String),
 }
 
@@ -212,7 +212,9 @@ impl FromStr for Address {
             let (host, port) = split_host(&target).map_err(bad)?;
             Target::Host { host, port }
         } else {
-            let absolute = target.starts_with('/');
+            // On Linux a Unix socket has a path, or an abstract name, which is written with an @.
+            let named = scheme == Scheme::Unix && target.len() > 1 && target.starts_with('@');
+            let absolute = target.starts_with('/') || named;
             if target.is_empty() || target.contains('\0') || !(absolute || scheme == Scheme::Ipc) {
                 return Err(bad("has no absolute path".into()).hint(format!("write it as {scheme}:///PATH")));
             }
@@ -238,6 +240,28 @@ impl FromStr for Address {
             target,
             options,
         })
+    }
+}
+
+impl TryFrom<&str> for Address {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Address {
+    type Error = Error;
+
+    fn try_from(text: &String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<&Address> for Address {
+    fn from(address: &Address) -> Self {
+        address.clone()
     }
 }
 

@@ -20,6 +20,7 @@ fn each_form_of_the_table_parses_and_prints_as_written() {
         "tcp://*:5555",
         "tls+tcp://example.org:443",
         "unix:///run/x.sock",
+        "unix://@abstract",
         "ipc:///tmp/x",
         "ipc://name",
         "fifo:///tmp/f",
@@ -60,6 +61,7 @@ fn bad_addresses_say_what_is_wrong() {
         ("tcp://[::1:80", "bracket"),
         ("tcp://:80", "no valid host"),
         ("unix://relative", "absolute path"),
+        ("unix://@", "absolute path"),
         ("fifo://", "absolute path"),
         ("ipc://", "absolute path"),
     ] {

@@ -13,6 +13,7 @@
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
 //! - [`shm`]: `Memory` (`open`, `of_file`, `anonymous`, `inherited`, `for_child`, `start`, `len`, `mode`, `has_the_name`,
 //!   `flush`, `release_name`), `ForChild` (`Display`), `spawn`, `list`, `stat`, `remove`
+//! - [`socket`]: `Place`, `listen`, `connect`, `Wire`, `Door`, `wait_for`; `credentials`, `UnixName`
 //! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
 
 pub(crate) mod atomic;
@@ -21,6 +22,8 @@ pub(crate) mod copy;
 pub(crate) mod modelling;
 pub(crate) mod per_process;
 pub(crate) mod pipe_types;
+#[cfg(feature = "socket")]
+pub(crate) mod socket;
 pub(crate) mod step;
 pub(crate) mod types;
 

@@ -17,6 +17,8 @@ pub(crate) mod process;
 mod runtime;
 pub(crate) mod segment;
 pub(crate) mod shm;
+#[cfg(feature = "socket")]
+pub(super) mod socket;
 mod spawn;
 mod sync;
 pub(crate) mod token;

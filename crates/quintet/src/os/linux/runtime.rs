@@ -154,6 +154,12 @@ impl Claim {
         }
     }
 
+    /// Whether it is this process's, not one's that forked it.
+    #[cfg(feature = "socket")]
+    pub(super) fn is_ours(&self) -> bool {
+        self.file.is_ours()
+    }
+
     /// Removes the name. The lock stays until this is dropped.
     pub(super) fn release_name(&self) {
         // Only what is still ours: `release_name` may come twice, and the name be another's by then; and a forked child has

@@ -22,6 +22,8 @@ mod section;
 mod security;
 pub(crate) mod segment;
 pub(crate) mod shm;
+#[cfg(feature = "socket")]
+pub(super) mod socket;
 mod suspended;
 pub(crate) mod sync;
 pub(crate) mod token;

@@ -11,6 +11,7 @@ use crate::os::step::call;
 use crate::os::types::Access;
 use crate::wait::{self, Spin};
 use crate::{Deadline, Error, ErrorKind, Name, Result};
+use rustix::fd::AsFd;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -169,10 +170,10 @@ fn busy(why: &'static str) -> Error {
 }
 
 /// Binds to a path, replacing what a dead server left there and nothing else.
-fn bind(socket: &rustix::fd::OwnedFd, path: &std::path::Path) -> Result<()> {
+pub(in crate::os::linux) fn bind(socket: impl AsFd, path: &std::path::Path) -> Result<()> {
     let address = path::address(path)?;
     for _ in 0..TRIES {
-        match call(|| rustix::net::bind(socket, &address)) {
+        match call(|| rustix::net::bind(&socket, &address)) {
             Ok(()) => return Ok(()),
             Err(Errno::ADDRINUSE) => {}
             Err(error) => return Err(Error::os(format!("cannot bind to {}", path.display()), error)),
@@ -211,7 +212,7 @@ fn bind(socket: &rustix::fd::OwnedFd, path: &std::path::Path) -> Result<()> {
 }
 
 /// Lets others than our user in, where that is asked for. Nobody can connect yet, as nobody listens.
-fn open_to(path: &std::path::Path, access: Access) -> Result<()> {
+pub(in crate::os::linux) fn open_to(path: &std::path::Path, access: Access) -> Result<()> {
     match access {
         Access::CurrentUser => Ok(()),
         Access::Everyone => call(|| rustix::fs::chmod(path, Mode::from_raw_mode(0o666)))

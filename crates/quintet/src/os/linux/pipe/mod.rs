@@ -14,10 +14,12 @@ mod look;
 mod message;
 mod outbox;
 mod packet;
-mod path;
+pub(super) mod path;
 mod pool;
 
 pub(crate) use connect::connect;
 pub(crate) use connection::Connection;
 pub(crate) use listener::Listener;
+#[cfg(feature = "socket")]
+pub(super) use listener::{bind, open_to};
 pub(crate) use look::{list, remove, stat};

@@ -52,6 +52,11 @@ pub(super) fn name_of(file_name: &std::ffi::OsStr) -> Option<Name> {
 /// The claim (in the runtime folder) that goes with a socket path: one for each path, since two values of TMPDIR make
 /// two pipes of one name. FNV-1a, 64 bits.
 pub(super) fn claim_key(path: &Path) -> String {
+    key_of(CLAIM, path)
+}
+
+/// The claim of such a kind that goes with a path.
+pub(in crate::os::linux) fn key_of(kind: &str, path: &Path) -> String {
     let hash = path
         .as_os_str()
         .as_bytes()
@@ -59,7 +64,7 @@ pub(super) fn claim_key(path: &Path) -> String {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-    format!("{CLAIM}{hash:016x}")
+    format!("{kind}{hash:016x}")
 }
 
 pub(super) fn address(path: &Path) -> Result<SocketAddrUnix> {
@@ -68,21 +73,21 @@ pub(super) fn address(path: &Path) -> Result<SocketAddrUnix> {
 
 /// The name of a bound socket, which others may take from it.
 #[derive(Debug)]
-pub(super) struct SocketName {
-    pub(super) path: PathBuf,
+pub(in crate::os::linux) struct SocketName {
+    pub(in crate::os::linux) path: PathBuf,
     /// Device and inode; the socket keeps its inode even when the name is gone, so no other has the same.
     inode: (u64, u64),
 }
 
 impl SocketName {
     /// For a socket just bound.
-    pub(super) fn of(path: PathBuf) -> std::io::Result<Self> {
+    pub(in crate::os::linux) fn of(path: PathBuf) -> std::io::Result<Self> {
         let inode = inode(&path)?;
         Ok(SocketName { path, inode })
     }
 
     /// Whether it is still this socket that is found under the name.
-    pub(super) fn leads_to_us(&self) -> std::io::Result<bool> {
+    pub(in crate::os::linux) fn leads_to_us(&self) -> std::io::Result<bool> {
         Ok(inode(&self.path)? == self.inode)
     }
 }

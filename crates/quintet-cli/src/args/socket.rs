@@ -1,0 +1,125 @@
+//! The command line of sockets, where they have more than others.
+
+use super::{AccessArgs, DataArgs, EndpointArgs, PrintArgs, SideArgs, parse_time};
+use clap::{ValueHint, value_parser};
+use quintet::Address;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a socket is to be: what `req` and `rep` have in common.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct SocketArgs {
+    #[command(flatten)]
+    side: SideArgs,
+
+    /// Give up when this time has passed, in seconds (or 500ms, 2m); exit code 124
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
+
+    #[command(flatten)]
+    access: AccessArgs,
+
+    /// The longest message in bytes [default: 64 MiB]
+    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u64).range(1..), hide_short_help = true)]
+    max_message: Option<u64>,
+}
+
+impl From<SocketArgs> for EndpointArgs {
+    fn from(args: SocketArgs) -> Self {
+        EndpointArgs {
+            listen: args.side.listen,
+            connect: args.side.connect,
+            timeout: args.timeout,
+            access: args.access.access,
+            max_message: args.max_message,
+            ..EndpointArgs::default()
+        }
+    }
+}
+
+/// Ask over a socket, and print the reply
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The question is TEXT, or --file, or standard input, or with --lines each line. Connects (the default) and waits for a server. \
+If the server goes before it has replied, or says nothing for a minute, the question is asked again. The other side is \
+`quintet rep`, or a rep socket of nng in any language.
+
+Examples:
+  quintet req tcp://localhost:5555 status
+  quintet req --timeout 5 ipc:///tmp/server hello
+  # Every 10 seconds, three times
+  quintet req --interval 10 --count 3 tcp://localhost:5555 status")]
+#[command(mut_arg("lines", |lines| lines.help("Each line of the data is a question")))]
+#[command(mut_arg("count", |count| count.help("How many questions: TEXT or the file so many times; with --lines, so many lines at most")))]
+pub(crate) struct ReqArgs {
+    #[command(flatten)]
+    pub(crate) socket: SocketArgs,
+
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// How to print a reply [default: raw; on a terminal quoted]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<crate::record::Format>,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+
+    /// Where: tcp://HOST:PORT, unix:///PATH or ipc://PATH
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+
+    /// What to ask
+    #[arg(value_hint = ValueHint::Other, allow_negative_numbers = true)]
+    pub(crate) text: Option<OsString>,
+}
+
+impl ReqArgs {
+    /// How to print replies.
+    pub(crate) fn print(&self) -> PrintArgs {
+        PrintArgs {
+            file: None,
+            format: self.format,
+            json: self.json,
+            encoding: self.data.encoding,
+        }
+    }
+}
+
+/// Answer what is asked over a socket
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Listens (the default) and answers every question, until interrupted or --count: with --reply, or with what COMMAND prints, \
+which has the question on its standard input and is run anew for each. The other side is `quintet req`, or a req socket of nng in any language.
+
+Examples:
+  quintet rep tcp://*:5555 --reply hello
+  # One question, answered by a program
+  quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z")]
+#[command(group(clap::ArgGroup::new("answer").required(true).args(["reply", "reply_file", "command"])))]
+pub(crate) struct RepArgs {
+    #[command(flatten)]
+    pub(crate) socket: SocketArgs,
+
+    /// How many questions to answer [default: until interrupted]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// The answer
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reply: Option<OsString>,
+
+    /// A file that is the answer, read anew for each question
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reply_file: Option<PathBuf>,
+
+    /// Where: tcp://HOST:PORT, unix:///PATH or ipc://PATH
+    #[arg(value_hint = ValueHint::Other)]
+    pub(crate) address: Address,
+
+    /// What answers: a program and its arguments
+    #[arg(last = true, value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+}
