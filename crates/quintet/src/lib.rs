@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pipes | [`pipe`] | a conversation between two processes, bytes or whole messages |
 //! | shared memory | [`shm`] | the same bytes in several processes |
+//! | window messages | [`window`] | one program finds another's window and sends it a message |
 //! | semaphores | [`sync`] | who may, and when: semaphores, mutexes, events, waiting for any or all of several |
 //!
 //! Everything has a [`Name`] and an [`Address`], every blocking call a [`Deadline`], every failure a [`ErrorKind`] to
@@ -39,6 +40,8 @@ pub mod shm;
 mod suggest;
 pub mod sync;
 mod wait;
+#[cfg(target_os = "linux")]
+pub mod window;
 
 #[cfg(feature = "test-hooks")]
 #[doc(hidden)]

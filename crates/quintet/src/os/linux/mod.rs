@@ -20,6 +20,7 @@ pub(crate) mod shm;
 mod spawn;
 mod sync;
 pub(crate) mod token;
+pub(crate) mod window;
 
 pub(crate) use sync::{event, many, mutex, semaphore, watch};
 
