@@ -45,11 +45,9 @@ pub fn broadcast_send(
     let deadline = deadline.into();
     to_all(number, |window| {
         if deadline.has_passed() {
-            return Err(Error::new(
-                ErrorKind::TimedOut,
-                "the deadline passed before it was its turn",
-            )
-            .about(window));
+            return Err(
+                Error::new(ErrorKind::TimedOut, "the deadline passed before it was its turn").about(window),
+            );
         }
         window.send_timeout(number, wparam, lparam, SendMode::AbortIfHung, deadline)
     })

@@ -143,7 +143,10 @@ impl WindowHandle {
         if bytes.len() > MOST_DATA {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("{} bytes are more than a message carries, {MOST_DATA}", bytes.len()),
+                format!(
+                    "{} bytes are more than a message carries, {MOST_DATA}",
+                    bytes.len()
+                ),
             )
             .about(self));
         }

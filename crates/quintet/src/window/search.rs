@@ -72,8 +72,11 @@ impl WindowSearch {
             false
         })?;
         found.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no window {}", self.in_words()))
-                .hint("quintet ls window shows those there are")
+            Error::new(
+                ErrorKind::NotFound,
+                format!("there is no window {}", self.in_words()),
+            )
+            .hint("quintet ls window shows those there are")
         })
     }
 
@@ -95,8 +98,14 @@ impl WindowSearch {
         let mut say = |what: &str, value: Option<String>| {
             words.extend(value.map(|value| format!("{what} {value}")));
         };
-        say("of title", self.0.title.as_ref().map(|title| format!("{title:?}")));
-        say("of class", self.0.class.as_ref().map(|class| format!("{class:?}")));
+        say(
+            "of title",
+            self.0.title.as_ref().map(|title| format!("{title:?}")),
+        );
+        say(
+            "of class",
+            self.0.class.as_ref().map(|class| format!("{class:?}")),
+        );
         say("of process", self.0.pid.map(|pid| pid.to_string()));
         say("of executable", self.0.executable.clone());
         if words.is_empty() {

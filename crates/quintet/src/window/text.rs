@@ -17,7 +17,13 @@ pub enum Encoding {
     Utf16,
 }
 
-words!(Encoding, "encoding", Ansi = "ansi", Utf8 = "utf8", Utf16 = "utf16");
+words!(
+    Encoding,
+    "encoding",
+    Ansi = "ansi",
+    Utf8 = "utf8",
+    Utf16 = "utf16"
+);
 
 impl Encoding {
     /// The text in bytes, with the NUL that receivers read to.
@@ -47,7 +53,9 @@ impl Encoding {
             Encoding::Ansi => window::from_ansi(to_nul()),
             Encoding::Utf8 => String::from_utf8_lossy(to_nul()).into_owned(),
             Encoding::Utf16 => {
-                let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+                let units = bytes
+                    .chunks_exact(2)
+                    .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
                 char::decode_utf16(units.take_while(|unit| *unit != 0))
                     .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
                     .collect()
@@ -73,7 +81,10 @@ mod tests {
             Encoding::Utf16.encode("成功").unwrap(),
             [0x10, 0x62, 0x9F, 0x52, 0, 0]
         );
-        assert_eq!(Encoding::Utf16.decode(&[0x10, 0x62, 0x9F, 0x52, 0, 0, 1, 1]), "成功");
+        assert_eq!(
+            Encoding::Utf16.decode(&[0x10, 0x62, 0x9F, 0x52, 0, 0, 1, 1]),
+            "成功"
+        );
         // No NUL, and half a character at the end.
         assert_eq!(Encoding::Utf16.decode(&[0x10, 0x62, 0x9F]), "成");
         assert_eq!(Encoding::Ansi.decode(b"ok\0rest"), "ok");

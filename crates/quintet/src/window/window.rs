@@ -2,6 +2,7 @@ use super::{Message, WindowHandle};
 use crate::Result;
 use crate::os::window;
 use crate::os::window_types::{Arrival, Making, check_title};
+use crate::sync::Waitable;
 use std::rc::Rc;
 
 /// A window of this thread: a title to be found by, and a procedure to be run for each message.
@@ -63,9 +64,28 @@ impl Window {
         check_title(title)?;
         self.0.set_title(title)
     }
+}
 
-    pub(crate) fn inner(&self) -> &window::Window {
-        &self.0
+/// To wait for messages of this window's thread, to any of its windows, together with other things. Nothing is served by
+/// waiting: [`pump`](super::pump) with a zero duration does that then. While it waits, the thread is not hung.
+///
+/// ```
+/// use quintet::sync::{Event, Reset, wait_any};
+/// use quintet::window::{Pumped, Window, WM_USER, pump};
+/// use std::time::Duration;
+///
+/// # let title = format!("waitable-doc-{}", std::process::id());
+/// let window = Window::create(&title, |_| 0)?;
+/// let stop = Event::create_new(&title, Reset::Manual)?;
+/// window.handle().post(WM_USER, 0, 0)?;
+/// let ready = wait_any(&[(&stop).into(), (&window).into()], Duration::from_secs(60))?;
+/// assert_eq!(ready.index, 1);
+/// assert_eq!(pump(Duration::ZERO)?, Pumped::Served);
+/// # Ok::<(), quintet::Error>(())
+/// ```
+impl<'a> From<&'a Window> for Waitable<'a> {
+    fn from(window: &'a Window) -> Self {
+        Waitable::messages(window.0.messages())
     }
 }
 

@@ -1,0 +1,71 @@
+//! The bytes of a large message: a memory file that the sender fills, seals so that nobody can ever change it again, and
+//! hands over. One copy; the receiver reads in place.
+
+use super::lane::{check_sealed, nonsense};
+use crate::os::linux::memory::Map;
+use crate::os::linux::no_descriptor;
+use crate::os::step::call;
+use crate::os::types::MapMode;
+use crate::{Error, ErrorKind, Result};
+use rustix::fd::OwnedFd;
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
+
+/// The most that a receiver takes.
+const MOST: u64 = 1 << 30;
+
+const SEALS: SealFlags = SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW);
+
+/// A file of these bytes.
+pub(super) fn file_of(bytes: &[u8]) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = call(|| rustix::fs::memfd_create("quintet-data", flags))
+        .map_err(|error| no_descriptor("cannot make memory for the data", error))?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = call(|| rustix::io::write(&file, rest)).map_err(|error| match error {
+            Errno::NOSPC | Errno::NOMEM | Errno::FBIG => Error::new(
+                ErrorKind::Full,
+                format!("there is no memory for {} bytes of data", bytes.len()),
+            ),
+            error => Error::os("cannot write the data", error),
+        })?;
+        rest = &rest[written..];
+    }
+    call(|| rustix::fs::fcntl_add_seals(&file, SEALS | SealFlags::SEAL))
+        .map_err(|error| Error::os("cannot seal the data", error))?;
+    Ok(file)
+}
+
+/// Bytes that came with a message.
+#[derive(Debug)]
+pub(super) enum Data {
+    Copied(Vec<u8>),
+    /// Of a file that nobody can change.
+    Mapped(Map),
+}
+
+impl Data {
+    /// Takes a file from somebody who may have lied about it.
+    pub(super) fn of_file(file: &OwnedFd, len: u64) -> Result<Self> {
+        let len = usize::try_from(len)
+            .ok()
+            .filter(|_| (1..=MOST).contains(&len))
+            .ok_or_else(nonsense)?;
+        check_sealed(file, SEALS, len)?;
+        // Not shared: before Linux 6.7 the kernel takes any shared mapping of such a file for one that could be written.
+        let map = Map::with(file, len, MapMode::CopyOnWrite)
+            .map_err(|error| Error::os("cannot map the data", error))?;
+        Ok(Data::Mapped(map))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Data::Copied(bytes) => bytes,
+            // SAFETY: the map is that long and stays as long as it is borrowed. Its file is sealed, as `of_file` has
+            // checked, so that nobody can write to it or take bytes away, ever; and nobody writes through this map, which
+            // is not handed out otherwise.
+            Data::Mapped(map) => unsafe { std::slice::from_raw_parts(map.start().as_ptr(), map.len()) },
+        }
+    }
+}
