@@ -177,21 +177,17 @@ impl Senders {
 
     /// Whether there is something to look at.
     #[inline]
-    pub(super) fn have_come(&self, knocks: u32) -> bool {
-        self.heard != knocks
-            || self
-                .lanes
-                .iter()
-                .any(|lane| !lane.stalled && !lane.ring.is_empty())
+    pub(super) fn have_come(&mut self, knocks: u32) -> bool {
+        self.answer(knocks);
+        self.lanes
+            .iter()
+            .any(|lane| !lane.stalled && !lane.ring.is_empty())
     }
 
     /// The next message that was sent. When there is none all lanes have been gone through, and what had been posted has
     /// been put away.
     pub(super) fn next(&mut self, roll: &Arc<Roll>, knocks: u32, post: &mut Post<'_>) -> Option<Sent> {
-        if self.heard != knocks {
-            self.heard = knocks;
-            self.hear();
-        }
+        self.answer(knocks);
         let mut index = 0;
         while index < self.lanes.len() {
             let at = (self.first + index) % self.lanes.len();
@@ -208,6 +204,15 @@ impl Senders {
             }
         }
         None
+    }
+
+    /// Hears those who have knocked since.
+    #[inline]
+    fn answer(&mut self, knocks: u32) {
+        if self.heard != knocks {
+            self.heard = knocks;
+            self.hear();
+        }
     }
 
     /// Lets in those who have connected.
