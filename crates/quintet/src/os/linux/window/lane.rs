@@ -14,9 +14,11 @@
 
 use crate::os::atomic::{AtomicU64, Ordering};
 use crate::os::copy;
+#[cfg(not(loom))]
 use crate::os::linux::memory::Map;
 use crate::os::linux::no_descriptor;
 use crate::os::step::{call, step};
+#[cfg(not(loom))]
 use crate::os::types::MapMode;
 use crate::{Error, ErrorKind, Result};
 use rustix::fd::{AsFd, OwnedFd};
@@ -39,7 +41,11 @@ const ANSWER: usize = 4;
 /// Memory as words, of which any may be another's at any time.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
+    #[cfg(not(loom))]
     map: Arc<Map>,
+    /// What a model has in place of a map.
+    #[cfg(loom)]
+    map: Arc<Vec<AtomicU64>>,
     start: usize,
     len: usize,
 }
@@ -63,6 +69,7 @@ impl Words {
         Words::map(file, len)
     }
 
+    #[cfg(not(loom))]
     fn map(file: impl AsFd, len: usize) -> Result<Self> {
         let map = Map::with(file, len * 8, MapMode::ReadWrite)
             .map_err(|error| Error::os("cannot map the memory to send through", error))?;
@@ -71,6 +78,20 @@ impl Words {
             start: 0,
             len,
         })
+    }
+
+    #[cfg(loom)]
+    fn map(_file: impl AsFd, len: usize) -> Result<Self> {
+        Ok(Words::model(len))
+    }
+
+    #[cfg(loom)]
+    pub(super) fn model(len: usize) -> Self {
+        Words {
+            map: Arc::new((0..len).map(|_| AtomicU64::new(0)).collect()),
+            start: 0,
+            len,
+        }
     }
 
     /// A part of it.
@@ -83,6 +104,12 @@ impl Words {
         }
     }
 
+    #[cfg(loom)]
+    fn all(&self) -> &[AtomicU64] {
+        &self.map[self.start..self.start + self.len]
+    }
+
+    #[cfg(not(loom))]
     #[inline]
     fn all(&self) -> &[AtomicU64] {
         assert!((self.start + self.len) * 8 <= self.map.len());
@@ -469,4 +496,140 @@ pub(super) fn take(file: &OwnedFd) -> Result<(RingIn, Answers)> {
         },
         Answers(words.part(ring, ANSWERS * ANSWER)),
     ))
+}
+
+/// Both sides of a lane with so many lines, in a model.
+#[cfg(all(test, loom))]
+pub(super) fn model(lines: usize) -> (RingOut, RingIn, Answers) {
+    let words = Words::model(words_of_ring(lines));
+    (
+        RingOut::new(words.clone(), lines),
+        RingIn { words, lines, at: 0 },
+        Answers(Words::model(2 * ANSWER)),
+    )
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(number: u64, bytes: &[u8]) -> Record {
+        Record {
+            kind: if number.is_multiple_of(3) {
+                Kind::Notify
+            } else {
+                Kind::Post
+            },
+            place: if bytes.is_empty() {
+                Place::Nowhere
+            } else {
+                Place::Inline
+            },
+            answer: number as u16,
+            window: number as u32 * 3,
+            number: number as u32 * 5,
+            wparam: number * 7,
+            lparam: number * 9,
+            ticket: number,
+            len: bytes.len() as u64,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out_as_long_as_there_is_room(
+            lens in proptest::collection::vec(0..3000usize, 1..100),
+            takes in proptest::collection::vec(any::<bool>(), 1..50),
+        ) {
+            let (mut out, _answers, file) = make().unwrap();
+            let (mut incoming, _) = take(&file).unwrap();
+            let (mut put, mut taken) = (1u64, 1u64);
+            // Bytes that look like records.
+            let bytes = |number: u64| (number..).flat_map(u64::to_le_bytes).take(lens[number as usize - 1]);
+            let mut takes = takes.iter().cycle();
+            while taken <= lens.len() as u64 {
+                let goes = put <= lens.len() as u64;
+                if goes && (taken == put || !takes.next().unwrap()) {
+                    let bytes: Vec<u8> = bytes(put).collect();
+                    if out.has_room(bytes.len()).unwrap() {
+                        out.put(put, &record(put, &bytes), &bytes);
+                        put += 1;
+                        continue;
+                    }
+                }
+                match incoming.peek().unwrap() {
+                    None => prop_assert_eq!(taken, put),
+                    Some((number, there)) => {
+                        prop_assert_eq!(number, taken);
+                        let expected: Vec<u8> = bytes(taken).collect();
+                        prop_assert_eq!(there.words(), record(taken, &expected).words());
+                        prop_assert_eq!(incoming.go_on(&there).unwrap_or_default(), expected);
+                        taken += 1;
+                    }
+                }
+            }
+        }
+
+        /// A sender may write anything, anywhere, at any time.
+        #[test]
+        fn any_words_are_an_error_at_worst(
+            writes in proptest::collection::vec((0..3 * LINE, prop_oneof![0..5u64, 0..70_000u64, any::<u64>()]), 0..60),
+        ) {
+            let (_out, answers, file) = make().unwrap();
+            let (mut incoming, given) = take(&file).unwrap();
+            for (at, value) in writes {
+                let words = incoming.words.all();
+                let line = incoming.line(incoming.at) + at;
+                words[line % words.len()].store(value, Ordering::Relaxed);
+                given.0.all()[at].store(value, Ordering::Relaxed);
+                match incoming.peek() {
+                    Ok(Some((_, record))) => {
+                        let bytes = incoming.go_on(&record).unwrap_or_default();
+                        prop_assert!(bytes.len() <= MOST_INLINE);
+                    }
+                    Ok(None) => {}
+                    Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Corrupt),
+                }
+                let _ = answers.get(at as u16, value);
+                given.give(value as u16, value, Outcome::Gone);
+            }
+        }
+
+        /// A receiver may say that it is anywhere.
+        #[test]
+        fn a_wrong_head_is_an_error(head in any::<u64>()) {
+            let (mut out, _, file) = make().unwrap();
+            let (incoming, _) = take(&file).unwrap();
+            for number in 1..=FIRST as u64 {
+                if !out.has_room(0).unwrap() {
+                    break;
+                }
+                out.put(number, &record(number, &[]), &[]);
+            }
+            incoming.words.all()[0].store(head, Ordering::Relaxed);
+            match out.has_room(0) {
+                Ok(_) => prop_assert!(head <= out.at),
+                Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Corrupt),
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_could_be_taken_away_is_refused() {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create("quintet-test", flags).unwrap();
+        rustix::fs::ftruncate(&file, (words_of_lane() * 8) as u64).unwrap();
+        assert_eq!(take(&file).unwrap_err().kind(), ErrorKind::Corrupt);
+        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
+        take(&file).unwrap();
+        let (_, _, small) = make().unwrap();
+        assert_eq!(RingIn::take(&small, 2048).unwrap_err().kind(), ErrorKind::Corrupt);
+        for lines in [0, 1, 511, 513, 1 << 16, u64::MAX] {
+            assert_eq!(
+                RingIn::take(&small, lines).unwrap_err().kind(),
+                ErrorKind::Corrupt
+            );
+        }
+    }
 }

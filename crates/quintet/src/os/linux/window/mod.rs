@@ -45,6 +45,8 @@ mod desk;
 mod incoming;
 mod lane;
 mod messages;
+#[cfg(all(test, loom))]
+mod models;
 mod names;
 mod outgoing;
 mod roll;

@@ -17,9 +17,10 @@ use crate::os::linux::{clock, runtime};
 use crate::os::per_process::PerProcess;
 use crate::os::segment::{Segment, Spec};
 use crate::os::step::step;
+use crate::os::token::Token;
 use crate::os::types::{ObjectOptions, Opening};
 use crate::os::window_types::Making;
-use crate::participants::{Seat, Slot};
+use crate::participants::{self, Seat, Slot};
 use crate::{Error, ErrorKind, Name, Result, Scheme};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -38,7 +39,7 @@ const TITLE: usize = 320;
 static LAYOUT: Layout = Layout {
     scheme: Scheme::Window,
     version: 1,
-    text: "header; line: places 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, left 4, line; posted 8, line; \
+    text: "header; line: places 4, doubted 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, left 4, line; posted 8, line; \
         taken 8, looked 8, epoch 4, line; 4096 entries of 512 bytes: tag 8, version 4, class 4, title 4, line, 128 bytes, 320 bytes; \
         tag: uses 18, used bit 20, shown bit 21, message-only bit 22, desk from bit 32",
     size: size_of::<Memory>(),
@@ -61,6 +62,8 @@ struct Memory {
 struct Control {
     /// How many places of windows were ever used.
     places: AtomicU32,
+    /// Which desks were last looked at for whether their owners live.
+    doubted: AtomicU32,
 }
 
 /// What others see of a thread. A cache line each for who wakes it, who posts to it, and itself.
@@ -283,8 +286,27 @@ impl Roll {
             Ok(())
         };
         let token = self.inner.segment.spare_token()?;
+        self.bury_some(&token)?;
         Seat::take(&memory.header.high_water, &memory.slots, 0, token, clear)
             .map_err(|error| error.hint("end some of the processes that have windows"))
+    }
+
+    /// Clears away what a few of the dead left, others each time: so that it never gets much, also where the desks that are
+    /// taken are always others.
+    fn bury_some(&self, token: &Token) -> Result<()> {
+        const SOME: u32 = 8;
+        let memory = self.memory();
+        let slots = participants::used(&memory.header.high_water, &memory.slots);
+        let from = memory.control.doubted.fetch_add(SOME, Ordering::Relaxed) as usize;
+        for number in (from..from + SOME as usize).take(slots.len()) {
+            let desk = number % slots.len();
+            if slots[desk].is_signed() && token.take(desk)? {
+                self.clear(desk);
+                participants::leave(&slots[desk]);
+                token.give_back(desk)?;
+            }
+        }
+        Ok(())
     }
 
     fn clear(&self, desk: usize) {
