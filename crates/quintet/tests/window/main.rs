@@ -8,6 +8,10 @@ mod crowd;
 #[cfg(target_os = "linux")]
 mod death;
 mod finding;
+#[cfg(target_os = "linux")]
+mod forks;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod rules;
 #[cfg(target_os = "linux")]
 mod steps;
@@ -34,6 +38,10 @@ use crowd::{posts_and_tells, sends_many};
 #[cfg(target_os = "linux")]
 use death::{answers_and_dies, sends_and_waits};
 #[cfg(target_os = "linux")]
+use forks::forks;
+#[cfg(target_os = "linux")]
+use hostile::is_scribbled_over;
+#[cfg(target_os = "linux")]
 use steps::{dies_sending, dies_serving, fails_at_any_call};
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
@@ -41,7 +49,9 @@ quintet_testkit::peers!(
     dies_sending,
     dies_serving,
     fails_at_any_call,
+    forks,
     has_windows,
+    is_scribbled_over,
     passes_on,
     posts_and_tells,
     registers,

@@ -15,7 +15,7 @@ use crate::os::linux::parking::Place;
 use crate::os::linux::process::{Identity, UserId};
 use crate::os::linux::{clock, runtime};
 use crate::os::per_process::PerProcess;
-use crate::os::segment::{Segment, Spec};
+use crate::os::segment::{self, Segment, Spec};
 use crate::os::step::step;
 use crate::os::token::Token;
 use crate::os::types::{ObjectOptions, Opening};
@@ -153,6 +153,20 @@ impl Tag {
     }
 }
 
+/// Opens the roll. One that is not as it should be, of another version perhaps, and that nobody holds, is nobody's.
+fn open_segment(spec: &Spec<'_>, opening: Opening) -> Result<(Segment, bool)> {
+    let open = || Segment::open(spec, opening, |_| {});
+    match open() {
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+            match segment::remove(spec.layout, spec.name) {
+                Ok(()) => open(),
+                Err(_) => Err(error),
+            }
+        }
+        opened => opened,
+    }
+}
+
 /// The number of milliseconds by which desks say when they last looked.
 pub(super) fn now() -> u64 {
     clock::coarse_ms()
@@ -183,6 +197,8 @@ pub(super) struct Roll {
 #[derive(Debug)]
 struct Inner {
     segment: Segment,
+    /// What tells its handles and sockets from those of earlier rolls, as it was when we came.
+    seed: u64,
     /// The desks of this process that have a socket.
     sockets: Mutex<Vec<usize>>,
 }
@@ -200,12 +216,12 @@ impl Inner {
     }
 
     fn socket(&self, desk: usize) -> String {
-        format!("{}{desk}", sockets_of(self.segment.header().parameter()))
+        format!("{}{desk}", sockets_of(self.seed))
     }
 
     /// Removes what rolls left of which nobody is there any more.
     fn clear_folder(&self) {
-        let ours = sockets_of(self.segment.header().parameter());
+        let ours = sockets_of(self.seed);
         for key in runtime::keys(SOCKETS) {
             if !key.starts_with(&ours) {
                 runtime::remove(&key);
@@ -217,9 +233,9 @@ impl Inner {
 /// What the names of all desks' sockets begin with, in the runtime folder.
 const SOCKETS: &str = "window-";
 
-/// And what those of a roll's do, of that parameter.
-fn sockets_of(parameter: u64) -> String {
-    format!("{SOCKETS}{parameter:x}-")
+/// And what those of a roll's do, of that seed.
+fn sockets_of(seed: u64) -> String {
+    format!("{SOCKETS}{seed:x}-")
 }
 
 impl Roll {
@@ -253,8 +269,9 @@ impl Roll {
             parameter: clock::since_start().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20,
         };
         let make = || {
-            let (segment, is_new) = Segment::open(&spec, opening, |_| {})?;
+            let (segment, is_new) = open_segment(&spec, opening)?;
             let inner = Inner {
+                seed: segment.header().parameter(),
                 segment,
                 sockets: Mutex::default(),
             };
@@ -393,9 +410,9 @@ impl Roll {
                     continue;
                 }
                 let uses = if tag == 0 {
-                    memory.header.parameter()
+                    self.inner.seed
                 } else {
-                    tag + 1
+                    tag.wrapping_add(1)
                 };
                 // Handle 0 is no window.
                 let uses = (uses % USES).max(1);
