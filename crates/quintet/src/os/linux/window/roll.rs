@@ -259,7 +259,7 @@ impl Roll {
         if let Some(roll) = held.upgrade() {
             return Ok(roll);
         }
-        let name = Name::new(&UserId::current().to_string())?;
+        let name = Name::new(UserId::current().to_string())?;
         let spec = Spec {
             layout: &LAYOUT,
             name: &name,
