@@ -44,6 +44,8 @@ pub(super) struct Desk {
     quits: Cell<Option<i32>>,
     looked: Cell<u64>,
     spin: Spin,
+    /// Whether the last `pump` served something.
+    served: Cell<bool>,
     publisher: Publisher,
 }
 
@@ -99,6 +101,7 @@ impl Desk {
             quits: Cell::new(None),
             looked: Cell::new(now),
             spin: Spin::default(),
+            served: Cell::new(false),
             publisher: Publisher::new(),
         });
         DESK.try_with(|desk| desk.replace(Some(new.clone())))
@@ -205,13 +208,17 @@ impl Desk {
             self.say_looked();
             Ok(self.next())
         };
-        let first = wait::wait(&self.spin, deadline, SLICE, look, |slice| {
+        // Who has just been answered often sends again. Then we are awake, and so is he: see `send`.
+        let eager = Spin::default();
+        let spin = if self.served.take() { &eager } else { &self.spin };
+        let first = wait::wait(spin, deadline, SLICE, look, |slice| {
             slept.set(true);
             self.sleep(slice, || self.messages.is_ready())
         })?;
         let Some(mut next) = first else {
             return Ok(Pumped::Nothing);
         };
+        self.served.set(true);
         for _ in 0..MOST_SERVED {
             match next {
                 Next::Sent(sent) => self.serve(sent),
@@ -368,6 +375,9 @@ impl Desk {
         }
         let to = self.outgoing(owner, deadline)?;
         let place = to.take_place()?;
+        // One that is awake answers soon. Where the last answers were late that teaches nothing: with both sides asleep each
+        // time, neither would ever find the other awake.
+        let eager = (!self.roll.sleeps(owner)).then(Spin::default);
         let number = match to.put(Kind::Send, window, letter, place) {
             Ok(number) => number,
             Err(error) => {
@@ -375,7 +385,7 @@ impl Desk {
                 return Err(error);
             }
         };
-        let outcome = self.wait_for_answer(&to, place, number, mode, deadline);
+        let outcome = self.wait_for_answer(&to, (place, number), eager.as_ref(), mode, deadline);
         to.leave_place(place, number);
         if matches!(&outcome, Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound | ErrorKind::Corrupt))
         {
@@ -387,8 +397,8 @@ impl Desk {
     fn wait_for_answer(
         &self,
         to: &Outgoing,
-        place: u16,
-        number: u64,
+        (place, number): (u16, u64),
+        eager: Option<&Spin>,
         mode: SendMode,
         deadline: Deadline,
     ) -> Result<Outcome> {
@@ -426,7 +436,7 @@ impl Desk {
             Ok(None)
         };
         let is_there = || Ok(to.answers.is_there(place, number) || serves && self.messages.have_come());
-        wait::wait(&to.spin, deadline, SLICE, look, |slice| {
+        wait::wait(eager.unwrap_or(&to.spin), deadline, SLICE, look, |slice| {
             slept.set(true);
             self.sleep(slice, is_there)
         })?
@@ -450,7 +460,7 @@ impl Desk {
         if self.is_own(owner) {
             let ticket = self
                 .roll
-                .number_post(owner, MOST_POSTED)
+                .number_post(owner, MOST_POSTED, &Cell::new(0))
                 .ok_or_else(queue_is_full)?;
             self.put_away(Posted {
                 ticket,

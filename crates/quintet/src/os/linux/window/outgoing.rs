@@ -30,6 +30,8 @@ pub(super) struct Outgoing {
     pub(super) spin: Spin,
     /// When we last asked whether it lives.
     asked: Cell<u64>,
+    /// See [`Roll::number_post`].
+    taken: Cell<u64>,
     publisher: Publisher,
 }
 
@@ -71,6 +73,7 @@ impl Outgoing {
             next: Cell::new(1),
             spin: Spin::default(),
             asked: Cell::new(roll::now()),
+            taken: Cell::new(0),
             publisher,
         }))
     }
@@ -150,7 +153,7 @@ impl Outgoing {
         let ticket = match kind {
             Kind::Post => self
                 .roll
-                .number_post(self.desk, MOST_POSTED)
+                .number_post(self.desk, MOST_POSTED, &self.taken)
                 .ok_or_else(queue_is_full)?,
             _ => 0,
         };

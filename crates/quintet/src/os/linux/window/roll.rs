@@ -22,6 +22,7 @@ use crate::os::types::{ObjectOptions, Opening};
 use crate::os::window_types::Making;
 use crate::participants::{self, Seat, Slot};
 use crate::{Error, ErrorKind, Name, Result, Scheme};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -39,8 +40,8 @@ const TITLE: usize = 320;
 static LAYOUT: Layout = Layout {
     scheme: Scheme::Window,
     version: 1,
-    text: "header; line: places 4, doubted 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, left 4, line; posted 8, line; \
-        taken 8, looked 8, epoch 4, line; 4096 entries of 512 bytes: tag 8, version 4, class 4, title 4, line, 128 bytes, 320 bytes; \
+    text: "header; line: places 4, doubted 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, epoch 4, left 4, line; posted 8, line; \
+        taken 8, looked 8, line; 4096 entries of 512 bytes: tag 8, version 4, class 4, title 4, line, 128 bytes, 320 bytes; \
         tag: uses 18, used bit 20, shown bit 21, message-only bit 22, desk from bit 32",
     size: size_of::<Memory>(),
     extent: Extent::Fixed,
@@ -83,6 +84,8 @@ struct Ringing {
     fences: AtomicU32,
     /// How many have connected.
     knocks: AtomicU32,
+    /// How many owners the desk had.
+    epoch: AtomicU32,
     /// The last epoch whose owner left in order.
     left: AtomicU32,
 }
@@ -101,8 +104,6 @@ struct Own {
     taken: AtomicU64,
     /// When it last looked for messages: see [`now`].
     looked: AtomicU64,
-    /// How many owners the desk had.
-    epoch: AtomicU32,
 }
 
 /// A window.
@@ -342,7 +343,7 @@ impl Roll {
         desk.own
             .taken
             .store(desk.posting.posted.load(Ordering::Acquire), Ordering::Release);
-        desk.own.epoch.fetch_add(1, Ordering::AcqRel);
+        desk.line.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Leaves a desk, which has no windows any more.
@@ -356,7 +357,7 @@ impl Roll {
         let desk = self.desk(desk);
         desk.line
             .left
-            .store(desk.own.epoch.load(Ordering::Acquire), Ordering::Release);
+            .store(desk.line.epoch.load(Ordering::Acquire), Ordering::Release);
     }
 
     pub(super) fn has_left(&self, desk: usize, epoch: u32) -> bool {
@@ -396,7 +397,7 @@ impl Roll {
     }
 
     pub(super) fn epoch(&self, desk: usize) -> u32 {
-        self.desk(desk).own.epoch.load(Ordering::Acquire)
+        self.desk(desk).line.epoch.load(Ordering::Acquire)
     }
 
     /// Enters a window of this desk, which nobody sees yet: its handle.
@@ -581,27 +582,37 @@ impl Roll {
         desk.posting.posted.load(Ordering::Acquire).saturating_sub(taken)
     }
 
-    /// A number for a message to be posted, if not `most` of them wait.
-    pub(super) fn number_post(&self, desk: usize, most: u64) -> Option<u64> {
-        let posting = &self.desk(desk).posting.posted;
-        let mut posted = posting.load(Ordering::Relaxed);
+    /// A number for a message to be posted, if not `most` of them wait. `taken` is how many did not wait any more when the
+    /// caller last looked, which is no more than that now.
+    pub(super) fn number_post(&self, desk: usize, most: u64, taken: &Cell<u64>) -> Option<u64> {
+        let desk = self.desk(desk);
+        let posted = &desk.posting.posted;
+        let mut next = posted.load(Ordering::Relaxed);
         for _ in 0..PATIENCE {
-            if self.queued(desk) >= most {
-                return None;
+            if next.saturating_sub(taken.get()) >= most {
+                taken.set(desk.own.taken.load(Ordering::Acquire));
+                if next.saturating_sub(taken.get()) >= most {
+                    return None;
+                }
             }
             step();
-            match posting.compare_exchange_weak(
-                posted,
-                posted.wrapping_add(1),
+            match posted.compare_exchange_weak(
+                next,
+                next.wrapping_add(1),
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Some(posted),
-                Err(other) => posted = other,
+                Ok(_) => return Some(next),
+                Err(other) => next = other,
             }
         }
         // Never seen with others that do as we do; the order among them is all that suffers.
-        Some(posting.fetch_add(1, Ordering::AcqRel))
+        Some(posted.fetch_add(1, Ordering::AcqRel))
+    }
+
+    /// Whether a desk's thread sleeps, so that it answers late.
+    pub(super) fn sleeps(&self, desk: usize) -> bool {
+        self.desk(desk).line.bell.has_sleepers()
     }
 
     /// How many have been posted to a desk.
