@@ -136,6 +136,43 @@ fn senders_that_die_while_they_wait_leave_nothing() {
     }
 }
 
+/// What a sender gave up waiting for is served later, with its own bytes, whatever it sent since.
+#[test]
+fn data_that_nobody_waits_for_any_more_comes_whole() {
+    let t = start();
+    let sums = Rc::new(RefCell::new(Vec::new()));
+    let log = sums.clone();
+    let window = quiet(&t.name("w"), move |message| {
+        log.borrow_mut().push(sum(message.copy_data().unwrap().bytes()));
+        1
+    });
+    let handle = window.handle();
+    let datas: Vec<Vec<u8>> = [100_000usize, 200_000, 10, 5_000_000, 16_000, 300_000]
+        .iter()
+        .map(|len| (0..*len).map(|at| (at * 3 + len / 7) as u8).collect())
+        .collect();
+    let expected: Vec<isize> = datas.iter().map(|data| sum(data)).collect();
+    for _ in 0..2 {
+        let datas = datas.clone();
+        let (tell, hear) = std::sync::mpsc::channel();
+        let sender = thread::spawn(move || {
+            for data in &datas {
+                let mode = quintet::window::SendMode::Normal;
+                let late = handle.copy_data_timeout(1, data, mode, Duration::from_millis(1));
+                fails(late, ErrorKind::TimedOut);
+            }
+            tell.send(()).unwrap();
+            // And one that is waited for.
+            handle.copy_data(1, &datas[1]).unwrap()
+        });
+        hear.recv().unwrap();
+        assert_eq!(serve_while(sender), 1);
+        let mut all = expected.clone();
+        all.push(expected[1]);
+        assert_eq!(sums.take(), all);
+    }
+}
+
 /// A circle of which one dies: the others learn of it.
 #[test]
 fn a_death_in_a_circle_is_an_error_for_who_waits_for_it() {

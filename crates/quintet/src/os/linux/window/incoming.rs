@@ -1,6 +1,6 @@
 //! What comes to a thread from others: the senders that have connected, and their lanes.
 
-use super::data::Data;
+use super::data::{Data, SHUTTLE};
 use super::lane::{self, Answers, Kind, Outcome, Place, Record, RingIn, nonsense};
 use super::roll::Roll;
 use super::socket::{self, Hello};
@@ -8,6 +8,8 @@ use crate::Result;
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::linux::process::Identity;
+use rustix::fd::OwnedFd;
+use rustix::fs::SealFlags;
 use std::sync::Arc;
 
 /// A message that another thread sent.
@@ -60,6 +62,8 @@ struct Incoming {
     desk: usize,
     ring: RingIn,
     answers: Answers,
+    /// Where bytes of its messages may be.
+    lent: Option<OwnedFd>,
     /// It has posted more than may be, and is not heard until some of that has been served.
     stalled: bool,
 }
@@ -98,10 +102,23 @@ impl Incoming {
                 self.ring = RingIn::take(&file, record.len)?;
                 continue;
             }
-            let data = match file {
-                Some(file) => Some(Data::of_file(&file, record.len)?),
-                None => None,
+            if record.kind == Kind::Lend {
+                let file = file.ok_or_else(nonsense)?;
+                // Not one that reading could wait for.
+                lane::check_sealed(&file, SealFlags::SHRINK, SHUTTLE)?;
+                self.lent = Some(file);
+                self.ring.go_on(&record);
+                continue;
+            }
+            let data = match (file, record.place) {
+                (Some(file), _) => Some(Data::of_file(&file, record.len)?),
+                (None, Place::Lent) => {
+                    let lent = self.lent.as_ref().ok_or_else(nonsense)?;
+                    Some(Data::of_lent(lent, record.len)?)
+                }
+                _ => None,
             };
+            // From here on the sender may use the place of the bytes again.
             let inline = self.ring.go_on(&record);
             return Ok(Some(self.sent(
                 number,
@@ -234,6 +251,7 @@ impl Senders {
                             desk,
                             ring,
                             answers,
+                            lent: None,
                             stalled: false,
                         });
                     }

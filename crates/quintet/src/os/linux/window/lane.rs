@@ -149,6 +149,8 @@ pub(super) enum Kind {
     Notify,
     /// The next record is in another ring, of `len` lines.
     Moved,
+    /// Bytes of later ones may be in the file that comes with this one.
+    Lend,
 }
 
 /// Where a record's bytes are.
@@ -159,6 +161,8 @@ pub(super) enum Place {
     Inline,
     /// In a file that comes through the socket.
     Attached,
+    /// In the file that was lent.
+    Lent,
 }
 
 /// What a record says.
@@ -178,17 +182,34 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// One that is no message, and comes with a file.
+    pub(super) fn with_file(kind: Kind, len: u64) -> Self {
+        Record {
+            kind,
+            place: Place::Attached,
+            answer: 0,
+            window: 0,
+            number: 0,
+            wparam: 0,
+            lparam: 0,
+            ticket: 0,
+            len,
+        }
+    }
+
     fn words(&self) -> [u64; LINE - 1] {
         let kind = match self.kind {
             Kind::Post => 1,
             Kind::Send => 2,
             Kind::Notify => 3,
             Kind::Moved => 4,
+            Kind::Lend => 5,
         };
         let place = match self.place {
             Place::Nowhere => 0,
             Place::Inline => 1,
             Place::Attached => 2,
+            Place::Lent => 3,
         };
         [
             kind | place << 8 | u64::from(self.answer) << 16 | u64::from(self.window) << 32,
@@ -207,12 +228,14 @@ impl Record {
             2 => Kind::Send,
             3 => Kind::Notify,
             4 => Kind::Moved,
+            5 => Kind::Lend,
             _ => return None,
         };
         let place = match words[0] >> 8 & 0xFF {
             0 => Place::Nowhere,
             1 => Place::Inline,
             2 => Place::Attached,
+            3 => Place::Lent,
             _ => return None,
         };
         Some(Record {
@@ -328,6 +351,16 @@ impl RingOut {
 
     pub(super) fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// The position of the next record.
+    pub(super) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Whether the receiver has gone on behind that position, as far as it says.
+    pub(super) fn is_passed(&self, position: u64) -> bool {
+        self.words.all()[0].load(Ordering::Acquire) >= position
     }
 }
 

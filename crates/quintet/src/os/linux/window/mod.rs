@@ -19,8 +19,8 @@
 //! - **Post**: take a *ticket*, the next number at the other's desk, unless 10,000 of them have not been served; then as `send`, without
 //!   an answer. The receiver puts what is posted in the order of the tickets. It serves one only when its ticket was given before
 //!   it began to look through the lanes: so whatever was posted before that, by anybody, it has seen.
-//! - **Bytes**: up to 16 KiB in the lane, from which the receiver copies them; more in a memory file that is sealed against
-//!   all changes, handed over through the socket, and mapped.
+//! - **Bytes**: up to 16 KiB in the lane, from which the receiver copies them; up to 4 MiB through a memory file that is lent to
+//!   it; more in one that is sealed against all changes, handed over through the socket, and mapped (`data.rs`).
 //! - **Hung** is whose thread has not looked for messages for 5 s: it says at each look when that was.
 //!
 //! # Deaths

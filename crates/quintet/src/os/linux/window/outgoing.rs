@@ -9,6 +9,7 @@ use crate::os::linux::fork::PrivateFd;
 use crate::os::window_types::Letter;
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};
+use rustix::fd::OwnedFd;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(super) struct Outgoing {
     epoch: u32,
     socket: PrivateFd,
     ring: RefCell<RingOut>,
+    shuttle: RefCell<Option<Shuttle>>,
     pub(super) answers: Answers,
     places: RefCell<Places>,
     next: Cell<u64>,
@@ -33,6 +35,14 @@ pub(super) struct Outgoing {
     /// See [`Roll::number_post`].
     taken: Cell<u64>,
     publisher: Publisher,
+}
+
+/// The file that is lent to the other thread.
+#[derive(Debug)]
+struct Shuttle {
+    file: OwnedFd,
+    /// What is in it is still to be copied until the receiver has passed this position in the ring.
+    until: u64,
 }
 
 /// Where answers may come.
@@ -65,6 +75,7 @@ impl Outgoing {
             epoch,
             socket,
             ring: RefCell::new(ring),
+            shuttle: RefCell::default(),
             answers,
             places: RefCell::new(Places {
                 free: (0..ANSWERS as u16).rev().collect(),
@@ -142,6 +153,7 @@ impl Outgoing {
         let place = match letter.data {
             None => Place::Nowhere,
             Some(bytes) if bytes.len() <= MOST_INLINE => Place::Inline,
+            Some(bytes) if bytes.len() <= data::SHUTTLE && self.load(bytes)? => Place::Lent,
             Some(_) => Place::Attached,
         };
         let inline = if place == Place::Inline { bytes } else { &[] };
@@ -168,7 +180,14 @@ impl Outgoing {
             ticket,
             len: bytes.len() as u64,
         };
-        self.ring.borrow_mut().put(number, &record, inline);
+        let mut ring = self.ring.borrow_mut();
+        ring.put(number, &record, inline);
+        if place == Place::Lent
+            && let Some(shuttle) = &mut *self.shuttle.borrow_mut()
+        {
+            shuttle.until = ring.position();
+        }
+        drop(ring);
         self.roll.ring(self.desk, self.publisher);
         Ok(number)
     }
@@ -185,21 +204,35 @@ impl Outgoing {
             };
             let number = self.next.replace(self.next.get() + 1);
             socket::attach(&self.socket, number, &file)?;
-            let record = Record {
-                kind: Kind::Moved,
-                place: Place::Attached,
-                answer: 0,
-                window: 0,
-                number: 0,
-                wparam: 0,
-                lparam: 0,
-                ticket: 0,
-                len: larger.lines() as u64,
-            };
+            let record = Record::with_file(Kind::Moved, larger.lines() as u64);
             ring.put(number, &record, &[]);
             *ring = larger;
+            // Who takes anything there has taken all that was here.
+            if let Some(shuttle) = &mut *self.shuttle.borrow_mut() {
+                shuttle.until = shuttle.until.min(1);
+            }
         }
         Ok(())
+    }
+
+    /// Puts bytes in the shuttle, which is lent when it is first needed: whether it was free.
+    fn load(&self, bytes: &[u8]) -> Result<bool> {
+        if self.shuttle.borrow().is_none() {
+            self.make_room(0)?;
+            let file = data::shuttle()?;
+            let number = self.next.replace(self.next.get() + 1);
+            socket::attach(&self.socket, number, &file)?;
+            let record = Record::with_file(Kind::Lend, data::SHUTTLE as u64);
+            self.ring.borrow_mut().put(number, &record, &[]);
+            self.shuttle.replace(Some(Shuttle { file, until: 0 }));
+        }
+        let shuttle = self.shuttle.borrow();
+        match &*shuttle {
+            Some(shuttle) if self.ring.borrow().is_passed(shuttle.until) => {
+                data::write(&shuttle.file, bytes).map(|()| true)
+            }
+            _ => Ok(false),
+        }
     }
 }
 
