@@ -219,30 +219,26 @@ impl Desk {
             return Ok(Pumped::Nothing);
         };
         self.served.set(true);
-        for _ in 0..MOST_SERVED {
+        for served in 1.. {
             match next {
                 Next::Sent(sent) => self.serve(sent),
-                Next::Posted(posted) => {
-                    if posted.number == WM_QUIT {
-                        return Ok(Pumped::Quit(posted.wparam as i32));
-                    }
-                    self.serve_posted(&posted);
+                Next::Posted(posted) if posted.number == WM_QUIT => {
+                    return Ok(Pumped::Quit(posted.wparam as i32));
                 }
+                Next::Posted(posted) => self.serve_posted(&posted),
                 Next::Quit(code) => return Ok(Pumped::Quit(code)),
             }
             self.say_looked();
-            match self.next() {
+            match self.next_if(served < MOST_SERVED) {
                 Some(one) => next = one,
-                None => return Ok(Pumped::Served),
+                None => break,
             }
         }
-        // The last one that was taken.
-        match next {
-            Next::Sent(sent) => self.serve(sent),
-            Next::Posted(posted) => self.serve_posted(&posted),
-            Next::Quit(code) => return Ok(Pumped::Quit(code)),
-        }
         Ok(Pumped::Served)
+    }
+
+    fn next_if(&self, go_on: bool) -> Option<Next> {
+        go_on.then(|| self.next()).flatten()
     }
 
     fn sleep(&self, slice: std::time::Duration, is_there: impl Fn() -> Result<bool>) -> Result<()> {
