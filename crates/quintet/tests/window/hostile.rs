@@ -43,7 +43,7 @@ fn place(state: &mut u64) -> u64 {
         0 => 56 + any % 10 * 8,
         1 => SLOTS + any % 8 * 64 + any / 8 % 8 * 8,
         2 => DESKS + any % 8 * 192 + [0, 8, 64, 128, 136, 144][any as usize / 8 % 6],
-        _ => ENTRIES + any % 8 * 512 + any / 8 % 16 * 8,
+        _ => ENTRIES + any % 8 * 832 + any / 8 % 16 * 8,
     }
 }
 

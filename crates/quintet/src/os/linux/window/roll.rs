@@ -41,7 +41,7 @@ static LAYOUT: Layout = Layout {
     scheme: Scheme::Window,
     version: 1,
     text: "header; line: places 4, doubted 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, epoch 4, left 4, line; posted 8, line; \
-        taken 8, looked 8, line; 4096 entries of 512 bytes: tag 8, version 4, class 4, title 4, line, 128 bytes, 320 bytes; \
+        taken 8, looked 8, line; 4096 entries of 832 bytes: tag 8, version 4, class 4, titles 4 4, line, 128 bytes, 320 bytes twice; \
         tag: uses 18, used bit 20, shown bit 21, message-only bit 22, desk from bit 32",
     size: size_of::<Memory>(),
     extent: Extent::Fixed,
@@ -111,10 +111,11 @@ struct Own {
 #[derive(Debug)]
 struct Entry {
     tag: AtomicU64,
-    /// Odd while the texts are being changed.
+    /// How often the title was changed: the last bit says which of the two it is now, and the next one goes to the other. So
+    /// nobody waits for a thread that is stopped while it changes it.
     version: AtomicU32,
     class_len: AtomicU32,
-    title_len: AtomicU32,
+    title_lens: [AtomicU32; 2],
     texts: Texts,
 }
 
@@ -122,11 +123,11 @@ struct Entry {
 #[derive(Debug)]
 struct Texts {
     class: [AtomicU64; CLASS / 8],
-    title: [AtomicU64; TITLE / 8],
+    titles: [[AtomicU64; TITLE / 8]; 2],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Desk>() == 192 && size_of::<Entry>() == 512);
+const _: () = assert!(size_of::<Desk>() == 192 && size_of::<Entry>() == 832);
 
 const USED: u64 = 1 << 20;
 const SHOWN: u64 = 1 << 21;
@@ -663,31 +664,33 @@ impl Roll {
 }
 
 impl Entry {
-    /// For the window's own thread.
+    /// For the window's own thread; a class while nobody sees it yet.
     fn write(&self, class: Option<&str>, title: &str) {
-        let odd = self.version.load(Ordering::Relaxed) | 1;
-        self.version.store(odd, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        step();
         if let Some(class) = class {
             copy::into_words(class.as_bytes(), &self.texts.class);
             self.class_len.store(class.len() as u32, Ordering::Relaxed);
         }
-        copy::into_words(title.as_bytes(), &self.texts.title);
-        self.title_len.store(title.len() as u32, Ordering::Relaxed);
+        let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
+        let which = next as usize % 2;
+        // Who still reads what was there before sees that there has been another since.
+        fence(Ordering::SeqCst);
         step();
-        self.version.store(odd.wrapping_add(1), Ordering::Release);
+        copy::into_words(title.as_bytes(), &self.texts.titles[which]);
+        self.title_lens[which].store(title.len() as u32, Ordering::Relaxed);
+        step();
+        self.version.store(next, Ordering::Release);
     }
 
-    /// Class and title; `None` if they never come to rest.
+    /// Class and title; `None` if the title changes again and again.
     fn read(&self) -> Option<(String, String)> {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         for _ in 0..PATIENCE {
             let version = self.version.load(Ordering::Acquire);
-            let class = read_text(&self.texts.class, &self.class_len);
-            let title = read_text(&self.texts.title, &self.title_len);
+            let which = version as usize % 2;
+            let title = read_text(&self.texts.titles[which], &self.title_lens[which]);
             fence(Ordering::SeqCst);
-            if version & 1 == 0 && self.version.load(Ordering::Relaxed) == version {
-                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            if self.version.load(Ordering::Relaxed) == version {
+                let class = read_text(&self.texts.class, &self.class_len);
                 return Some((text(class), text(title)));
             }
             std::thread::yield_now();
