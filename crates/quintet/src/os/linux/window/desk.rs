@@ -381,8 +381,9 @@ impl Desk {
                 return Err(error);
             }
         };
+        // Also when a procedure that runs meanwhile panics.
+        let _place = Leaves(&to, place, number);
         let outcome = self.wait_for_answer(&to, (place, number), eager.as_ref(), mode, deadline);
-        to.leave_place(place, number);
         if matches!(&outcome, Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound | ErrorKind::Corrupt))
         {
             self.forget(&to);
@@ -498,6 +499,15 @@ impl Desk {
             reply.give(Outcome::Result(result), self.publisher);
         }
         waited
+    }
+}
+
+/// A place for an answer, given back when this is dropped.
+struct Leaves<'a>(&'a Outgoing, u16, u64);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.leave_place(self.1, self.2);
     }
 }
 
