@@ -158,7 +158,7 @@ impl SocketEnd {
     }
 
     /// Opens a socket to send messages through, once there is somebody to get them.
-    pub(crate) fn send(&self, waits: bool) -> Result<Inlet, Failure> {
+    pub(crate) fn send(&self, subscribers: usize) -> Result<Inlet, Failure> {
         let options = self.options();
         Ok(match self.pattern {
             Some(Pattern::News) => {
@@ -167,8 +167,10 @@ impl SocketEnd {
                     |address| publisher.listen(address),
                     |address| publisher.dial(address),
                 )?;
-                if waits || !self.listens {
-                    self.wait("a subscriber at", |time| publisher.wait_for_peers(1, time))?;
+                // Who dials has one at least, or loses all.
+                let peers = subscribers.max(usize::from(!self.listens));
+                if peers > 0 {
+                    self.wait("a subscriber at", |time| publisher.wait_for_peers(peers, time))?;
                 }
                 Inlet::Pub(publisher)
             }

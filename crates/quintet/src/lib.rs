@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pipes | [`pipe`] | a conversation between two processes, bytes or whole messages |
 //! | shared memory | [`shm`] | the same bytes in several processes |
+//! | window messages | [`window`] | one program finds another's window and sends it a message |
 //! | sockets | [`socket`] | streams and messages, also between machines and languages: nng's patterns |
 //! | semaphores | [`sync`] | who may, and when: semaphores, mutexes, events, waiting for any or all of several |
 //!
@@ -42,6 +43,8 @@ pub mod socket;
 mod suggest;
 pub mod sync;
 mod wait;
+#[cfg(target_os = "linux")]
+pub mod window;
 
 #[cfg(feature = "test-hooks")]
 #[doc(hidden)]

@@ -91,6 +91,12 @@ impl Slot {
         self.pid.store(pid, Ordering::Relaxed);
     }
 
+    /// Whether somebody said that he has it, and did not say that he left.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_signed(&self) -> bool {
+        self.pid.load(Ordering::Relaxed) != 0
+    }
+
     /// The pid of who has it; 0 if that is a number of another pid namespace.
     pub(crate) fn pid(&self) -> u32 {
         if self.space.load(Ordering::Relaxed) == process::pid_space() {

@@ -15,6 +15,8 @@
 //!   `flush`, `release_name`), `ForChild` (`Display`), `spawn`, `list`, `stat`, `remove`
 //! - [`socket`]: `Place`, `listen`, `connect`, `Wire`, `Door`, `wait_for`; `credentials`, `UnixName`
 //! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
+//! - [`window`]: `Window` (`create`, `handle`, `set_title`, `messages`), `Messages`; of the calling thread: `pump`, `post_quit`, `in_send`,
+//!   `reply`; `send`, `send_notify`, `post`; `find`, `sight`, `is_alive`, `is_hung`; `register_message`; `to_ansi`, `from_ansi`; `many::Source::Messages` waits for `Messages`
 
 pub(crate) mod atomic;
 pub(crate) mod copy;
@@ -26,13 +28,15 @@ pub(crate) mod pipe_types;
 pub(crate) mod socket;
 pub(crate) mod step;
 pub(crate) mod types;
+#[cfg(target_os = "linux")]
+pub(crate) mod window_types;
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     anonymous, clock, event, fence, fifo, look, many, mutex, parking, pipe, process, segment, semaphore, shm,
-    token, watch,
+    token, watch, window,
 };
 
 #[cfg(windows)]

@@ -1,6 +1,8 @@
 use super::{Event, Mutex, MutexGuard, Permit, Process, Semaphore};
 use crate::doorbell::Readiness;
 use crate::os::many::{self, Got, Source};
+#[cfg(target_os = "linux")]
+use crate::os::window;
 use crate::{Deadline, Error, ErrorKind, Result};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsFd;
@@ -25,7 +27,7 @@ enum Inner<'a> {
     Event(&'a Event),
     Process(&'a Process),
     Ready(&'a dyn Readiness),
-    /// A descriptor or a handle.
+    /// A descriptor, a handle, or a window.
     Raw(Source<'a>),
 }
 
@@ -33,6 +35,12 @@ impl<'a> Waitable<'a> {
     /// A permit of a semaphore, as [`Semaphore::acquire`] takes one.
     pub fn permit(semaphore: &'a Semaphore) -> Self {
         Waitable(Inner::Permit(semaphore))
+    }
+
+    /// The messages of a window's thread.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn messages(messages: &'a window::Messages) -> Self {
+        Waitable(Inner::Raw(Source::Messages(messages)))
     }
 
     /// Something that is looked at, of which nothing is taken.

@@ -22,6 +22,7 @@ pub(super) mod socket;
 mod spawn;
 mod sync;
 pub(crate) mod token;
+pub(crate) mod window;
 
 pub(crate) use sync::{event, many, mutex, semaphore, watch};
 

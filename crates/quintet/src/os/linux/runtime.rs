@@ -249,3 +249,51 @@ pub(super) fn keys(prefix: &str) -> Vec<String> {
 pub(super) fn reclaim(key: &str) -> Result<bool> {
     Ok(look(key)?.is_none() || Claim::take(key, "")?.is_some())
 }
+
+/// Binds a socket to a name in the folder, in place of what is there.
+pub(super) fn bind(socket: impl AsFd, key: &str) -> Result<()> {
+    let path = path().join(key);
+    let address = rustix::net::SocketAddrUnix::new(&path)
+        .map_err(|error| Error::os("its path does not fit a socket address", error).about(path.display()))?;
+    loop {
+        open_or_create()?;
+        match call(|| rustix::net::bind(&socket, &address)) {
+            Ok(()) => return Ok(()),
+            // The folder itself was removed after we opened it.
+            Err(Errno::NOENT) => {}
+            Err(Errno::ADDRINUSE) => match call(|| rustix::fs::unlink(&path)) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => {
+                    return Err(
+                        Error::os("cannot remove what an earlier process left", error).about(path.display())
+                    );
+                }
+            },
+            Err(error) => return Err(Error::os("cannot bind to it", error).about(path.display())),
+        }
+    }
+}
+
+/// Removes a name from the folder, if it is there, and the folder if nothing else is in it.
+pub(super) fn remove(key: &str) {
+    // What cannot be removed is replaced by who comes next.
+    if call(|| rustix::fs::unlink(path().join(key))).is_ok() {
+        let _ = call(|| rustix::fs::rmdir(path()));
+    }
+}
+
+/// Opens a file of the folder that all processes of the user keep together, made if it is not there; the folder as well.
+pub(super) fn open_file(key: &str) -> Result<OwnedFd> {
+    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    loop {
+        let folder = open_or_create()?;
+        match call(|| rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR)) {
+            Ok(file) => return Ok(file),
+            // The folder itself was removed after we opened it.
+            Err(Errno::NOENT) => {}
+            Err(error) => {
+                return Err(no_descriptor("cannot open it", error).about(path().join(key).display()));
+            }
+        }
+    }
+}

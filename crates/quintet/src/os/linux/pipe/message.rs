@@ -8,11 +8,11 @@ use std::mem::MaybeUninit;
 
 /// A packet as it came.
 #[derive(Debug, Default)]
-pub(super) struct Received {
-    pub(super) len: usize,
+pub(in crate::os::linux) struct Received {
+    pub(in crate::os::linux) len: usize,
     /// It was longer than the parts.
-    pub(super) cut: bool,
-    pub(super) fds: Vec<OwnedFd>,
+    pub(in crate::os::linux) cut: bool,
+    pub(in crate::os::linux) fds: Vec<OwnedFd>,
 }
 
 /// Room for the offer of a pool: two descriptors and their header. The kernel closes what does not fit.
@@ -22,7 +22,7 @@ const CONTROL: usize = 24;
 #[repr(C, align(8))]
 struct Control([MaybeUninit<u8>; CONTROL]);
 
-pub(super) fn receive(
+pub(in crate::os::linux) fn receive(
     socket: impl AsFd,
     parts: &mut [IoSliceMut<'_>],
     flags: RecvFlags,

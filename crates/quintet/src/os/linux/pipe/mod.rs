@@ -11,7 +11,7 @@ mod instances;
 mod link;
 mod listener;
 mod look;
-mod message;
+pub(super) mod message;
 mod outbox;
 mod packet;
 pub(super) mod path;

@@ -19,6 +19,7 @@ use super::semaphore::{ForOne, ForPermit, Lot, Semaphore};
 use super::watch::{LONG, Process};
 use crate::doorbell::{self, Readiness};
 use crate::os::linux::futex::{self, ANYONE, Sleep, Woken};
+use crate::os::linux::window::Messages;
 use crate::os::step::call;
 use crate::wait::{self, SLICE, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};
@@ -36,6 +37,7 @@ pub(crate) enum Source<'a> {
     Event(&'a Event),
     Process(&'a Process),
     Ready(&'a dyn Readiness),
+    Messages(&'a Messages),
     Readable(BorrowedFd<'a>),
     Writable(BorrowedFd<'a>),
 }
@@ -69,14 +71,15 @@ impl<'a> Part<'a> {
             Source::Lock(mutex) => Part::Lock(ForLock::new(mutex), mutex),
             Source::Event(event) if all => Part::Signal(ForSignal::now(event), event),
             Source::Event(event) => Part::Signal(ForSignal::new(event), event),
-            Source::Ready(_) if all => {
+            Source::Ready(_) | Source::Messages(_) if all => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    "a queue or a mailbox cannot be one of all",
+                    "a queue, a mailbox or a window cannot be one of all",
                 )
                 .hint("wait for any"));
             }
             Source::Ready(ready) => Part::Ready(ready),
+            Source::Messages(messages) => Part::Ready(messages),
             Source::Process(process) => Part::File(process.as_fd(), PollFlags::IN),
             Source::Readable(fd) => Part::File(fd, PollFlags::IN),
             Source::Writable(fd) => Part::File(fd, PollFlags::OUT),

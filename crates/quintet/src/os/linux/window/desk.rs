@@ -1,0 +1,556 @@
+//! A thread's desk: its windows, what waits for them, and whom it sends to.
+
+use super::data::Data;
+use super::incoming::{Posted, Reply, Sent};
+use super::lane::{Kind, Outcome};
+use super::messages::Messages;
+use super::outgoing::{MOST_POSTED, Outgoing, queue_is_full};
+use super::roll::{self, Roll, no_window};
+use crate::doorbell::Readiness;
+use crate::os::fence::Publisher;
+use crate::os::window_types::{
+    Arrival, InSend, Letter, Making, Procedure, Pumped, SendMode, WM_COPYDATA, WM_QUIT, is_for_procedures,
+};
+use crate::participants::Seat;
+use crate::wait::{self, SLICE, Spin};
+use crate::{Deadline, Error, ErrorKind, Result};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// So many procedures may run inside one another; a stack of 2 MiB holds more.
+const DEEPEST: usize = 200;
+
+/// So many posted messages are put away at most; more than that nobody posts who counts.
+const MOST_WAITING: usize = 2 * MOST_POSTED as usize;
+
+/// So many messages are served by one `pump`.
+const MOST_SERVED: usize = 10_000;
+
+/// A thread's desk.
+pub(super) struct Desk {
+    pub(super) roll: Arc<Roll>,
+    seat: Seat,
+    pub(super) messages: Arc<Messages>,
+    windows: RefCell<HashMap<u32, Procedure>>,
+    outgoing: RefCell<HashMap<usize, Rc<Outgoing>>>,
+    /// Posted messages, by their numbers.
+    waiting: RefCell<VecDeque<Posted>>,
+    /// The procedures that are running, the innermost last.
+    running: RefCell<Vec<Running>>,
+    quits: Cell<Option<i32>>,
+    looked: Cell<u64>,
+    spin: Spin,
+    /// Whether the last `pump` served something.
+    served: Cell<bool>,
+    publisher: Publisher,
+}
+
+/// A procedure that is running.
+#[derive(Debug)]
+struct Running {
+    how: Option<InSend>,
+    reply: Option<Reply>,
+}
+
+/// What is to be served next.
+enum Next {
+    Sent(Sent),
+    Posted(Posted),
+    Quit(i32),
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("number", &self.number()).finish()
+    }
+}
+
+thread_local! {
+    static DESK: RefCell<Option<Rc<Desk>>> = const { RefCell::new(None) };
+}
+
+impl Desk {
+    /// This thread's, if it has one.
+    pub(super) fn existing() -> Option<Rc<Desk>> {
+        let desk = DESK.try_with(|desk| desk.borrow().clone()).ok()??;
+        desk.seat.is_ours().then_some(desk)
+    }
+
+    /// This thread's; made if it has none.
+    pub(super) fn here() -> Result<Rc<Desk>> {
+        if let Some(desk) = Desk::existing() {
+            return Ok(desk);
+        }
+        let roll = Roll::join()?;
+        let seat = roll.take_desk()?;
+        let number = seat.index();
+        let now = roll::now();
+        roll.say_looked(number, now);
+        let new = Rc::new(Desk {
+            messages: Arc::new(Messages::new(roll.clone(), number)),
+            roll,
+            seat,
+            windows: RefCell::default(),
+            outgoing: RefCell::default(),
+            waiting: RefCell::default(),
+            running: RefCell::default(),
+            quits: Cell::new(None),
+            looked: Cell::new(now),
+            spin: Spin::default(),
+            served: Cell::new(false),
+            publisher: Publisher::new(),
+        });
+        DESK.try_with(|desk| desk.replace(Some(new.clone())))
+            .map(|_parents| new)
+            .map_err(|_| Error::new(ErrorKind::Unsupported, "this thread is just ending"))
+    }
+
+    fn number(&self) -> usize {
+        self.seat.index()
+    }
+
+    pub(super) fn check_ours(&self) -> Result<()> {
+        self.seat.check_ours()
+    }
+
+    /// Makes a window: its handle.
+    pub(super) fn open(&self, making: &Making<'_>, procedure: Procedure) -> Result<u32> {
+        self.messages.listen()?;
+        let handle = self.roll.enter(self.number(), making)?;
+        self.windows.borrow_mut().insert(handle, procedure);
+        self.say_looked();
+        self.roll.show(handle);
+        Ok(handle)
+    }
+
+    pub(super) fn close(&self, handle: u32) {
+        if !self.seat.is_ours() {
+            return;
+        }
+        self.roll.strike(handle, self.number());
+        // Dropped when nothing is borrowed: it may do anything.
+        let procedure = self.windows.borrow_mut().remove(&handle);
+        drop(procedure);
+    }
+
+    /// Says that this thread looks for messages.
+    fn say_looked(&self) {
+        let now = roll::now();
+        if self.looked.replace(now) != now {
+            self.roll.say_looked(self.number(), now);
+        }
+    }
+
+    /// Puts a posted message where it belongs among those that wait.
+    fn put_away(&self, posted: Posted) {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut at = waiting.len();
+        while at > 0 && waiting[at - 1].ticket > posted.ticket {
+            at -= 1;
+        }
+        waiting.insert(at, posted);
+        self.messages.waiting.store(waiting.len(), Ordering::Relaxed);
+    }
+
+    /// The next message that another thread sent; when there is none, what has been posted has been put away.
+    fn next_sent(&self) -> Option<Sent> {
+        let mut has_room = || self.waiting.borrow().len() < MOST_WAITING;
+        self.messages
+            .next_sent(&mut has_room, &mut |posted| self.put_away(posted))
+    }
+
+    /// What is to be served next: what was sent, then what was posted, then the end.
+    fn next(&self) -> Option<Next> {
+        loop {
+            // What was posted before one of these is visible to the look that follows. What was posted after it waits for the
+            // next look, which sees what was posted before that, by whomever.
+            let posted = self.roll.posted(self.number());
+            if let Some(sent) = self.next_sent() {
+                return Some(Next::Sent(sent));
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            let Some(first) = waiting.front() else {
+                self.roll.say_taken(self.number(), posted);
+                return self.quits.take().map(|code| {
+                    self.messages.quits.store(false, Ordering::Relaxed);
+                    Next::Quit(code)
+                });
+            };
+            // One with a number that was never given is as good now as later.
+            if first.ticket >= posted && first.ticket < self.roll.posted(self.number()) {
+                continue;
+            }
+            let next = waiting.pop_front();
+            self.messages.waiting.store(waiting.len(), Ordering::Relaxed);
+            self.roll
+                .say_taken(self.number(), posted.saturating_sub(waiting.len() as u64));
+            return next.map(Next::Posted);
+        }
+    }
+
+    /// Serves what there is, after waiting for the first of it.
+    pub(super) fn pump(&self, deadline: Deadline) -> Result<Pumped> {
+        if self.windows.borrow().is_empty() && self.quits.get().is_none() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this thread has no window, and will never have a message",
+            ));
+        }
+        let slept = Cell::new(false);
+        let look = || {
+            if slept.get() {
+                self.messages.waiter().stand_in();
+            }
+            self.say_looked();
+            Ok(self.next())
+        };
+        // Who has just been answered often sends again. Then we are awake, and so is he: see `send`.
+        let eager = Spin::default();
+        let spin = if self.served.take() { &eager } else { &self.spin };
+        let first = wait::wait(spin, deadline, SLICE, look, |slice| {
+            slept.set(true);
+            self.sleep(slice, || self.messages.is_ready())
+        })?;
+        let Some(mut next) = first else {
+            return Ok(Pumped::Nothing);
+        };
+        self.served.set(true);
+        for served in 1.. {
+            match next {
+                Next::Sent(sent) => self.serve(sent),
+                Next::Posted(posted) if posted.number == WM_QUIT => {
+                    return Ok(Pumped::Quit(posted.wparam as i32));
+                }
+                Next::Posted(posted) => self.serve_posted(&posted),
+                Next::Quit(code) => return Ok(Pumped::Quit(code)),
+            }
+            self.say_looked();
+            match self.next_if(served < MOST_SERVED) {
+                Some(one) => next = one,
+                None => break,
+            }
+        }
+        Ok(Pumped::Served)
+    }
+
+    fn next_if(&self, go_on: bool) -> Option<Next> {
+        go_on.then(|| self.next()).flatten()
+    }
+
+    fn sleep(&self, slice: std::time::Duration, is_there: impl Fn() -> Result<bool>) -> Result<()> {
+        self.messages.tidy();
+        let waiter = self.messages.waiter();
+        match waiter.before_sleep(is_there)? {
+            Some(word) => waiter.place.sleep(waiter.bell.word(), word, slice),
+            None => Ok(()),
+        }
+    }
+
+    fn serve(&self, sent: Sent) {
+        let how = if sent.reply.is_some() {
+            InSend::Waiting
+        } else {
+            InSend::Notified
+        };
+        let arrival = Arrival {
+            window: sent.window,
+            letter: Letter {
+                number: sent.number,
+                wparam: sent.wparam,
+                lparam: sent.lparam,
+                data: sent.data.as_ref().map(Data::bytes),
+            },
+            sender: Some(&sent.sender),
+            posted: false,
+        };
+        self.run(&arrival, Some(how), sent.reply);
+    }
+
+    fn serve_posted(&self, posted: &Posted) {
+        let arrival = Arrival {
+            window: posted.window,
+            letter: Letter {
+                number: posted.number,
+                wparam: posted.wparam,
+                lparam: posted.lparam,
+                data: None,
+            },
+            sender: posted.sender.as_deref(),
+            posted: true,
+        };
+        self.run(&arrival, None, None);
+    }
+
+    /// Runs the procedure of a window, and answers.
+    fn run(&self, arrival: &Arrival<'_>, how: Option<InSend>, reply: Option<Reply>) -> Outcome {
+        /// Whatever happens, a panic included, who waits gets an answer.
+        struct Runs<'a>(&'a Desk, Outcome);
+        impl Drop for Runs<'_> {
+            fn drop(&mut self) {
+                let ended = self.0.running.borrow_mut().pop();
+                if let Some(reply) = ended.and_then(|running| running.reply) {
+                    reply.give(self.1, self.0.publisher);
+                }
+            }
+        }
+        self.running.borrow_mut().push(Running { how, reply });
+        let mut runs = Runs(self, Outcome::Panicked);
+        let procedure = self.windows.borrow().get(&arrival.window).cloned();
+        let depth = self.running.borrow().len();
+        let is_data = arrival.letter.data.is_some();
+        runs.1 = match procedure {
+            None => Outcome::Gone,
+            Some(_) if depth > DEEPEST => Outcome::TooDeep,
+            // Who wrote that did not use this library.
+            Some(_) if is_data != (arrival.letter.number == WM_COPYDATA) => Outcome::Result(0),
+            Some(_) if !is_for_procedures(arrival.letter.number) => Outcome::Result(0),
+            Some(procedure) => Outcome::Result(procedure(arrival)),
+        };
+        runs.1
+    }
+
+    /// Whether the window is this thread's own.
+    fn is_own(&self, owner: usize) -> bool {
+        owner == self.number()
+    }
+
+    /// A message of this thread to its own window.
+    fn run_own(&self, window: u32, letter: &Letter<'_>) -> Result<isize> {
+        let arrival = Arrival {
+            window,
+            letter: *letter,
+            sender: None,
+            posted: false,
+        };
+        result_of(self.run(&arrival, None, None))
+    }
+
+    /// The connection to the thread of that desk.
+    fn outgoing(&self, desk: usize, deadline: Deadline) -> Result<Rc<Outgoing>> {
+        let known = self.outgoing.borrow().get(&desk).cloned();
+        if let Some(outgoing) = known {
+            if outgoing.is_current() {
+                return Ok(outgoing);
+            }
+            self.outgoing.borrow_mut().remove(&desk);
+        }
+        let connected = Outgoing::connect(&self.roll, desk, self.number(), self.publisher, deadline)?;
+        let outgoing = Rc::new(connected.ok_or_else(no_window)?);
+        self.outgoing.borrow_mut().insert(desk, outgoing.clone());
+        Ok(outgoing)
+    }
+
+    fn forget(&self, outgoing: &Rc<Outgoing>) {
+        let mut all = self.outgoing.borrow_mut();
+        if all
+            .get(&outgoing.desk)
+            .is_some_and(|there| Rc::ptr_eq(there, outgoing))
+        {
+            all.remove(&outgoing.desk);
+        }
+    }
+
+    /// Sends, and waits for the result.
+    pub(super) fn send(
+        &self,
+        window: u32,
+        owner: usize,
+        letter: &Letter<'_>,
+        mode: SendMode,
+        deadline: Deadline,
+    ) -> Result<isize> {
+        if self.is_own(owner) {
+            return self.run_own(window, letter);
+        }
+        if mode == SendMode::AbortIfHung && self.roll.is_hung(owner) {
+            return Err(hung());
+        }
+        let to = self.outgoing(owner, deadline)?;
+        let place = to.take_place()?;
+        // One that is awake answers soon. Where the last answers were late that teaches nothing: with both sides asleep each
+        // time, neither would ever find the other awake.
+        let eager = (!self.roll.sleeps(owner)).then(Spin::default);
+        let number = match to.put(Kind::Send, window, letter, place) {
+            Ok(number) => number,
+            Err(error) => {
+                to.leave_unused(place);
+                return Err(error);
+            }
+        };
+        // Also when a procedure that runs meanwhile panics.
+        let _place = Leaves(&to, place, number);
+        let outcome = self.wait_for_answer(&to, (place, number), eager.as_ref(), mode, deadline);
+        if matches!(&outcome, Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound | ErrorKind::Corrupt))
+        {
+            self.forget(&to);
+        }
+        result_of(outcome?)
+    }
+
+    fn wait_for_answer(
+        &self,
+        to: &Outgoing,
+        (place, number): (u16, u64),
+        eager: Option<&Spin>,
+        mode: SendMode,
+        deadline: Deadline,
+    ) -> Result<Outcome> {
+        let serves = mode != SendMode::Block;
+        let slept = Cell::new(false);
+        let look = || {
+            if slept.get() {
+                self.messages.waiter().stand_in();
+            }
+            if let Some(outcome) = to.answers.get(place, number)? {
+                return Ok(Some(outcome));
+            }
+            if serves {
+                while let Some(sent) = self.next_sent() {
+                    self.serve(sent);
+                    self.say_looked();
+                    if let Some(outcome) = to.answers.get(place, number)? {
+                        return Ok(Some(outcome));
+                    }
+                }
+                self.say_looked();
+            }
+            if slept.get() {
+                if to.is_hung_up() {
+                    // It may have answered and gone then.
+                    return to
+                        .answers
+                        .get(place, number)?
+                        .map_or_else(|| Err(to.why_hung_up()), |outcome| Ok(Some(outcome)));
+                }
+                if mode == SendMode::AbortIfHung && self.roll.is_hung(to.desk) {
+                    return Err(hung());
+                }
+            }
+            Ok(None)
+        };
+        let is_there = || Ok(to.answers.is_there(place, number) || serves && self.messages.have_come());
+        wait::wait(eager.unwrap_or(&to.spin), deadline, SLICE, look, |slice| {
+            slept.set(true);
+            self.sleep(slice, is_there)
+        })?
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::TimedOut,
+                "the window's thread did not answer before the deadline",
+            )
+        })
+    }
+
+    pub(super) fn send_notify(&self, window: u32, owner: usize, letter: &Letter<'_>) -> Result<()> {
+        if self.is_own(owner) {
+            return self.run_own(window, letter).map(drop);
+        }
+        let to = self.outgoing(owner, Deadline::now())?;
+        to.put(Kind::Notify, window, letter, 0).map(drop)
+    }
+
+    pub(super) fn post(&self, window: u32, owner: usize, letter: &Letter<'_>) -> Result<()> {
+        if self.is_own(owner) {
+            let ticket = self
+                .roll
+                .number_post(owner, MOST_POSTED, &Cell::new(0))
+                .ok_or_else(queue_is_full)?;
+            self.put_away(Posted {
+                ticket,
+                window,
+                number: letter.number,
+                wparam: letter.wparam,
+                lparam: letter.lparam,
+                sender: None,
+            });
+            return Ok(());
+        }
+        let to = self.outgoing(owner, Deadline::now())?;
+        to.put(Kind::Post, window, letter, 0).map(drop)
+    }
+
+    pub(super) fn post_quit(&self, code: i32) {
+        self.quits.set(Some(code));
+        self.messages.quits.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn in_send(&self) -> Option<InSend> {
+        self.running.borrow().last()?.how
+    }
+
+    pub(super) fn reply(&self, result: isize) -> bool {
+        let reply = {
+            let mut running = self.running.borrow_mut();
+            let Some(last) = running.last_mut() else {
+                return false;
+            };
+            let reply = last.reply.take();
+            if reply.is_some() {
+                last.how = Some(InSend::Replied);
+            }
+            reply
+        };
+        let waited = reply.is_some();
+        if let Some(reply) = reply {
+            reply.give(Outcome::Result(result), self.publisher);
+        }
+        waited
+    }
+}
+
+/// A place for an answer, given back when this is dropped.
+struct Leaves<'a>(&'a Outgoing, u16, u64);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.leave_place(self.1, self.2);
+    }
+}
+
+fn hung() -> Error {
+    Error::new(
+        ErrorKind::TimedOut,
+        "the window's thread is hung: it has served nothing for 5 s",
+    )
+}
+
+fn result_of(outcome: Outcome) -> Result<isize> {
+    match outcome {
+        Outcome::Result(result) => Ok(result),
+        Outcome::Gone => Err(no_window()),
+        Outcome::Panicked => Err(Error::new(
+            ErrorKind::Disconnected,
+            "the window's procedure panicked",
+        )),
+        Outcome::TooDeep => Err(Error::new(
+            ErrorKind::Full,
+            format!("{DEEPEST} procedures of the window's thread run inside one another already"),
+        )
+        .hint("do windows send to each other without end?")),
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if !self.seat.is_ours() {
+            return;
+        }
+        let windows = self.windows.take();
+        for handle in windows.keys() {
+            self.roll.strike(*handle, self.number());
+        }
+        self.roll.say_left(self.number());
+        // Who has sent to them waits no longer than this.
+        while let Some(sent) = self.messages.next_sent(&mut || true, &mut |_| {}) {
+            if let Some(reply) = sent.reply {
+                reply.give(Outcome::Gone, self.publisher);
+            }
+        }
+        self.messages.close();
+        self.roll.leave_desk(&self.seat);
+    }
+}

@@ -1,0 +1,668 @@
+//! What a thread that sends shares with one that receives: a *ring* of messages, and places for the answers.
+//!
+//! Both are words of a memory file that the sender makes and seals, so that nobody can take bytes away under the other.
+//!
+//! # The ring
+//! Positions count *lines* of 64 bytes and only ever grow; a line's place is its position modulo the ring's size, a power of
+//! two. A *record* is a line, and as many lines behind it as its bytes take. Its first word is its number, from 1, and 0 as
+//! long as there is no record: the sender writes the rest, then 0 into the first word of the line behind, which may have been
+//! anything, and then, by one store, the number. The receiver copies what it wants of the record, and then says that it has
+//! gone on; from then on the sender may write there. So at every moment each message is there whole, or not at all.
+//!
+//! A ring that gets full is followed by a larger one: the sender hands over its memory, and says so in a last record,
+//! for which there is always room.
+
+use crate::os::atomic::{AtomicU64, Ordering};
+use crate::os::copy;
+#[cfg(not(loom))]
+use crate::os::linux::memory::Map;
+use crate::os::linux::no_descriptor;
+use crate::os::step::{call, step};
+#[cfg(not(loom))]
+use crate::os::types::MapMode;
+use crate::{Error, ErrorKind, Result};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use std::sync::Arc;
+
+/// Words of a line.
+const LINE: usize = 8;
+const LINE_BYTES: usize = LINE * 8;
+/// Lines of the first ring, and of the largest: room for all that may be posted to one thread, and more.
+pub(super) const FIRST: usize = 512;
+const LARGEST: usize = 1 << 15;
+/// The most bytes of a record.
+pub(super) const MOST_INLINE: usize = 16 * 1024;
+/// How many answers may be outstanding.
+pub(super) const ANSWERS: usize = 256;
+/// Words of an answer.
+const ANSWER: usize = 4;
+
+/// Memory as words, of which any may be another's at any time.
+#[derive(Clone, Debug)]
+pub(super) struct Words {
+    #[cfg(not(loom))]
+    map: Arc<Map>,
+    /// What a model has in place of a map.
+    #[cfg(loom)]
+    map: Arc<Vec<AtomicU64>>,
+    start: usize,
+    len: usize,
+}
+
+impl Words {
+    /// Makes a memory file of so many words, which can neither shrink nor grow.
+    fn make(len: usize) -> Result<(Self, OwnedFd)> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = call(|| rustix::fs::memfd_create("quintet-window", flags))
+            .map_err(|error| no_descriptor("cannot make memory to send through", error))?;
+        let os = |error| Error::os("cannot reserve memory to send through", error);
+        call(|| rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, (len * 8) as u64)).map_err(os)?;
+        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        call(|| rustix::fs::fcntl_add_seals(&file, seals)).map_err(os)?;
+        Ok((Words::map(&file, len)?, file))
+    }
+
+    /// Takes a memory file of that many words from somebody who may have lied about it.
+    fn take(file: &OwnedFd, len: usize) -> Result<Self> {
+        check_sealed(file, SealFlags::SHRINK, len * 8)?;
+        Words::map(file, len)
+    }
+
+    #[cfg(not(loom))]
+    fn map(file: impl AsFd, len: usize) -> Result<Self> {
+        let map = Map::with(file, len * 8, MapMode::ReadWrite)
+            .map_err(|error| Error::os("cannot map the memory to send through", error))?;
+        Ok(Words {
+            map: Arc::new(map),
+            start: 0,
+            len,
+        })
+    }
+
+    #[cfg(loom)]
+    fn map(_file: impl AsFd, len: usize) -> Result<Self> {
+        Ok(Words::model(len))
+    }
+
+    #[cfg(loom)]
+    pub(super) fn model(len: usize) -> Self {
+        Words {
+            map: Arc::new((0..len).map(|_| AtomicU64::new(0)).collect()),
+            start: 0,
+            len,
+        }
+    }
+
+    /// A part of it.
+    fn part(&self, start: usize, len: usize) -> Self {
+        assert!(start + len <= self.len);
+        Words {
+            map: self.map.clone(),
+            start: self.start + start,
+            len,
+        }
+    }
+
+    #[cfg(loom)]
+    fn all(&self) -> &[AtomicU64] {
+        &self.map[self.start..self.start + self.len]
+    }
+
+    #[cfg(not(loom))]
+    #[inline]
+    fn all(&self) -> &[AtomicU64] {
+        assert!((self.start + self.len) * 8 <= self.map.len());
+        // SAFETY: the map begins at a page, is that long, as has just been checked, and stays as long as it is borrowed;
+        // its file cannot shrink. Any bytes are atomics' values, which others may change.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.map.start().as_ptr().cast::<AtomicU64>().add(self.start),
+                self.len,
+            )
+        }
+    }
+}
+
+/// Checks that a file is memory, sealed like that, and of that size.
+pub(super) fn check_sealed(file: &OwnedFd, seals: SealFlags, size: usize) -> Result<()> {
+    let corrupt = |what: &'static str| Error::new(ErrorKind::Corrupt, what);
+    // Only files in memory have seals.
+    match call(|| rustix::fs::fcntl_get_seals(file)) {
+        Ok(there) if there.contains(seals) => {}
+        _ => return Err(corrupt("what it hands over is not sealed memory")),
+    }
+    match call(|| rustix::fs::fstat(file)) {
+        Ok(stat) if u64::try_from(stat.st_size) == Ok(size as u64) => Ok(()),
+        _ => Err(corrupt("what it hands over has another size than it says")),
+    }
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A message for the queue.
+    Post,
+    /// One whose sender waits.
+    Send,
+    /// One whose sender does not.
+    Notify,
+    /// The next record is in another ring, of `len` lines.
+    Moved,
+    /// Bytes of later ones may be in the file that comes with this one.
+    Lend,
+}
+
+/// Where a record's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Nowhere,
+    /// In the lines behind.
+    Inline,
+    /// In a file that comes through the socket.
+    Attached,
+    /// In the file that was lent.
+    Lent,
+}
+
+/// What a record says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    pub(super) kind: Kind,
+    pub(super) place: Place,
+    /// Where the answer goes.
+    pub(super) answer: u16,
+    pub(super) window: u32,
+    pub(super) number: u32,
+    pub(super) wparam: u64,
+    pub(super) lparam: u64,
+    /// Its number among those posted to the thread.
+    pub(super) ticket: u64,
+    pub(super) len: u64,
+}
+
+impl Record {
+    /// One that is no message, and comes with a file.
+    pub(super) fn with_file(kind: Kind, len: u64) -> Self {
+        Record {
+            kind,
+            place: Place::Attached,
+            answer: 0,
+            window: 0,
+            number: 0,
+            wparam: 0,
+            lparam: 0,
+            ticket: 0,
+            len,
+        }
+    }
+
+    fn words(&self) -> [u64; LINE - 1] {
+        let kind = match self.kind {
+            Kind::Post => 1,
+            Kind::Send => 2,
+            Kind::Notify => 3,
+            Kind::Moved => 4,
+            Kind::Lend => 5,
+        };
+        let place = match self.place {
+            Place::Nowhere => 0,
+            Place::Inline => 1,
+            Place::Attached => 2,
+            Place::Lent => 3,
+        };
+        [
+            kind | place << 8 | u64::from(self.answer) << 16 | u64::from(self.window) << 32,
+            self.number.into(),
+            self.wparam,
+            self.lparam,
+            self.ticket,
+            self.len,
+            0,
+        ]
+    }
+
+    fn of(words: [u64; LINE - 1]) -> Option<Self> {
+        let kind = match words[0] & 0xFF {
+            1 => Kind::Post,
+            2 => Kind::Send,
+            3 => Kind::Notify,
+            4 => Kind::Moved,
+            5 => Kind::Lend,
+            _ => return None,
+        };
+        let place = match words[0] >> 8 & 0xFF {
+            0 => Place::Nowhere,
+            1 => Place::Inline,
+            2 => Place::Attached,
+            3 => Place::Lent,
+            _ => return None,
+        };
+        Some(Record {
+            kind,
+            place,
+            answer: (words[0] >> 16) as u16,
+            window: (words[0] >> 32) as u32,
+            number: words[1] as u32,
+            wparam: words[2],
+            lparam: words[3],
+            ticket: words[4],
+            len: words[5],
+        })
+    }
+
+    /// How many lines its bytes take.
+    fn lines(&self) -> Option<usize> {
+        if self.place != Place::Inline {
+            return Some(0);
+        }
+        let len = usize::try_from(self.len).ok().filter(|len| *len <= MOST_INLINE)?;
+        Some(len.div_ceil(LINE_BYTES))
+    }
+}
+
+fn words_of_ring(lines: usize) -> usize {
+    // And one where the receiver says how far it is.
+    (1 + lines) * LINE
+}
+
+/// Copies bytes to or from lines that may go around the end.
+fn runs(lines: usize, at: u64, count: usize) -> [std::ops::Range<usize>; 2] {
+    let first = (at as usize) & (lines - 1);
+    let before_end = count.min(lines - first);
+    let word = |line: usize| (1 + line) * LINE;
+    [
+        word(first)..word(first + before_end),
+        word(0)..word(count - before_end),
+    ]
+}
+
+/// The sender's side of a ring.
+#[derive(Debug)]
+pub(super) struct RingOut {
+    words: Words,
+    lines: usize,
+    /// The position of the next record.
+    at: u64,
+    /// How far the receiver was when we last looked.
+    head: u64,
+}
+
+impl RingOut {
+    fn new(words: Words, lines: usize) -> Self {
+        RingOut {
+            words,
+            lines,
+            at: 0,
+            head: 0,
+        }
+    }
+
+    /// Whether there is room for so many bytes: an error if what the receiver says of it makes no sense.
+    pub(super) fn has_room(&mut self, inline: usize) -> Result<bool> {
+        // The record, its bytes, the word behind; and what says that the ring is moved.
+        let need = 3 + inline.div_ceil(LINE_BYTES) as u64;
+        if self.at + need <= self.head + self.lines as u64 {
+            return Ok(true);
+        }
+        let head = self.words.all()[0].load(Ordering::Acquire);
+        if head < self.head || head > self.at {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the window's thread says that it is where it cannot be",
+            ));
+        }
+        self.head = head;
+        Ok(self.at + need <= self.head + self.lines as u64)
+    }
+
+    /// Puts a record there, for which there is room.
+    pub(super) fn put(&mut self, number: u64, record: &Record, bytes: &[u8]) {
+        let lines = record.lines().unwrap_or(0);
+        let words = self.words.all();
+        if lines > 0 {
+            let [first, second] = runs(self.lines, self.at + 1, lines);
+            let (one, two) = bytes.split_at(bytes.len().min(first.len() * 8));
+            copy::into_words(one, &words[first]);
+            copy::into_words(two, &words[second]);
+        }
+        let line = |at: u64| (1 + (at as usize & (self.lines - 1))) * LINE;
+        let here = line(self.at);
+        for (word, value) in words[here + 1..here + LINE].iter().zip(record.words()) {
+            word.store(value, Ordering::Relaxed);
+        }
+        self.at += 1 + lines as u64;
+        words[line(self.at)].store(0, Ordering::Relaxed);
+        step();
+        words[here].store(number, Ordering::Release);
+        step();
+    }
+
+    /// A larger ring to go on in; `None`: there is none. It has to be handed over, and then [`put`](Self::put) here that the
+    /// records go on there.
+    pub(super) fn larger(&self) -> Result<Option<(Self, OwnedFd)>> {
+        let lines = self.lines * 4;
+        if lines > LARGEST {
+            return Ok(None);
+        }
+        let (words, file) = Words::make(words_of_ring(lines))?;
+        Ok(Some((RingOut::new(words, lines), file)))
+    }
+
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// The position of the next record.
+    pub(super) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Whether the receiver has gone on behind that position, as far as it says.
+    pub(super) fn is_passed(&self, position: u64) -> bool {
+        self.words.all()[0].load(Ordering::Acquire) >= position
+    }
+}
+
+/// The receiver's side of a ring.
+#[derive(Debug)]
+pub(super) struct RingIn {
+    words: Words,
+    lines: usize,
+    at: u64,
+}
+
+impl RingIn {
+    /// A ring that a record says the next ones are in.
+    pub(super) fn take(file: &OwnedFd, lines: u64) -> Result<Self> {
+        let lines = usize::try_from(lines)
+            .ok()
+            .filter(|lines| lines.is_power_of_two() && (FIRST..=LARGEST).contains(lines))
+            .ok_or_else(nonsense)?;
+        let words = Words::take(file, words_of_ring(lines))?;
+        Ok(RingIn { words, lines, at: 0 })
+    }
+
+    fn line(&self, at: u64) -> usize {
+        (1 + (at as usize & (self.lines - 1))) * LINE
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.all()[self.line(self.at)].load(Ordering::Acquire) == 0
+    }
+
+    /// The record that is next, and its number; it stays there.
+    pub(super) fn peek(&self) -> Result<Option<(u64, Record)>> {
+        let here = self.line(self.at);
+        let words = self.words.all();
+        let number = words[here].load(Ordering::Acquire);
+        if number == 0 {
+            return Ok(None);
+        }
+        let mut copy = [0; LINE - 1];
+        for (to, from) in copy.iter_mut().zip(&words[here + 1..]) {
+            *to = from.load(Ordering::Relaxed);
+        }
+        let record = Record::of(copy).ok_or_else(nonsense)?;
+        record
+            .lines()
+            .filter(|lines| lines + 2 <= self.lines)
+            .ok_or_else(nonsense)?;
+        Ok(Some((number, record)))
+    }
+
+    /// Goes on behind a record: its bytes, if they were in the ring.
+    pub(super) fn go_on(&mut self, record: &Record) -> Option<Vec<u8>> {
+        let lines = record.lines().unwrap_or(0);
+        let words = self.words.all();
+        let bytes = (record.place == Place::Inline).then(|| {
+            // Both have been checked.
+            let len = record.len as usize;
+            let [first, second] = runs(self.lines, self.at + 1, lines);
+            let mut bytes = Vec::with_capacity(len);
+            let in_first = len.min(first.len() * 8);
+            copy::append(&words[first], in_first, &mut bytes);
+            copy::append(&words[second], len - in_first, &mut bytes);
+            bytes
+        });
+        self.at += 1 + lines as u64;
+        step();
+        words[0].store(self.at, Ordering::Release);
+        bytes
+    }
+}
+
+#[cold]
+pub(super) fn nonsense() -> Error {
+    Error::new(ErrorKind::Corrupt, "a sender wrote what makes no sense")
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The procedure's result, or that of a reply.
+    Result(isize),
+    /// The window is not there.
+    Gone,
+    /// The procedure panicked.
+    Panicked,
+    /// The procedures that are running already are too many.
+    TooDeep,
+}
+
+/// Where answers come, for both sides.
+#[derive(Clone, Debug)]
+pub(super) struct Answers(Words);
+
+impl Answers {
+    /// Answers the message of that number.
+    pub(super) fn give(&self, place: u16, number: u64, outcome: Outcome) {
+        let Some(words) = self.at(place) else { return };
+        let (status, result) = match outcome {
+            Outcome::Result(result) => (0, result),
+            Outcome::Gone => (1, 0),
+            Outcome::Panicked => (2, 0),
+            Outcome::TooDeep => (3, 0),
+        };
+        words[1].store(result as u64, Ordering::Relaxed);
+        words[2].store(status, Ordering::Relaxed);
+        step();
+        words[0].store(number, Ordering::Release);
+        step();
+    }
+
+    #[inline]
+    pub(super) fn is_there(&self, place: u16, number: u64) -> bool {
+        self.at(place)
+            .is_some_and(|words| words[0].load(Ordering::Acquire) == number)
+    }
+
+    /// The answer to the message of that number, if it has come.
+    pub(super) fn get(&self, place: u16, number: u64) -> Result<Option<Outcome>> {
+        let Some(words) = self.at(place).filter(|_| self.is_there(place, number)) else {
+            return Ok(None);
+        };
+        let result = words[1].load(Ordering::Relaxed) as isize;
+        match words[2].load(Ordering::Relaxed) {
+            0 => Ok(Some(Outcome::Result(result))),
+            1 => Ok(Some(Outcome::Gone)),
+            2 => Ok(Some(Outcome::Panicked)),
+            3 => Ok(Some(Outcome::TooDeep)),
+            _ => Err(Error::new(
+                ErrorKind::Corrupt,
+                "the window's thread gave an answer that makes no sense",
+            )),
+        }
+    }
+
+    fn at(&self, place: u16) -> Option<&[AtomicU64]> {
+        let start = usize::from(place) * ANSWER;
+        self.0.all().get(start..start + ANSWER)
+    }
+}
+
+fn words_of_lane() -> usize {
+    words_of_ring(FIRST) + ANSWERS * ANSWER
+}
+
+/// Makes a lane: the sender's side, and the file to hand over.
+pub(super) fn make() -> Result<(RingOut, Answers, OwnedFd)> {
+    let (words, file) = Words::make(words_of_lane())?;
+    let ring = words_of_ring(FIRST);
+    Ok((
+        RingOut::new(words.part(0, ring), FIRST),
+        Answers(words.part(ring, ANSWERS * ANSWER)),
+        file,
+    ))
+}
+
+/// Takes a lane from a sender: the receiver's side.
+pub(super) fn take(file: &OwnedFd) -> Result<(RingIn, Answers)> {
+    let words = Words::take(file, words_of_lane())?;
+    let ring = words_of_ring(FIRST);
+    Ok((
+        RingIn {
+            words: words.part(0, ring),
+            lines: FIRST,
+            at: 0,
+        },
+        Answers(words.part(ring, ANSWERS * ANSWER)),
+    ))
+}
+
+/// Both sides of a lane with so many lines, in a model.
+#[cfg(all(test, loom))]
+pub(super) fn model(lines: usize) -> (RingOut, RingIn, Answers) {
+    let words = Words::model(words_of_ring(lines));
+    (
+        RingOut::new(words.clone(), lines),
+        RingIn { words, lines, at: 0 },
+        Answers(Words::model(2 * ANSWER)),
+    )
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(number: u64, bytes: &[u8]) -> Record {
+        Record {
+            kind: if number.is_multiple_of(3) {
+                Kind::Notify
+            } else {
+                Kind::Post
+            },
+            place: if bytes.is_empty() {
+                Place::Nowhere
+            } else {
+                Place::Inline
+            },
+            answer: number as u16,
+            window: number as u32 * 3,
+            number: number as u32 * 5,
+            wparam: number * 7,
+            lparam: number * 9,
+            ticket: number,
+            len: bytes.len() as u64,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out_as_long_as_there_is_room(
+            lens in proptest::collection::vec(0..3000usize, 1..100),
+            takes in proptest::collection::vec(any::<bool>(), 1..50),
+        ) {
+            let (mut out, _answers, file) = make().unwrap();
+            let (mut incoming, _) = take(&file).unwrap();
+            let (mut put, mut taken) = (1u64, 1u64);
+            // Bytes that look like records.
+            let bytes = |number: u64| (number..).flat_map(u64::to_le_bytes).take(lens[number as usize - 1]);
+            let mut takes = takes.iter().cycle();
+            while taken <= lens.len() as u64 {
+                let goes = put <= lens.len() as u64;
+                if goes && (taken == put || !takes.next().unwrap()) {
+                    let bytes: Vec<u8> = bytes(put).collect();
+                    if out.has_room(bytes.len()).unwrap() {
+                        out.put(put, &record(put, &bytes), &bytes);
+                        put += 1;
+                        continue;
+                    }
+                }
+                match incoming.peek().unwrap() {
+                    None => prop_assert_eq!(taken, put),
+                    Some((number, there)) => {
+                        prop_assert_eq!(number, taken);
+                        let expected: Vec<u8> = bytes(taken).collect();
+                        prop_assert_eq!(there.words(), record(taken, &expected).words());
+                        prop_assert_eq!(incoming.go_on(&there).unwrap_or_default(), expected);
+                        taken += 1;
+                    }
+                }
+            }
+        }
+
+        /// A sender may write anything, anywhere, at any time.
+        #[test]
+        fn any_words_are_an_error_at_worst(
+            writes in proptest::collection::vec((0..3 * LINE, prop_oneof![0..5u64, 0..70_000u64, any::<u64>()]), 0..60),
+        ) {
+            let (_out, answers, file) = make().unwrap();
+            let (mut incoming, given) = take(&file).unwrap();
+            for (at, value) in writes {
+                let words = incoming.words.all();
+                let line = incoming.line(incoming.at) + at;
+                words[line % words.len()].store(value, Ordering::Relaxed);
+                given.0.all()[at].store(value, Ordering::Relaxed);
+                match incoming.peek() {
+                    Ok(Some((_, record))) => {
+                        let bytes = incoming.go_on(&record).unwrap_or_default();
+                        prop_assert!(bytes.len() <= MOST_INLINE);
+                    }
+                    Ok(None) => {}
+                    Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Corrupt),
+                }
+                let _ = answers.get(at as u16, value);
+                given.give(value as u16, value, Outcome::Gone);
+            }
+        }
+
+        /// A receiver may say that it is anywhere.
+        #[test]
+        fn a_wrong_head_is_an_error(head in any::<u64>()) {
+            let (mut out, _, file) = make().unwrap();
+            let (incoming, _) = take(&file).unwrap();
+            for number in 1..=FIRST as u64 {
+                if !out.has_room(0).unwrap() {
+                    break;
+                }
+                out.put(number, &record(number, &[]), &[]);
+            }
+            incoming.words.all()[0].store(head, Ordering::Relaxed);
+            match out.has_room(0) {
+                Ok(_) => prop_assert!(head <= out.at),
+                Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Corrupt),
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_could_be_taken_away_is_refused() {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create("quintet-test", flags).unwrap();
+        rustix::fs::ftruncate(&file, (words_of_lane() * 8) as u64).unwrap();
+        assert_eq!(take(&file).unwrap_err().kind(), ErrorKind::Corrupt);
+        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
+        take(&file).unwrap();
+        let (_, _, small) = make().unwrap();
+        assert_eq!(RingIn::take(&small, 2048).unwrap_err().kind(), ErrorKind::Corrupt);
+        for lines in [0, 1, 511, 513, 1 << 16, u64::MAX] {
+            assert_eq!(
+                RingIn::take(&small, lines).unwrap_err().kind(),
+                ErrorKind::Corrupt
+            );
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Window messages, without a display server.
+//!
+//! # Who has what
+//! - The **roll** (`roll.rs`) is shared memory that all of a user's processes with windows hold: who takes part, which windows
+//!   there are. A thread that makes a window, or sends to one, takes a *desk* there, which the kernel frees with the process.
+//! - A desk has a *bell* (`doorbell.rs`): one word to sleep on, for whatever its thread waits for. It has a *socket* in the
+//!   runtime folder, from its first window on.
+//! - A thread that sends to another connects to its socket once, hands over a **lane** (`lane.rs`) of memory of its own, and
+//!   *knocks*: counts up a number at the other's desk, and rings. That works also while the other is busy. By the socket the
+//!   kernel tells each who the other is, and when it has died.
+//! - The windows themselves, the queue of posted messages and all connections are the thread's own (`desk.rs`), and in no
+//!   shared memory.
+//!
+//! # The protocol
+//! - **Send**: choose a place for the answer; write the record, publish it by one store, ring. Then wait at our own bell, for the
+//!   answer and, so that circles do not lock up, for what is sent to us, which is served meanwhile.
+//! - **Serve**: look at all lanes; copy the record, say how far we are, run the procedure; write the answer, publish it by one
+//!   store, ring the sender's bell.
+//! - **Post**: take a *ticket*, the next number at the other's desk, unless 10,000 of them have not been served; then as `send`, without
+//!   an answer. The receiver puts what is posted in the order of the tickets. It serves one only when its ticket was given before
+//!   it began to look through the lanes: so whatever was posted before that, by anybody, it has seen.
+//! - **Bytes**: up to 16 KiB in the lane, from which the receiver copies them; up to 4 MiB through a memory file that is lent to
+//!   it; more in one that is sealed against all changes, handed over through the socket, and mapped (`data.rs`).
+//! - **Hung** is whose thread has not looked for messages for 5 s: it says at each look when that was.
+//!
+//! # Deaths
+//! | of | when | what happens |
+//! |---|---|---|
+//! | sender | before it publishes the record | there is no message. A ticket that it took is given up at the receiver's next look |
+//! | sender | after that, or while it waits | it is served, the answer goes nowhere; the lane goes when it is empty |
+//! | receiver | before it serves, while, or after it has answered | the kernel closes the connection; who waits looks at it after each slice (50 ms), after a last look for the answer |
+//! | receiver | at any time | its desk is free, its windows are not seen; who takes the desk next clears them away |
+//! | thread that ends | | it answers all who wait that the window is gone, then closes its connections |
+//! | any | before it rings | who sleeps looks by itself within a slice |
+//! | any | while it enters a window, or changes a title | the entry is a dead one's, as above |
+//!
+//! # What is not believed
+//! Words in lanes and in the roll are read once, checked, and used: indexes masked, lengths bounded, loops counted. A sender whose
+//! lane makes no sense is disconnected; nobody else notices. Who writes nonsense to the roll can make windows unseen, change the
+//! order of posted messages, or have somebody wake up too late (by a slice) or for nothing; messages go where the
+//! socket goes, and each names its window, which the receiver looks up among its own.
+
+mod data;
+mod desk;
+mod incoming;
+mod lane;
+mod messages;
+#[cfg(all(test, loom))]
+mod models;
+mod names;
+mod outgoing;
+mod roll;
+mod socket;
+
+pub(crate) use messages::Messages;
+
+use crate::os::window_types::{InSend, Letter, Making, Procedure, Pumped, Query, SendMode, Sight};
+use crate::{Deadline, Result};
+use desk::Desk;
+use roll::{Roll, no_window};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+/// A window of this thread; dropping it destroys it.
+#[derive(Debug)]
+pub(crate) struct Window {
+    handle: u32,
+    /// The thread's, which ends with it.
+    desk: Weak<Desk>,
+    messages: Arc<Messages>,
+}
+
+impl Window {
+    pub(crate) fn create(making: &Making<'_>, procedure: Procedure) -> Result<Self> {
+        let desk = Desk::here()?;
+        Ok(Window {
+            handle: desk.open(making, procedure)?,
+            messages: desk.messages.clone(),
+            desk: Rc::downgrade(&desk),
+        })
+    }
+
+    pub(crate) fn handle(&self) -> u32 {
+        self.handle
+    }
+
+    pub(crate) fn set_title(&self, title: &str) -> Result<()> {
+        let desk = self.desk.upgrade().ok_or_else(no_window)?;
+        desk.check_ours()?;
+        desk.roll.retitle(self.handle, title)
+    }
+
+    /// What `wait_any` waits for: that its thread has messages.
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.messages
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        if let Some(desk) = self.desk.upgrade() {
+            desk.close(self.handle);
+        }
+    }
+}
+
+pub(crate) fn pump(deadline: Deadline) -> Result<Pumped> {
+    Desk::here()?.pump(deadline)
+}
+
+pub(crate) fn post_quit(code: i32) {
+    // Without a desk there is no loop to end.
+    if let Some(desk) = Desk::existing() {
+        desk.post_quit(code);
+    }
+}
+
+pub(crate) fn in_send() -> Option<InSend> {
+    Desk::existing()?.in_send()
+}
+
+pub(crate) fn reply(result: isize) -> bool {
+    Desk::existing().is_some_and(|desk| desk.reply(result))
+}
+
+/// The roll, without taking part.
+fn seen_roll() -> Result<Option<Arc<Roll>>> {
+    match Desk::existing() {
+        Some(desk) => Ok(Some(desk.roll.clone())),
+        None => Roll::existing(),
+    }
+}
+
+/// This thread's desk, and that of the window's thread.
+fn to_send(window: u32) -> Result<(Rc<Desk>, usize)> {
+    let roll = seen_roll()?.ok_or_else(no_window)?;
+    let owner = roll.owner(window).ok_or_else(no_window)?;
+    Ok((Desk::here()?, owner))
+}
+
+pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: Deadline) -> Result<isize> {
+    let (desk, owner) = to_send(window)?;
+    desk.send(window, owner, letter, mode, deadline)
+}
+
+pub(crate) fn send_notify(window: u32, letter: &Letter<'_>) -> Result<()> {
+    let (desk, owner) = to_send(window)?;
+    desk.send_notify(window, owner, letter)
+}
+
+pub(crate) fn post(window: u32, letter: &Letter<'_>) -> Result<()> {
+    let (desk, owner) = to_send(window)?;
+    desk.post(window, owner, letter)
+}
+
+/// Calls `found` with the handles of those meant, until it says no.
+pub(crate) fn find(query: &Query, found: &mut dyn FnMut(u32) -> bool) -> Result<()> {
+    let Some(roll) = seen_roll()? else {
+        return Ok(());
+    };
+    let is_meant = |window: &roll::Found| {
+        !(query.top_level_only && window.message_only)
+            && query.is_title(&window.title)
+            && query.is_class(&window.class)
+            && query.pid.is_none_or(|pid| pid == roll.pid(window.desk))
+            && query.is_executable(|| {
+                let executable = roll.process(window.desk).executable?;
+                let name = executable.file_name()?.to_string_lossy();
+                // What the kernel says of a file that was replaced.
+                Some(name.strip_suffix(" (deleted)").unwrap_or(&name).to_string())
+            })
+    };
+    roll.each(is_meant, found)
+}
+
+pub(crate) fn sight(window: u32) -> Result<Sight> {
+    let roll = seen_roll()?.ok_or_else(no_window)?;
+    let found = roll.look(window)?;
+    Ok(Sight {
+        class: found.class,
+        title: found.title,
+        owner: roll.process(found.desk),
+        message_only: found.message_only,
+        hung: roll.is_hung(found.desk),
+        queued: Some(u32::try_from(roll.queued(found.desk)).unwrap_or(u32::MAX)),
+    })
+}
+
+pub(crate) fn is_alive(window: u32) -> bool {
+    let is_alive = || seen_roll()?.ok_or_else(no_window)?.look(window);
+    is_alive().is_ok()
+}
+
+pub(crate) fn is_hung(window: u32) -> Result<bool> {
+    let roll = seen_roll()?.ok_or_else(no_window)?;
+    let found = roll.look(window)?;
+    Ok(roll.is_hung(found.desk))
+}
+
+pub(crate) fn register_message(name: &str) -> Result<u32> {
+    names::register(name)
+}
+
+/// Text as this machine's programs write it: there is no code page here.
+pub(crate) fn to_ansi(text: &str) -> Result<Vec<u8>> {
+    Ok(text.as_bytes().to_vec())
+}
+
+pub(crate) fn from_ansi(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,245 @@
+//! What goes from a thread to another one: the lane that it has handed over.
+
+use super::data;
+use super::lane::{self, ANSWERS, Answers, Kind, MOST_INLINE, Place, Record, RingOut};
+use super::roll::{self, Roll};
+use super::socket;
+use crate::os::fence::Publisher;
+use crate::os::linux::fork::PrivateFd;
+use crate::os::window_types::Letter;
+use crate::wait::Spin;
+use crate::{Deadline, Error, ErrorKind, Result};
+use rustix::fd::OwnedFd;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// The most posted messages that may wait for a thread, as on Windows.
+pub(super) const MOST_POSTED: u64 = 10_000;
+
+/// A thread that this one sends to.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    roll: Arc<Roll>,
+    /// Its desk, and which owner of that it is.
+    pub(super) desk: usize,
+    epoch: u32,
+    socket: PrivateFd,
+    ring: RefCell<RingOut>,
+    shuttle: RefCell<Option<Shuttle>>,
+    pub(super) answers: Answers,
+    places: RefCell<Places>,
+    next: Cell<u64>,
+    pub(super) spin: Spin,
+    /// When we last asked whether it lives.
+    asked: Cell<u64>,
+    /// See [`Roll::number_post`].
+    taken: Cell<u64>,
+    publisher: Publisher,
+}
+
+/// The file that is lent to the other thread.
+#[derive(Debug)]
+struct Shuttle {
+    file: OwnedFd,
+    /// What is in it is still to be copied until the receiver has passed this position in the ring.
+    until: u64,
+}
+
+/// Where answers may come.
+#[derive(Debug)]
+struct Places {
+    free: Vec<u16>,
+    /// Those whose answers nobody waits for any more, and that may still come.
+    given_up: Vec<(u16, u64)>,
+}
+
+impl Outgoing {
+    /// Connects this thread, of desk `own`, to another one; `None` if nobody is there.
+    pub(super) fn connect(
+        roll: &Arc<Roll>,
+        desk: usize,
+        own: usize,
+        publisher: Publisher,
+        deadline: Deadline,
+    ) -> Result<Option<Self>> {
+        let epoch = roll.epoch(desk);
+        let Some(socket) = socket::connect(&roll.socket(desk), deadline)? else {
+            return Ok(None);
+        };
+        let (ring, answers, file) = lane::make()?;
+        socket::say_hello(&socket, own, &file)?;
+        roll.knock(desk, publisher);
+        Ok(Some(Outgoing {
+            roll: roll.clone(),
+            desk,
+            epoch,
+            socket,
+            ring: RefCell::new(ring),
+            shuttle: RefCell::default(),
+            answers,
+            places: RefCell::new(Places {
+                free: (0..ANSWERS as u16).rev().collect(),
+                given_up: Vec::new(),
+            }),
+            next: Cell::new(1),
+            spin: Spin::default(),
+            asked: Cell::new(roll::now()),
+            taken: Cell::new(0),
+            publisher,
+        }))
+    }
+
+    /// Whether it is still the same thread, and lives, as far as has been asked in the last few milliseconds.
+    pub(super) fn is_current(&self) -> bool {
+        if self.roll.epoch(self.desk) != self.epoch {
+            return false;
+        }
+        let now = roll::now();
+        self.asked.replace(now) == now || !self.is_hung_up()
+    }
+
+    pub(super) fn is_hung_up(&self) -> bool {
+        socket::is_hung_up(&self.socket)
+    }
+
+    /// Why it has hung up.
+    pub(super) fn why_hung_up(&self) -> Error {
+        if self.roll.has_left(self.desk, self.epoch) {
+            roll::no_window()
+        } else {
+            Error::new(
+                ErrorKind::PeerDied,
+                "the process of the window has died, or closed the connection",
+            )
+        }
+    }
+
+    /// A place for an answer.
+    pub(super) fn take_place(&self) -> Result<u16> {
+        let mut places = self.places.borrow_mut();
+        if let Some(place) = places.free.pop() {
+            return Ok(place);
+        }
+        let came = |(place, number): &(u16, u64)| self.answers.is_there(*place, *number);
+        if let Some(at) = places.given_up.iter().position(came) {
+            return Ok(places.given_up.swap_remove(at).0);
+        }
+        Err(Error::new(
+            ErrorKind::Full,
+            format!("{ANSWERS} messages of this thread wait for the window's thread already"),
+        )
+        .hint("do windows send to each other without end?"))
+    }
+
+    /// Gives a place back, to which the answer to that message has come or may still come.
+    pub(super) fn leave_place(&self, place: u16, number: u64) {
+        let mut places = self.places.borrow_mut();
+        if self.answers.is_there(place, number) {
+            places.free.push(place);
+        } else {
+            places.given_up.push((place, number));
+        }
+    }
+
+    /// Gives a place back that was not used.
+    pub(super) fn leave_unused(&self, place: u16) {
+        self.places.borrow_mut().free.push(place);
+    }
+
+    /// Puts a message there and wakes the thread: its number. One that is posted is numbered among all that are posted to the
+    /// thread.
+    pub(super) fn put(&self, kind: Kind, window: u32, letter: &Letter<'_>, answer: u16) -> Result<u64> {
+        let bytes = letter.data.unwrap_or_default();
+        let place = match letter.data {
+            None => Place::Nowhere,
+            Some(bytes) if bytes.len() <= MOST_INLINE => Place::Inline,
+            Some(bytes) if bytes.len() <= data::SHUTTLE && self.load(bytes)? => Place::Lent,
+            Some(_) => Place::Attached,
+        };
+        let inline = if place == Place::Inline { bytes } else { &[] };
+        self.make_room(inline.len())?;
+        let number = self.next.replace(self.next.get() + 1);
+        if place == Place::Attached {
+            socket::attach(&self.socket, number, &data::file_of(bytes)?)?;
+        }
+        let ticket = match kind {
+            Kind::Post => self
+                .roll
+                .number_post(self.desk, MOST_POSTED, &self.taken)
+                .ok_or_else(queue_is_full)?,
+            _ => 0,
+        };
+        let record = Record {
+            kind,
+            place,
+            answer,
+            window,
+            number: letter.number,
+            wparam: letter.wparam as u64,
+            lparam: letter.lparam as u64,
+            ticket,
+            len: bytes.len() as u64,
+        };
+        let mut ring = self.ring.borrow_mut();
+        ring.put(number, &record, inline);
+        if place == Place::Lent
+            && let Some(shuttle) = &mut *self.shuttle.borrow_mut()
+        {
+            shuttle.until = ring.position();
+        }
+        drop(ring);
+        self.roll.ring(self.desk, self.publisher);
+        Ok(number)
+    }
+
+    /// Sees to it that a record with so many bytes has room, in a larger ring if need be.
+    fn make_room(&self, inline: usize) -> Result<()> {
+        let mut ring = self.ring.borrow_mut();
+        while !ring.has_room(inline)? {
+            let Some((larger, file)) = ring.larger()? else {
+                return Err(Error::new(
+                    ErrorKind::Full,
+                    "too many messages of this thread wait for the window's thread",
+                ));
+            };
+            let number = self.next.replace(self.next.get() + 1);
+            socket::attach(&self.socket, number, &file)?;
+            let record = Record::with_file(Kind::Moved, larger.lines() as u64);
+            ring.put(number, &record, &[]);
+            *ring = larger;
+            // Who takes anything there has taken all that was here.
+            if let Some(shuttle) = &mut *self.shuttle.borrow_mut() {
+                shuttle.until = shuttle.until.min(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts bytes in the shuttle, which is lent when it is first needed: whether it was free.
+    fn load(&self, bytes: &[u8]) -> Result<bool> {
+        if self.shuttle.borrow().is_none() {
+            self.make_room(0)?;
+            let file = data::shuttle()?;
+            let number = self.next.replace(self.next.get() + 1);
+            socket::attach(&self.socket, number, &file)?;
+            let record = Record::with_file(Kind::Lend, data::SHUTTLE as u64);
+            self.ring.borrow_mut().put(number, &record, &[]);
+            self.shuttle.replace(Some(Shuttle { file, until: 0 }));
+        }
+        let shuttle = self.shuttle.borrow();
+        match &*shuttle {
+            Some(shuttle) if self.ring.borrow().is_passed(shuttle.until) => {
+                data::write(&shuttle.file, bytes).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+pub(super) fn queue_is_full() -> Error {
+    Error::new(
+        ErrorKind::Full,
+        format!("{MOST_POSTED} posted messages wait for the window's thread already"),
+    )
+    .hint("send, which waits")
+}

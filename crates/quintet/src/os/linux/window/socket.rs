@@ -1,0 +1,199 @@
+//! The sockets by which a sender comes to a receiver: to say who it is, by the kernel's word, and to hand over memory.
+
+use super::roll;
+use crate::os::linux::anonymous::poll;
+use crate::os::linux::fork::PrivateFd;
+use crate::os::linux::pipe::message;
+use crate::os::linux::process::Identity;
+use crate::os::linux::{no_descriptor, peer, runtime};
+use crate::os::step::call;
+use crate::{Deadline, Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::Mode;
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType,
+};
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// How many may have connected and not been heard yet. The kernel may have a lower limit.
+const BACKLOG: i32 = 4096;
+
+/// Bytes of a packet.
+const PACKET: usize = 16;
+const HELLO: u64 = u64::from_le_bytes(*b"QUINTETw");
+
+const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
+
+fn new() -> Result<PrivateFd> {
+    PrivateFd::open(|| {
+        call(|| rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None))
+    })
+    .map_err(|error| no_descriptor("cannot make a socket", error))
+}
+
+/// Lets others connect to a desk, which is ours, by that name in the runtime folder.
+pub(super) fn listen(key: &str) -> Result<PrivateFd> {
+    let socket = new()?;
+    // The file that bind makes has the mode of the open socket.
+    call(|| rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR))
+        .map_err(|error| Error::os("cannot set the socket's mode", error))?;
+    runtime::bind(&socket, key)?;
+    call(|| rustix::net::listen(&socket, BACKLOG)).map_err(|error| Error::os("cannot listen", error))?;
+    Ok(socket)
+}
+
+/// One who has connected, and who it is; `None` if there is nobody. Those whom we do not trust are turned away.
+pub(super) fn accept(listener: &PrivateFd) -> Result<Option<(PrivateFd, Identity)>> {
+    loop {
+        let accept = || call(|| rustix::net::accept_with(listener, FLAGS));
+        let socket = match PrivateFd::open(accept) {
+            Ok(socket) => socket,
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(Errno::CONNABORTED) => continue,
+            Err(error) => return Err(no_descriptor("cannot accept a sender", error)),
+        };
+        let Ok(identity) = peer::identity(&socket) else {
+            continue;
+        };
+        if identity.user.as_ref().is_some_and(|user| user.is_trusted()) {
+            return Ok(Some((socket, identity)));
+        }
+    }
+}
+
+/// Connects to a desk: `None` if nobody is there.
+pub(super) fn connect(key: &str, deadline: Deadline) -> Result<Option<PrivateFd>> {
+    let socket = new()?;
+    let path = runtime::path().join(key);
+    let address = SocketAddrUnix::new(&path)
+        .map_err(|error| Error::os("its path does not fit a socket address", error))?;
+    // While too many have connected and wait nothing can be slept on. That many are never seen unless the machine's limit
+    // is low, or the thread is stopped and somebody means harm.
+    const TRIES: u32 = 2000;
+    for _ in 0..TRIES {
+        match call(|| rustix::net::connect(&socket, &address)) {
+            Ok(()) => {
+                let cannot = |error| Error::os("cannot see whose window it is", error);
+                let there = call(|| peer::credentials(&socket)).map_err(cannot)?;
+                if !peer::user(&there).is_trusted() {
+                    return Err(Error::new(
+                        ErrorKind::PermissionDenied,
+                        format!("who answers there is another user (uid {})", there.uid),
+                    ));
+                }
+                return Ok(Some(socket));
+            }
+            Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
+            Err(Errno::AGAIN) if deadline.has_passed() => break,
+            Err(Errno::AGAIN) => std::thread::sleep(deadline.slice(Duration::from_millis(1))),
+            Err(error) => return Err(Error::os("cannot connect to the window's thread", error)),
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Full,
+        "too many have connected to the window's thread, which does not hear them",
+    ))
+}
+
+/// Says hello: from which desk, and with which lane.
+pub(super) fn say_hello(socket: &PrivateFd, desk: usize, lane: &OwnedFd) -> Result<()> {
+    hand_over(socket, HELLO, desk as u64, lane)
+}
+
+/// Hands over a file that the record of that number speaks of, before that.
+pub(super) fn attach(socket: &PrivateFd, number: u64, file: &OwnedFd) -> Result<()> {
+    hand_over(socket, number, 0, file)
+}
+
+fn hand_over(socket: &PrivateFd, first: u64, second: u64, file: &OwnedFd) -> Result<()> {
+    use rustix::fd::AsFd;
+    let mut packet = [0; PACKET];
+    packet[..8].copy_from_slice(&first.to_le_bytes());
+    packet[8..].copy_from_slice(&second.to_le_bytes());
+    let fds: [BorrowedFd<'_>; 1] = [file.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let sent = call(|| {
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&fds));
+        rustix::net::sendmsg(
+            socket,
+            &[IoSlice::new(&packet)],
+            &mut control,
+            SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+        )
+    });
+    match sent {
+        Ok(_) => Ok(()),
+        Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Err(roll::no_window()),
+        Err(Errno::AGAIN | Errno::TOOMANYREFS | Errno::NOBUFS) => Err(Error::new(
+            ErrorKind::Full,
+            "too much has been handed over to the window's thread that it has not taken",
+        )),
+        Err(error) => Err(Error::os("cannot hand memory over to the window's thread", error)),
+    }
+}
+
+/// What a sender said first.
+#[derive(Debug)]
+pub(super) enum Hello {
+    /// Its desk, and its lane.
+    From(usize, OwnedFd),
+    /// Nothing yet.
+    NotYet,
+    /// Nothing that makes sense; or it has gone.
+    No,
+}
+
+pub(super) fn hear_hello(socket: &PrivateFd) -> Hello {
+    match take(socket) {
+        Ok(Some((HELLO, desk, lane))) if desk < roll::DESKS as u64 => Hello::From(desk as usize, lane),
+        Ok(None) => Hello::NotYet,
+        _ => Hello::No,
+    }
+}
+
+/// The file that the record of that number speaks of; `None` if the next one handed over is another.
+pub(super) fn take_attached(socket: &PrivateFd, number: u64) -> Option<OwnedFd> {
+    match take(socket) {
+        Ok(Some((first, _, file))) if first == number => Some(file),
+        _ => None,
+    }
+}
+
+/// The next packet and what came with it; `None` if there is none.
+fn take(socket: &PrivateFd) -> Result<Option<(u64, u64, OwnedFd)>> {
+    let mut packet = [0; PACKET];
+    let received = match call(|| {
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        message::receive(socket, &mut parts, RecvFlags::DONTWAIT)
+    }) {
+        Ok(received) => received,
+        Err(Errno::AGAIN) => return Ok(None),
+        Err(error) => return Err(Error::os("cannot hear a sender", error)),
+    };
+    let mut fds = received.fds.into_iter();
+    match (received.len, received.cut, fds.next(), fds.next()) {
+        (PACKET, false, Some(file), None) => {
+            let word = |at: usize| {
+                let mut word = [0; 8];
+                word.copy_from_slice(&packet[at..at + 8]);
+                u64::from_le_bytes(word)
+            };
+            Ok(Some((word(0), word(8), file)))
+        }
+        _ => Err(super::lane::nonsense()),
+    }
+}
+
+/// Whether the other side has closed, as all do that die.
+pub(super) fn is_hung_up(socket: &PrivateFd) -> bool {
+    let mut fds = [PollFd::new(socket, PollFlags::empty())];
+    match call(|| poll(&mut fds, Some(Duration::ZERO))) {
+        Ok(()) => fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,84 @@
+//! Window messages: one program finds another's window, and sends it a message.
+//!
+//! A [`Window`] has a class, a title, a [handle](WindowHandle) and a procedure, which the thread that made the window
+//! runs for each message. Others [find](WindowHandle::find) it and
+//!
+//! - **send**: wait until the procedure has run, and get its result ([`send`](WindowHandle::send),
+//!   [`send_timeout`](WindowHandle::send_timeout), [`copy_data`](WindowHandle::copy_data) with bytes;
+//!   [`send_notify`](WindowHandle::send_notify) does not wait);
+//! - **post**: put it in the queue of the window's thread and go on ([`post`](WindowHandle::post)).
+//!
+//! On Windows these are user32's own windows and calls, so C#, C++ and Quintet programs find each other and exchange
+//! messages. On Linux they mean the same among Quintet's programs, and need no display server.
+//!
+//! ```
+//! use quintet::window::{self, Window, WindowHandle, WM_APP};
+//!
+//! # let title = format!("window-doc-{}", std::process::id());
+//! let window = Window::create(&title, |message| match message.number() {
+//!     WM_APP => message.wparam() as isize + 1,
+//!     _ => 0,
+//! })?;
+//! # let title = title.clone();
+//! let worker = std::thread::spawn(move || {
+//!     let main = WindowHandle::find(None, Some(&title))?;
+//!     let answer = main.send(WM_APP, 41, 0)?;
+//!     main.post(window::WM_CLOSE, 0, 0)?;
+//!     Ok::<isize, quintet::Error>(answer)
+//! });
+//! while !worker.is_finished() {
+//!     window::pump(std::time::Duration::from_millis(10))?;
+//! }
+//! assert_eq!(worker.join().unwrap()?, 42);
+//! # drop(window);
+//! # Ok::<(), quintet::Error>(())
+//! ```
+//!
+//! # When messages are served
+//! A window's messages are served by its thread, when it [runs](run) or [pumps](pump) its loop, which serves all windows of
+//! the thread: what was sent first, then what was posted, in the order in which it was posted. A thread that waits for the
+//! result of a `send` serves what is *sent* to its windows meanwhile, and so windows may send to each other in any circle.
+//! So a procedure is run again while it is running; that is why it is a [`Fn`] and not a [`FnMut`], with its state in a
+//! [`Cell`](std::cell::Cell) or a [`RefCell`](std::cell::RefCell), not borrowed while it sends. [`exclusive`] makes one of a
+//! `FnMut` that does not mind.
+//!
+//! # Which numbers
+//! Messages below [`WM_USER`] are the system's. Of these a procedure gets [`WM_CLOSE`], [`WM_COMMAND`] and [`WM_COPYDATA`];
+//! the system answers the others itself (on Linux with 0). Above are the program's: [`WM_USER`] to 0x7FFF for what the
+//! window's class means by it, [`WM_APP`] to 0xBFFF for the program's own, and 0xC000 to 0xFFFF for those that all
+//! programs know by a name: [`register_message`]. Data goes along only with `copy_data`; two numbers, with any.
+//!
+//! # What happens when
+//! | | who sends gets | who posts gets |
+//! |---|---|---|
+//! | there is no such window (any more) | `NotFound` | `NotFound` |
+//! | its process ends | `PeerDied`, within 100 ms, also while it waits | `NotFound` or `PeerDied`; what is in the queue is gone |
+//! | its thread serves nothing for 5 s: it is *hung* | nothing, or with [`SendMode::AbortIfHung`] `TimedOut` | no error |
+//! | 10,000 posted messages wait in its thread's queue | no error | `Full` |
+//! | the deadline passes | `TimedOut`; the message may be served later | |
+//!
+//! A message whose sender dies is served nevertheless.
+
+mod broadcast;
+mod exclusive;
+mod handle;
+mod loops;
+mod message;
+mod numbers;
+mod search;
+mod text;
+#[expect(clippy::module_inception, reason = "a file has the name of its type")]
+mod window;
+
+pub use crate::os::window_types::{InSend, Pumped, SendMode};
+pub use broadcast::{Answer, broadcast_post, broadcast_send};
+pub use exclusive::exclusive;
+pub use handle::{WindowHandle, WindowInfo};
+pub use loops::{in_send, post_quit, pump, reply, run};
+pub use message::{CopyData, Message};
+pub use numbers::{
+    REGISTERED, WM_APP, WM_CLOSE, WM_COMMAND, WM_COPYDATA, WM_NULL, WM_QUIT, WM_USER, register_message,
+};
+pub use search::WindowSearch;
+pub use text::Encoding;
+pub use window::{Window, WindowBuilder};

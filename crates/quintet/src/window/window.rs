@@ -1,0 +1,161 @@
+use super::{Message, WindowHandle};
+use crate::Result;
+use crate::os::window;
+use crate::os::window_types::{Arrival, Making, check_title};
+use crate::sync::Waitable;
+use std::rc::Rc;
+
+/// A window of this thread: a title to be found by, and a procedure to be run for each message.
+///
+/// It is there until it is dropped, or its thread or process ends. Several windows may have one title. A thread serves
+/// the messages of all its windows when it [runs](super::run) or [pumps](super::pump); a window whose thread does neither
+/// makes its senders wait, and is *hung* after 5 s.
+///
+/// Dropping it is what `DestroyWindow` is: senders that still wait get [`NotFound`](crate::ErrorKind::NotFound), and posted
+/// messages are gone. A thread that ends destroys its windows.
+#[derive(Debug)]
+pub struct Window(window::Window);
+
+impl Window {
+    /// Makes a top-level window of class `Quintet`.
+    ///
+    /// # Errors
+    /// Those of [`WindowBuilder::create`].
+    pub fn create(
+        title: impl Into<String>,
+        procedure: impl Fn(&Message<'_>) -> isize + 'static,
+    ) -> Result<Self> {
+        Window::builder(title).create(procedure)
+    }
+
+    /// Makes one with options.
+    pub fn builder(title: impl Into<String>) -> WindowBuilder {
+        WindowBuilder {
+            class: "Quintet".into(),
+            title: title.into(),
+            message_only: false,
+            visible: false,
+            admit_lower_integrity: false,
+        }
+    }
+
+    /// How others reach it.
+    pub fn handle(&self) -> WindowHandle {
+        WindowHandle::new(self.0.handle())
+    }
+
+    /// Changes its title. Who looks for it at this moment finds the old one or the new one.
+    ///
+    /// # Errors
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than 320 bytes on Linux;
+    /// [`InvalidName`](crate::ErrorKind::InvalidName) for one with a NUL.
+    ///
+    /// ```
+    /// use quintet::window::Window;
+    ///
+    /// # let title = format!("title-doc-{}", std::process::id());
+    /// let window = Window::create(&title, |_| 0)?;
+    /// window.set_title(format!("{title}: ready"))?;
+    /// assert_eq!(window.handle().title()?, format!("{title}: ready"));
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn set_title(&self, title: impl AsRef<str>) -> Result<()> {
+        let title = title.as_ref();
+        check_title(title)?;
+        self.0.set_title(title)
+    }
+}
+
+/// To wait for messages of this window's thread, to any of its windows, together with other things. Nothing is served by
+/// waiting: [`pump`](super::pump) with a zero duration does that then. While it waits, the thread is not hung.
+///
+/// ```
+/// use quintet::sync::{Event, Reset, wait_any};
+/// use quintet::window::{Pumped, Window, WM_USER, pump};
+/// use std::time::Duration;
+///
+/// # let title = format!("waitable-doc-{}", std::process::id());
+/// let window = Window::create(&title, |_| 0)?;
+/// let stop = Event::create_new(&title, Reset::Manual)?;
+/// window.handle().post(WM_USER, 0, 0)?;
+/// let ready = wait_any(&[(&stop).into(), (&window).into()], Duration::from_secs(60))?;
+/// assert_eq!(ready.index, 1);
+/// assert_eq!(pump(Duration::ZERO)?, Pumped::Served);
+/// # Ok::<(), quintet::Error>(())
+/// ```
+impl<'a> From<&'a Window> for Waitable<'a> {
+    fn from(window: &'a Window) -> Self {
+        Waitable::messages(window.0.messages())
+    }
+}
+
+/// A window to be made: [`Window::builder`].
+#[derive(Clone, Debug)]
+pub struct WindowBuilder {
+    class: String,
+    title: String,
+    message_only: bool,
+    visible: bool,
+    admit_lower_integrity: bool,
+}
+
+impl WindowBuilder {
+    /// Its class: a word for all windows of one kind, to be found by. `Quintet` unless said otherwise.
+    #[must_use]
+    pub fn class(mut self, class: impl Into<String>) -> Self {
+        self.class = class.into();
+        self
+    }
+
+    /// Whether it is a message-only window: one that gets no broadcasts. Windows programs find it only where they look for
+    /// such (`FindWindowEx` with `HWND_MESSAGE`).
+    #[must_use]
+    pub fn message_only(mut self, yes: bool) -> Self {
+        self.message_only = yes;
+        self
+    }
+
+    /// Whether it is to be seen on the screen on Windows: only a visible window is what C# calls a process's
+    /// `MainWindowHandle`. On Linux nothing is to be seen, ever.
+    #[must_use]
+    pub fn visible(mut self, yes: bool) -> Self {
+        self.visible = yes;
+        self
+    }
+
+    /// Whether programs of lower integrity may send to it on Windows, which User Interface Privilege Isolation forbids
+    /// otherwise: so that a program run as administrator hears one that is not. On Linux there is nothing like it.
+    #[must_use]
+    pub fn admit_lower_integrity(mut self, yes: bool) -> Self {
+        self.admit_lower_integrity = yes;
+        self
+    }
+
+    /// Makes it, as a window of this thread.
+    ///
+    /// # Errors
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for a class of more than 128 bytes or, on Linux, a title of more than 320;
+    /// [`InvalidName`](crate::ErrorKind::InvalidName) for an empty class, or a NUL in either;
+    /// [`Full`](crate::ErrorKind::Full) when there are too many windows (on Linux 4,096 of one user, on 2,048 threads).
+    ///
+    /// ```
+    /// use quintet::window::Window;
+    ///
+    /// # let title = format!("builder-doc-{}", std::process::id());
+    /// let window = Window::builder(&title).class("Worker").message_only(true).create(|_| 0)?;
+    /// assert_eq!(window.handle().class()?, "Worker");
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn create(&self, procedure: impl Fn(&Message<'_>) -> isize + 'static) -> Result<Window> {
+        let making = Making {
+            class: &self.class,
+            title: &self.title,
+            message_only: self.message_only,
+            visible: self.visible,
+            admit_lower_integrity: self.admit_lower_integrity,
+        };
+        making.check()?;
+        let run = move |arrival: &Arrival<'_>| procedure(&Message::new(*arrival));
+        window::Window::create(&making, Rc::new(run)).map(Window)
+    }
+}

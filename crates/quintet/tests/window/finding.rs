@@ -1,0 +1,136 @@
+//! Finding windows.
+
+use super::*;
+use quintet::window::WindowSearch;
+use quintet_testkit::start;
+use std::thread;
+
+/// Has windows of class `arg(1)` and title `arg(0)`, three of them.
+pub(crate) fn has_windows(p: &mut Role) {
+    let windows: Vec<_> = (0..3)
+        .map(|number| {
+            let builder = Window::builder(p.arg(0))
+                .class(p.arg(1))
+                .message_only(number == 2);
+            builder.create(move |_| number).unwrap()
+        })
+        .collect();
+    p.say("ready");
+    // They can be found whether or not their thread serves.
+    p.listen();
+    drop(windows);
+    p.say("gone");
+    p.listen();
+}
+
+#[test]
+fn windows_are_found_by_whatever_is_known_of_them() {
+    let t = start();
+    let (title, class) = (format!("{} Title 成功", t.name("w")), t.name("class"));
+    let mut peer = t.spawn("has_windows", &[&title, &class]);
+    peer.expect("ready");
+    let one = WindowHandle::find(None, Some(&title)).unwrap();
+    assert_eq!(one.title().unwrap(), title);
+    assert_eq!(one.class().unwrap(), class);
+    let owner = one.owner().unwrap();
+    assert_eq!(owner.pid(), peer.pid());
+    WindowHandle::find(Some(&class), Some(&title.to_uppercase())).unwrap();
+    WindowHandle::find(Some(&class.to_uppercase()), None).unwrap();
+    fails(WindowHandle::find(Some(&title), None), ErrorKind::NotFound);
+    fails(
+        WindowHandle::find(Some(&class), Some(&class)),
+        ErrorKind::NotFound,
+    );
+    let all = WindowHandle::find_all(Some(&class), None).unwrap();
+    assert_eq!(all.len(), 3);
+    let top: Vec<_> = WindowSearch::new()
+        .title(&title)
+        .top_level_only()
+        .find_all()
+        .unwrap();
+    assert_eq!(top.len(), 2);
+    for window in &all {
+        assert_eq!(window.info().unwrap().message_only, !top.contains(window));
+    }
+    assert_eq!(
+        WindowSearch::new()
+            .pid(peer.pid())
+            .title(&title)
+            .find_all()
+            .unwrap()
+            .len(),
+        3
+    );
+    fails(
+        WindowSearch::new().pid(std::process::id()).title(&title).find(),
+        ErrorKind::NotFound,
+    );
+    // The test's own file, which the peer runs too.
+    let exe = std::env::current_exe().unwrap();
+    let name = exe.file_name().unwrap().to_str().unwrap();
+    assert!(name.len() > 15 || cfg!(windows), "longer than comm: {name}");
+    let of = |name: &str| {
+        WindowSearch::new()
+            .executable(name)
+            .title(&title)
+            .find_all()
+            .unwrap()
+    };
+    assert_eq!(of(name).len(), 3);
+    assert_eq!(of(name.strip_suffix(".exe").unwrap_or(name)).len(), 3);
+    assert_eq!(of("another").len(), 0);
+    peer.tell("drop");
+    peer.expect("gone");
+    assert!(WindowHandle::find_all(None, Some(&title)).unwrap().is_empty());
+    assert!(all.iter().all(|window| !window.is_alive()));
+    peer.tell("end");
+    peer.finish();
+}
+
+#[test]
+fn a_new_title_is_found_and_the_old_one_is_not() {
+    let t = start();
+    let (old, new) = (t.name("old"), t.name("new"));
+    let window = Window::create(&old, |_| 0).unwrap();
+    window.set_title(&new).unwrap();
+    fails(WindowHandle::find(None, Some(&old)), ErrorKind::NotFound);
+    assert_eq!(WindowHandle::find(None, Some(&new)).unwrap(), window.handle());
+    window.set_title("").unwrap();
+    assert_eq!(window.handle().title().unwrap(), "");
+    fails(window.set_title("a\0b"), ErrorKind::InvalidName);
+    let class = |class: &str| Window::builder(&old).class(class).create(|_| 0);
+    fails(class(""), ErrorKind::InvalidName);
+    fails(class(&"x".repeat(129)), ErrorKind::TooLarge);
+    assert_eq!(
+        class(&"x".repeat(128)).unwrap().handle().class().unwrap().len(),
+        128
+    );
+}
+
+/// Whoever looks sees one title or the other.
+#[test]
+fn a_title_is_never_half_another_one() {
+    let t = start();
+    let tag = t.name("w");
+    let titles = [
+        format!("{tag}{}", "a".repeat(200)),
+        format!("{tag}{}", "b".repeat(100)),
+    ];
+    let window = Window::create(&titles[0], |_| 0).unwrap();
+    let handle = window.handle();
+    let looking = thread::spawn({
+        let titles = titles.clone();
+        move || {
+            for _ in 0..2000 {
+                let title = handle.title().unwrap();
+                assert!(titles.contains(&title), "{title}");
+            }
+        }
+    });
+    while !looking.is_finished() {
+        for title in &titles {
+            window.set_title(title).unwrap();
+        }
+    }
+    looking.join().unwrap();
+}

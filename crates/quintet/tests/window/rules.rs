@@ -1,0 +1,533 @@
+//! What the Windows documentation says of SendMessage, PostMessage and their like.
+
+use super::*;
+use quintet::sync::{Event, Reset, wait_any};
+use quintet::window::{
+    Pumped, REGISTERED, SendMode, WM_COMMAND, WM_NULL, WM_QUIT, broadcast_post, broadcast_send, exclusive,
+    register_message,
+};
+use quintet_testkit::{eventually, start};
+use std::sync::mpsc::channel;
+use std::thread;
+
+/// "The return value specifies the result of the message processing."
+#[test]
+fn send_gives_the_procedures_result() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves");
+    assert_eq!(window.send(ADD, 41, 1).unwrap(), 42);
+    assert_eq!(
+        window.send(ADD, usize::MAX, 0).unwrap(),
+        -1,
+        "all bits of wparam go along"
+    );
+    assert_eq!(window.send(ADD, 0, isize::MIN).unwrap(), isize::MIN);
+    for number in 0..1000 {
+        assert_eq!(window.send(ADD, number, 1).unwrap(), number as isize + 1);
+    }
+    close(peer, window);
+}
+
+/// "If the specified window was created by the calling thread, the window procedure is called immediately as a subroutine."
+#[test]
+fn a_send_to_an_own_window_is_a_call() {
+    let t = start();
+    let window = useful(&t.name("w"));
+    let handle = window.borrow().as_ref().unwrap().handle();
+    assert_eq!(handle.send(ADD, 1, 2).unwrap(), 3);
+    assert_eq!(handle.send(HOW, 0, 0).unwrap(), 0, "no other thread sent it");
+    handle.send_notify(WM_APP + 1, 0, 0).unwrap();
+    assert_eq!(handle.send(LOG, 0, 0).unwrap(), 1);
+    // Through itself, to itself.
+    let forwarded = handle.send(FORWARD, handle.raw() as usize, HOW as isize);
+    assert_eq!(forwarded.unwrap(), 0);
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Nothing);
+}
+
+/// "Messages … are removed from the queue in the order in which they were posted"; "GetMessage … dispatches incoming sent
+/// messages until a posted message is available".
+#[test]
+fn sent_ones_come_first_then_posted_ones_in_their_order() {
+    let t = start();
+    let (mut peer, window) = peer(&t, "serves_when_told");
+    for number in 1..5 {
+        window.post(WM_APP + number, 0, 0).unwrap();
+    }
+    window.send_notify(WM_APP + 9, 0, 0).unwrap();
+    window.post(WM_APP + 5, 0, 0).unwrap();
+    peer.tell("serve");
+    // This one is sent as well, and does not wait for those that are posted: so wait for the last of them.
+    let mut log = 0;
+    eventually("all have come", || {
+        let more = window.send(LOG, 0, 0).unwrap();
+        let digits = more.checked_ilog10().map_or(0, |digits| digits + 1);
+        log = log * 10isize.pow(digits) + more;
+        log == 912_345
+    });
+    close(peer, window);
+}
+
+/// "Posts a message … and returns without waiting for the thread to process the message."
+#[test]
+fn posts_of_several_threads_come_in_the_order_of_cause() {
+    let t = start();
+    let (mut peer, window) = peer(&t, "serves_when_told");
+    // Each posts only after it knows that the one before has.
+    for number in 1..=5 {
+        thread::spawn(move || window.post(WM_APP + number, 0, 0))
+            .join()
+            .unwrap()
+            .unwrap();
+    }
+    let own = useful(&t.name("own"));
+    let handle = own.borrow().as_ref().unwrap().handle();
+    handle.post(WM_APP + 1, 0, 0).unwrap();
+    thread::spawn(move || handle.post(WM_APP + 2, 0, 0))
+        .join()
+        .unwrap()
+        .unwrap();
+    handle.post(WM_APP + 3, 0, 0).unwrap();
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Served);
+    assert_eq!(handle.send(LOG, 0, 0).unwrap(), 123);
+    peer.tell("serve");
+    let mut log = 0;
+    eventually("all have come", || {
+        let more = window.send(LOG, 0, 0).unwrap();
+        let digits = more.checked_ilog10().map_or(0, |digits| digits + 1);
+        log = log * 10isize.pow(digits) + more;
+        log == 12_345
+    });
+    close(peer, window);
+}
+
+/// "GetMessage … retrieves WM_QUIT": PostQuitMessage ends the loop after what is in the queue.
+#[test]
+fn the_end_comes_after_what_was_posted() {
+    let t = start();
+    let window = useful(&t.name("w"));
+    let handle = window.borrow().as_ref().unwrap().handle();
+    post_quit(9);
+    handle.post(WM_APP + 1, 0, 0).unwrap();
+    handle.post(WM_APP + 2, 0, 0).unwrap();
+    assert_eq!(run().unwrap(), 9);
+    assert_eq!(handle.send(LOG, 0, 0).unwrap(), 12);
+    // Once only.
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Nothing);
+    handle.post(WM_QUIT, 4, 0).unwrap();
+    assert_eq!(run().unwrap(), 4);
+}
+
+/// "The receiving application should consider the data read-only. … is valid only during the processing of the message."
+#[test]
+fn data_of_any_size_comes_whole() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves");
+    for len in [
+        0,
+        1,
+        63,
+        64,
+        65,
+        4095,
+        16_383,
+        16_384,
+        16_385,
+        100_000,
+        1 << 20,
+        20_000_001,
+    ] {
+        let bytes: Vec<u8> = (0..len).map(|at| (at * 7 + at / 251) as u8).collect();
+        assert_eq!(window.copy_data(0, &bytes).unwrap(), sum(&bytes), "{len} bytes");
+    }
+    // Again and again around the end of what it goes through.
+    for len in 0..700 {
+        let bytes: Vec<u8> = (0..len * 3).map(|at| (at * 5 + len) as u8).collect();
+        assert_eq!(window.copy_data(0, &bytes).unwrap(), sum(&bytes), "{len} bytes");
+    }
+    // Words that look like a message.
+    let sly: Vec<u8> = (0..2000u64)
+        .flat_map(|word| (word % 300 + 1).to_le_bytes())
+        .collect();
+    for _ in 0..100 {
+        assert_eq!(window.copy_data(0, &sly).unwrap(), sum(&sly));
+        assert_eq!(window.send(ADD, 1, 1).unwrap(), 2);
+    }
+    fails(window.copy_data(0, &vec![0; (1 << 30) + 1]), ErrorKind::TooLarge);
+    close(peer, window);
+}
+
+#[test]
+fn text_comes_in_each_encoding() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves");
+    assert_eq!(window.copy_data_text(1, "成功", Encoding::Utf8).unwrap(), 1);
+    assert_eq!(window.copy_data_text(2, "成功", Encoding::Utf16).unwrap(), 1);
+    assert_eq!(window.copy_data_text(3, "success", Encoding::Ansi).unwrap(), 1);
+    // In the notes: an ANSI string, with cbData = len + 1; what stands behind the NUL is nobody's.
+    assert_eq!(window.copy_data(3, b"success\0\xff").unwrap(), 1);
+    assert_eq!(window.copy_data(3, b"success").unwrap(), 1);
+    fails(
+        window.copy_data_text(3, "a\0b", Encoding::Ansi),
+        ErrorKind::Unsupported,
+    );
+    close(peer, window);
+}
+
+/// "If you send a message in the range below WM_USER to the asynchronous message functions, its message parameters cannot
+/// include pointers": error ERROR_MESSAGE_SYNC_ONLY.
+#[test]
+fn only_copy_data_carries_data() {
+    let t = start();
+    let window = useful(&t.name("w"));
+    let handle = window.borrow().as_ref().unwrap().handle();
+    const WM_SETTEXT: u32 = 0x000C;
+    for number in [WM_COPYDATA, WM_SETTEXT] {
+        fails(handle.post(number, 0, 0), ErrorKind::Unsupported);
+        fails(handle.send(number, 0, 0), ErrorKind::Unsupported);
+        fails(handle.send_notify(number, 0, 0), ErrorKind::Unsupported);
+    }
+    fails(handle.post(0x10000, 0, 0), ErrorKind::Unsupported);
+}
+
+/// Messages of the system's are answered by it, as DefWindowProc does.
+#[test]
+fn a_procedure_gets_close_and_command_and_what_is_above() {
+    let t = start();
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let log = seen.clone();
+    let window = Window::create(t.name("w"), move |message| {
+        log.borrow_mut().push(message.number());
+        1
+    })
+    .unwrap();
+    seen.borrow_mut().clear();
+    assert_eq!(window.handle().send(WM_NULL, 0, 0).unwrap(), 0);
+    assert_eq!(window.handle().send(WM_CLOSE, 0, 0).unwrap(), 1);
+    assert_eq!(window.handle().send(WM_COMMAND, 0, 0).unwrap(), 1);
+    assert_eq!(window.handle().send(WM_USER, 0, 0).unwrap(), 1);
+    assert_eq!(window.handle().send(0xFFFF, 0, 0).unwrap(), 1);
+    assert_eq!(*seen.borrow(), [WM_CLOSE, WM_COMMAND, WM_USER, 0xFFFF]);
+    assert!(window.handle().is_alive(), "WM_CLOSE alone closes nothing");
+}
+
+/// Says the number of the message of that name.
+pub(crate) fn registers(p: &mut Role) {
+    let number = register_message(p.arg(0)).unwrap();
+    p.say(number);
+}
+
+/// "If two different applications register the same message string, the applications return the same message value. … The
+/// return value is a message identifier in the range 0xC000 through 0xFFFF."
+#[test]
+fn a_registered_message_has_one_number_everywhere() {
+    let t = start();
+    // These stay, so they are the same each time.
+    let names = ["Quintet.Tests.One", "Quintet.Tests.Two", "Quintet.Tests.成功"];
+    let numbers = names.map(|name| register_message(name).unwrap());
+    assert!(numbers.iter().all(|number| REGISTERED.contains(number)));
+    assert!(numbers[0] != numbers[1] && numbers[1] != numbers[2] && numbers[0] != numbers[2]);
+    for (name, number) in names.into_iter().zip(numbers) {
+        let mut peer = t.spawn("registers", &[&name.to_uppercase()]);
+        assert_eq!(peer.hear(), number.to_string());
+        peer.finish();
+    }
+    fails(register_message(""), ErrorKind::InvalidName);
+    fails(register_message("a\nb"), ErrorKind::InvalidName);
+    fails(register_message(&"x".repeat(256)), ErrorKind::InvalidName);
+}
+
+/// "If this parameter is HWND_BROADCAST, the message is posted to all top-level windows in the system"; "message-only windows …
+/// cannot be enumerated, and do not receive broadcast messages."
+#[test]
+fn a_broadcast_reaches_all_top_level_windows() {
+    let t = start();
+    let number = register_message("Quintet.Tests.Broadcast").unwrap();
+    let (here, there) = (top_level_peer(&t), top_level_peer(&t));
+    let hidden = Window::builder(t.name("hidden"))
+        .message_only(true)
+        .create(|_| panic!("it gets no broadcasts"))
+        .unwrap();
+    let visible = Window::create(t.name("own"), |_| 6).unwrap();
+    let answers = broadcast_send(number, 0, 0, PATIENCE).unwrap();
+    let of = |window: WindowHandle| {
+        let answer = answers.iter().find(|answer| answer.window == window);
+        answer.map(|answer| answer.result.as_ref().map_err(Error::kind).copied())
+    };
+    assert_eq!(of(here.1), Some(Ok(0)));
+    assert_eq!(of(there.1), Some(Ok(0)));
+    assert_eq!(of(visible.handle()), Some(Ok(6)));
+    assert_eq!(of(hidden.handle()), None);
+    let posted = broadcast_post(number, 0, 0).unwrap();
+    assert!(
+        posted
+            .iter()
+            .any(|answer| answer.window == here.1 && answer.result.is_ok())
+    );
+    fails(broadcast_post(WM_APP, 0, 0), ErrorKind::Unsupported);
+    fails(broadcast_send(WM_USER, 0, 0, PATIENCE), ErrorKind::Unsupported);
+    close(here.0, here.1);
+    close(there.0, there.1);
+}
+
+/// "ReplyMessage: … the thread that called SendMessage … continues to run as though … the window procedure … had returned."
+#[test]
+fn a_reply_comes_before_the_procedure_ends() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves");
+    assert_eq!(window.send(EARLY, 0, 0).unwrap(), 7);
+    assert_eq!(window.send(LOG, 0, 0).unwrap(), 3, "it knew that it had replied");
+    assert!(!reply(1), "there is nobody to reply to");
+    close(peer, window);
+}
+
+/// "InSendMessageEx: … ISMEX_NOSEND, ISMEX_SEND, ISMEX_NOTIFY, ISMEX_REPLIED".
+#[test]
+fn a_procedure_knows_how_the_message_came() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves");
+    assert_eq!(window.send(HOW, 0, 0).unwrap(), 1);
+    assert_eq!(window.copy_data(0, b"").unwrap(), 0);
+    window.send_notify(HOW, 0, 0).unwrap();
+    assert_eq!(window.send(LOG, 0, 0).unwrap(), 2);
+    window.post(HOW, 0, 0).unwrap();
+    eventually("it was served", || {
+        window.info().unwrap().queued.is_none_or(|queued| queued == 0)
+    });
+    assert_eq!(window.send(LOG, 0, 0).unwrap(), 0);
+    assert_eq!(in_send(), None);
+    close(peer, window);
+}
+
+/// "SendMessageTimeout: … the function returns after the time-out period"; "a thread … processes nonqueued messages while waiting
+/// for its message to be processed", but with SMTO_BLOCK.
+#[test]
+fn a_send_gives_up_at_its_deadline() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves_when_told");
+    for mode in [SendMode::Normal, SendMode::Block, SendMode::AbortIfHung] {
+        let timed = window.send_timeout(ADD, 1, 1, mode, Duration::from_millis(30));
+        fails(timed, ErrorKind::TimedOut);
+    }
+    fails(
+        window.copy_data_timeout(0, b"x", SendMode::Normal, Duration::ZERO),
+        ErrorKind::TimedOut,
+    );
+    let mut peer = peer;
+    peer.tell("serve");
+    assert_eq!(
+        window
+            .send_timeout(ADD, 1, 1, SendMode::Normal, PATIENCE)
+            .unwrap(),
+        2,
+        "late answers are nobody's"
+    );
+    close(peer, window);
+}
+
+/// As above: what is sent to a thread that waits is served, what is posted is not.
+#[test]
+fn who_waits_serves_what_is_sent_and_not_what_is_posted() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves");
+    let own = useful(&t.name("own"));
+    let handle = own.borrow().as_ref().unwrap().handle();
+    handle.post(WM_APP + 1, 0, 0).unwrap();
+    // The other one asks our window, which so far has seen nothing of what is posted.
+    let seen = window.send(FORWARD, handle.raw() as usize, LOG as isize);
+    assert_eq!(seen.unwrap(), 0);
+    let how = window.send(FORWARD, handle.raw() as usize, HOW as isize);
+    assert_eq!(how.unwrap(), 1);
+    handle.send(LOG, 0, 0).unwrap();
+    pump(Duration::ZERO).unwrap();
+    assert_eq!(handle.send(LOG, 0, 0).unwrap(), 1);
+    // Blocked, we serve nothing, and the other one waits for us: until our deadline.
+    let blocked = window.send_timeout(
+        FORWARD,
+        handle.raw() as usize,
+        WM_APP as isize + 2,
+        SendMode::Block,
+        Duration::from_millis(50),
+    );
+    fails(blocked, ErrorKind::TimedOut);
+    assert_eq!(handle.send(LOG, 0, 0).unwrap(), 0);
+    // What it sent comes now, while we wait for something else, or after.
+    assert_eq!(window.send(ADD, 1, 1).unwrap(), 2);
+    pump(Duration::ZERO).unwrap();
+    assert_eq!(handle.send(LOG, 0, 0).unwrap(), 2);
+    close(peer, window);
+}
+
+/// "If the window … has been destroyed": ERROR_INVALID_WINDOW_HANDLE.
+#[test]
+fn a_destroyed_window_gets_nothing() {
+    let t = start();
+    let (peer, window) = peer(&t, "serves_when_told");
+    // One that waits for it already.
+    let waiting = thread::spawn(move || window.send(ADD, 1, 1));
+    let destroying = thread::spawn(move || window.send(DESTROY, 0, 0));
+    let mut peer = peer;
+    peer.tell("serve");
+    assert_eq!(
+        destroying.join().unwrap().unwrap(),
+        5,
+        "its procedure runs to its end"
+    );
+    match waiting.join().unwrap() {
+        Ok(2) => {}
+        other => fails(other, ErrorKind::NotFound),
+    }
+    fails(window.send(ADD, 1, 1), ErrorKind::NotFound);
+    fails(window.send_notify(ADD, 1, 1), ErrorKind::NotFound);
+    fails(window.post(ADD, 1, 1), ErrorKind::NotFound);
+    fails(window.copy_data(0, b"x"), ErrorKind::NotFound);
+    fails(window.info(), ErrorKind::NotFound);
+    assert!(!window.is_alive());
+    peer.kill();
+}
+
+/// "There is a limit of 10,000 posted messages per message queue."
+#[test]
+fn the_ten_thousand_and_first_is_too_many() {
+    let t = start();
+    let (mut peer, window) = peer(&t, "serves_when_told");
+    for number in 0..10_000 {
+        window.post(WM_USER + 9, number, 0).unwrap();
+    }
+    fails(window.post(WM_USER + 9, 0, 0), ErrorKind::Full);
+    if let Some(queued) = window.info().unwrap().queued {
+        assert_eq!(queued, 10_000);
+    }
+    // Sending needs no place in the queue.
+    let sending = thread::spawn(move || window.send(ADD, 1, 1));
+    peer.tell("serve");
+    assert_eq!(sending.join().unwrap().unwrap(), 2);
+    eventually("there is room again", || window.post(WM_USER + 9, 0, 0).is_ok());
+    eventually("it is closed", || window.post(WM_CLOSE, 0, 0).is_ok());
+    peer.finish();
+}
+
+#[test]
+fn a_thread_without_windows_has_no_messages() {
+    let t = start();
+    fails(pump(Duration::ZERO), ErrorKind::Unsupported);
+    fails(run(), ErrorKind::Unsupported);
+    let window = quiet(&t.name("w"), |_| 0);
+    assert_eq!(pump(Duration::from_millis(1)).unwrap(), Pumped::Nothing);
+    drop(window);
+    fails(pump(Duration::ZERO), ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_window_is_one_of_several_to_wait_for() {
+    let t = start();
+    let name = t.name("w");
+    let window = useful(&name);
+    let window = window.borrow();
+    let window = window.as_ref().unwrap();
+    let handle = window.handle();
+    let event = Event::create_new(&name, Reset::Auto).unwrap();
+    let none = wait_any(&[window.into(), (&event).into()], Duration::from_millis(1));
+    assert_eq!(none.unwrap_err().kind(), ErrorKind::TimedOut);
+    // One that is sent.
+    let sender = thread::spawn(move || handle.send(ADD, 20, 2));
+    assert_eq!(
+        wait_any(&[window.into(), (&event).into()], PATIENCE)
+            .unwrap()
+            .index,
+        0
+    );
+    pump(Duration::ZERO).unwrap();
+    assert_eq!(serve_while(sender).unwrap(), 22);
+    // One that is posted, by another thread.
+    thread::spawn(move || handle.post(WM_APP + 1, 0, 0))
+        .join()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        wait_any(&[(&event).into(), window.into()], PATIENCE)
+            .unwrap()
+            .index,
+        1
+    );
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Served);
+    // The end.
+    post_quit(1);
+    assert_eq!(
+        wait_any(&[(&event).into(), window.into()], PATIENCE)
+            .unwrap()
+            .index,
+        1
+    );
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Quit(1));
+    event.set().unwrap();
+    assert_eq!(
+        wait_any(&[window.into(), (&event).into()], PATIENCE)
+            .unwrap()
+            .index,
+        1
+    );
+}
+
+/// What cannot run inside itself says so.
+#[test]
+fn an_exclusive_procedure_is_busy_inside_itself() {
+    let t = start();
+    let this: Rc<std::cell::Cell<Option<WindowHandle>>> = Rc::default();
+    let inner = this.clone();
+    let mut served = 0;
+    let window = Window::create(
+        t.name("w"),
+        exclusive(-5, move |message| {
+            served += 1;
+            if message.number() == WM_USER {
+                inner.get().unwrap().send(WM_USER + 1, 0, 0).unwrap()
+            } else {
+                served
+            }
+        }),
+    )
+    .unwrap();
+    this.set(Some(window.handle()));
+    assert_eq!(window.handle().send(WM_USER, 0, 0).unwrap(), -5);
+    assert_eq!(window.handle().send(WM_USER + 1, 0, 0).unwrap(), 2);
+}
+
+/// "Windows created by a thread are destroyed when it ends."
+#[test]
+fn a_thread_that_ends_takes_its_windows_with_it() {
+    let t = start();
+    let title = t.name("w");
+    let (tell, hear) = channel();
+    let (end, ended) = channel::<()>();
+    let owner = thread::spawn(move || {
+        let window = Window::create(title, |_| 0).unwrap();
+        tell.send(window.handle()).unwrap();
+        ended.recv().unwrap();
+        // Kept, and so never dropped.
+        std::mem::forget(window);
+    });
+    let handle = hear.recv().unwrap();
+    let waiting = thread::spawn(move || handle.send(WM_USER, 0, 0));
+    assert!(handle.is_alive());
+    end.send(()).unwrap();
+    owner.join().unwrap();
+    fails(waiting.join().unwrap(), ErrorKind::NotFound);
+    assert!(!handle.is_alive());
+    fails(handle.post(WM_USER, 0, 0), ErrorKind::NotFound);
+}
+
+/// "The handle … could even point to a different window": not soon.
+#[test]
+fn a_handle_is_not_soon_another_windows() {
+    let t = start();
+    let title = t.name("w");
+    let first = Window::create(&title, |_| 0).unwrap();
+    let handle = first.handle();
+    drop(first);
+    for _ in 0..200 {
+        let next = Window::create(&title, |_| 0).unwrap();
+        assert_ne!(next.handle(), handle);
+        assert!(i32::try_from(next.handle().raw()).is_ok_and(|raw| raw > 0));
+        fails(handle.post(WM_USER, 0, 0), ErrorKind::NotFound);
+    }
+}
