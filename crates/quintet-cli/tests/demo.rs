@@ -17,7 +17,7 @@ fn pid_of(who: &str, printed: &str) -> u32 {
 }
 
 #[test]
-fn it_shows_two_processes_and_a_table() {
+fn it_shows_three_processes_and_a_table() {
     let t = start_test();
     let printed = run(&t, &["demo", "--messages", "1000"]).succeeded();
     assert_ne!(pid_of("main ", &printed), pid_of("worker ", &printed));
@@ -25,7 +25,7 @@ fn it_shows_two_processes_and_a_table() {
         &printed,
         &[
             "1,000 commands of 64 B",
-            "100 frames 1920×1080 and pushes a job for each, at most 3 under way",
+            "100 frames 1920×1080 to both, at most 3 under way, no copies",
             "all 2,300 messages were what they should be",
             "messages",
             "bytes",
@@ -39,7 +39,7 @@ fn it_shows_two_processes_and_a_table() {
     }
     // One row for each line of what was sent, under the headings.
     let is_row = |line: &&str| {
-        ["pipe ", "mailbox ", "queue "]
+        ["pipe ", "topic ", "queue "]
             .iter()
             .any(|what| line.starts_with(what))
     };
@@ -48,10 +48,10 @@ fn it_shows_two_processes_and_a_table() {
     let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));
     let orders = orders.expect("a row of the anonymous pipe");
     let main = pid_of("main ", &printed);
-    let addresses = ["pipe", "sem", "mailbox", "queue"].map(|kind| format!("{kind}://quintet-demo-{main} "));
-    let bytes = format!("{}0\n", addresses.concat()).len();
+    let addresses = ["pipe", "sem", "topic", "queue"].map(|kind| format!("{kind}://quintet-demo-{main} "));
+    let bytes = 2 * format!("{}0\n", addresses.concat()).len();
     let words: Vec<&str> = orders.split_whitespace().skip(5).collect();
-    assert_eq!(words, ["1", &bytes.to_string(), "B", "-", "-"], "{printed}");
+    assert_eq!(words, ["2", &bytes.to_string(), "B", "-", "-"], "{printed}");
     let heading = printed.lines().find(|line| line.contains("median")).unwrap();
     for row in rows.into_iter().chain([orders]) {
         assert_eq!(row.chars().count(), heading.chars().count(), "{printed}");
@@ -69,16 +69,17 @@ fn a_worker_that_is_killed_with_permits_is_replaced() {
         &[
             "has 3 permits and a frame in its hands, and is killed",
             "was told that who had them died",
-            "one job died with it, and nobody holds its frame",
-            "all 2,301 messages were what they should be, and the worker that was killed",
+            "is told by the topic that this subscriber died; the other one is still there",
+            "has used the place again of the frame that died with its worker",
+            "all 2,302 messages were what they should be, and the worker that was killed",
         ],
     );
     let workers: Vec<&str> = printed
         .lines()
         .filter(|line| line.contains("has connected"))
         .collect();
-    assert_eq!(workers.len(), 2, "{printed}");
-    assert_ne!(workers[0], workers[1]);
+    assert_eq!(workers.len(), 3, "{printed}");
+    assert_ne!(workers[0], workers[2]);
     for line in printed.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
@@ -130,14 +131,16 @@ fn a_worker_that_is_killed_is_a_failure_and_no_hang() {
 }
 
 #[cfg(target_os = "linux")]
-const SHARED: [&str; 3] = ["sem", "mailbox", "queue"];
+const SHARED: [&str; 3] = ["sem", "topic", "queue"];
 
 #[cfg(target_os = "linux")]
 fn nothing_is_left_of(main: u32) {
-    let pipe = std::env::temp_dir().join(format!("CoreFxPipe_quintet-demo-{main}"));
-    let shared = SHARED.map(|kind| format!("/dev/shm/quintet.{kind}.quintet-demo-{main}").into());
-    for path in shared.into_iter().chain([pipe]) {
-        assert!(!path.exists(), "{}", path.display());
+    let name = format!("quintet-demo-{main}");
+    for folder in [std::path::PathBuf::from("/dev/shm"), std::env::temp_dir()] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap().file_name().into_string().unwrap_or_default();
+            assert!(!entry.ends_with(&name), "{entry}");
+        }
     }
 }
 
@@ -191,7 +194,7 @@ mod linux {
             ("pipe://x", 1, "before it told"),
             ("where?\n", 2, "no scheme"),
             ("pipe://x sem://x\n", 2, "no scheme"),
-            ("pipe://x sem://x mailbox://x queue://x\n", 1, "where to begin"),
+            ("pipe://x sem://x topic://x queue://x\n", 1, "which it is"),
         ] {
             let output = t.run_with_input(&mut worker("0"), input.as_bytes());
             says(&output.failed(code), &[why]);

@@ -1,141 +1,149 @@
-//! The main process's side of the frames: it writes one and pushes the job to inspect it whenever the worker has asked for
-//! one, so several are under way at a time, and takes the worker's verdicts.
+//! The main process's side of the frames: it makes each where the workers will see it, publishes it whenever both have a
+//! permit for one more, so several are under way at a time, and takes their verdicts.
 
-use super::payload::{self, Job, Verdict};
+use super::payload::{self, Said, Verdict};
 use super::table::{Row, count};
-use super::{AT_ONCE, Demo, FRAME, say};
+use super::{AT_ONCE, Demo, FRAME, PATIENCE, say};
 use crate::failure::Failure;
-use std::collections::VecDeque;
+use quintet::Deadline;
+use quintet::sync::wait_any;
+use std::ops::Range;
 use std::time::Instant;
 
-/// How the frames, and the jobs that are about them, went.
+/// How the frames, and the verdicts on them, went.
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) frames: Row,
-    pub(super) jobs: Row,
+    pub(super) verdicts: Row,
 }
 
-/// What is under way.
-struct Sent {
+/// A frame that a worker has not given its verdict on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
     number: u64,
+    /// What its bytes add up to.
+    sum: u64,
     since: Instant,
 }
 
 impl Demo<'_> {
-    /// Has so many frames inspected, and notes how that went.
+    /// Has so many frames inspected by both workers, and notes how that went.
     pub(super) fn send_frames(&mut self, frames: u64, rows: &mut Rows) -> Result<(), Failure> {
         say(&format!(
-            "main    writes {} {} and pushes a job for each, at most {AT_ONCE} under way … ",
+            "main    publishes {} {} to both, at most {AT_ONCE} under way, no copies … ",
             count(frames as usize),
             rows.frames.what
         ))?;
         let start = Instant::now();
-        let overtaken = self.inspect(frames, rows).inspect_err(|_| {
+        self.inspect(frames, rows).inspect_err(|_| {
             // The line is not finished. What the failure is, is said on standard error.
             let _ = say("failed\n");
         })?;
-        say(&format!("done in {:.1} s\n", start.elapsed().as_secs_f64()))?;
-        if overtaken > 0 {
-            say(&format!(
-                "worker  inspected {overtaken} times a frame newer than its job's: a mailbox has the newest\n"
-            ))?;
+        say(&format!("done in {:.1} s\n", start.elapsed().as_secs_f64()))
+    }
+
+    fn inspect(&mut self, frames: u64, rows: &mut Rows) -> Result<(), Failure> {
+        let end = self.number + frames;
+        while self.number < end || self.peers.iter().any(|peer| !peer.sent.is_empty()) {
+            while self.number < end && self.peers.iter().all(|peer| peer.ready > 0) {
+                self.publish_frame(rows)?;
+            }
+            self.hear(rows)?;
+        }
+        match self.shared.topic.stats().lost {
+            0 => Ok(()),
+            lost => Err(Failure::Failed(format!("the workers have missed {lost} frames"))),
+        }
+    }
+
+    /// Makes the next frame in the topic itself, and publishes it: where it is.
+    fn publish_frame(&mut self, rows: &mut Rows) -> Result<Range<usize>, Failure> {
+        let mut frame = self.frames.loan(FRAME)?;
+        payload::write_message(self.number, &mut frame);
+        let sum = payload::sum(&frame);
+        let start = frame.as_mut_ptr().addr().get();
+        let place = start..start + frame.len();
+        let sent = Sent {
+            number: self.number,
+            sum,
+            since: Instant::now(),
+        };
+        frame.publish()?;
+        rows.frames.note_one_way(FRAME);
+        for peer in &mut self.peers {
+            peer.ready = peer.ready.saturating_sub(1);
+            peer.sent.push_back(sent);
+        }
+        self.number += 1;
+        // No loan is ever where a living subscriber holds a message.
+        if let Some(kept) = &self.kept {
+            self.is_kept_used_again |= place.start < kept.end && kept.start < place.end;
+        }
+        Ok(place)
+    }
+
+    /// Takes what one of the workers says next.
+    fn hear(&mut self, rows: &mut Rows) -> Result<(), Failure> {
+        let mut said = Vec::new();
+        // Twice, as who has died may have said something before.
+        let mut dead = None;
+        while self.verdicts.try_pop(&mut said)?.is_none() {
+            if let Some(index) = dead {
+                let peer: &mut super::Peer = &mut self.peers[index];
+                return peer.worker.gone("the frames are not all inspected");
+            }
+            let [one, other] = &self.peers;
+            let of_interest = [
+                (&self.verdicts).into(),
+                (&one.process).into(),
+                (&other.process).into(),
+            ];
+            let woken = wait_any(&of_interest, Deadline::after(PATIENCE))?.index;
+            dead = woken.checked_sub(1);
+        }
+        let (index, said) = Said::read(&said).ok_or_else(out_of_turn)?;
+        let peer = self.peers.get_mut(usize::from(index)).ok_or_else(out_of_turn)?;
+        match said {
+            Said::Ready if peer.ready < AT_ONCE => peer.ready += 1,
+            Said::Kept if !peer.keeps => peer.keeps = true,
+            Said::Verdict(Verdict { frame, sum }) => {
+                let sent = peer.sent.pop_front().filter(|sent| sent.number == frame);
+                let sent = sent.ok_or_else(out_of_turn)?;
+                if sum != sent.sum {
+                    return Err(Failure::Failed(format!(
+                        "a worker did not see frame {frame} as it was written"
+                    )));
+                }
+                rows.verdicts.note_answer(sent.since.elapsed(), Verdict::LEN);
+            }
+            _ => return Err(out_of_turn()),
         }
         Ok(())
     }
 
-    /// How many frames were overtaken by a newer one before the worker came to them.
-    fn inspect(&mut self, frames: u64, rows: &mut Rows) -> Result<usize, Failure> {
-        self.tell(payload::FRAMES)?;
-        let (first, end) = (self.number, self.number + frames);
-        let mut sums = Vec::new();
-        let mut sent: VecDeque<Sent> = VecDeque::new();
-        let mut overtaken = 0;
-        let mut said = Vec::new();
-        while self.number < end || !sent.is_empty() {
-            self.worker.hear(&self.stream, &mut said)?;
-            if said == payload::READY {
-                self.ready += 1;
-            } else {
-                let verdict = Verdict::read(&said).ok_or_else(out_of_turn)?;
-                let job = sent.pop_front().filter(|job| job.number == verdict.job);
-                let job = job.ok_or_else(out_of_turn)?;
-                let newer = verdict.frame.checked_sub(job.number).ok_or_else(out_of_turn)?;
-                let sum = sums.get((verdict.frame - first) as usize);
-                if sum != Some(&verdict.sum) {
-                    return Err(Failure::Failed(format!(
-                        "the worker did not see frame {} as it was written",
-                        verdict.frame
-                    )));
-                }
-                rows.jobs.note(job.since.elapsed(), Job::LEN + Verdict::LEN);
-                overtaken += usize::from(newer > 0);
-            }
-            while self.ready > 0 && self.number < end {
-                if sent.len() >= AT_ONCE as usize {
-                    return Err(Failure::Failed(
-                        "the worker asks for more frames than there are permits".into(),
-                    ));
-                }
-                let since = Instant::now();
-                sums.push(self.write_frame(rows)?);
-                let number = self.push(|number| Job::Inspect { number })?;
-                sent.push_back(Sent { number, since });
-                self.number += 1;
-            }
+    /// Waits until both workers have all their permits, and publishes a frame that one keeps in its hands, while the other
+    /// inspects it as any other.
+    pub(super) fn hand_over_a_frame(&mut self, keeper: u8, rows: &mut Rows) -> Result<(), Failure> {
+        while self.peers.iter().any(|peer| peer.ready < AT_ONCE) {
+            self.hear(rows)?;
         }
-        Ok(overtaken)
-    }
-
-    /// Writes the next frame: what its bytes add up to.
-    fn write_frame(&mut self, rows: &mut Rows) -> Result<u64, Failure> {
-        let frame = payload::message(self.number, FRAME);
-        self.frames.write(&frame)?;
-        rows.frames.note_one_way(frame.len());
-        Ok(payload::sum(&frame))
-    }
-
-    /// Pushes a job, for a permit that the worker has.
-    fn push(&mut self, job: impl Fn(u64) -> Job) -> Result<u64, Failure> {
-        self.jobs
-            .push_timeout(job(self.number).bytes(), super::PATIENCE)?;
-        self.ready = self.ready.saturating_sub(1);
-        Ok(self.number)
-    }
-
-    /// Waits until the worker has all permits, and gives it a frame that it keeps in its hands.
-    pub(super) fn hand_over_a_frame(&mut self, rows: &mut Rows) -> Result<(), Failure> {
-        while self.ready < AT_ONCE {
-            self.hear(payload::READY)?;
-            self.ready += 1;
+        self.frames.publish(payload::keep(keeper))?;
+        self.kept = Some(self.publish_frame(rows)?);
+        let keeper = usize::from(keeper);
+        let other = 1 - keeper;
+        while !self.peers[keeper].keeps || self.peers[other].ready < AT_ONCE {
+            self.hear(rows)?;
         }
-        self.write_frame(rows)?;
-        self.push(|number| Job::Keep { number })?;
-        self.hear(payload::KEPT)
+        Ok(())
     }
 
-    /// Tells the worker that there are no more frames.
+    /// Tells both workers that there are no more frames.
     pub(super) fn end_frames(&mut self) -> Result<(), Failure> {
-        Ok(self.jobs.push_timeout(Job::End.bytes(), super::PATIENCE)?)
-    }
-
-    fn tell(&mut self, message: &[u8]) -> Result<(), Failure> {
-        match self.stream.write_message(message) {
-            Ok(()) => Ok(()),
-            Err(error) => self.worker.trouble(&error),
-        }
-    }
-
-    fn hear(&mut self, signal: &[u8]) -> Result<(), Failure> {
-        let mut said = Vec::new();
-        self.worker.hear(&self.stream, &mut said)?;
-        if said == signal {
-            Ok(())
-        } else {
-            Err(out_of_turn())
-        }
+        self.frames.publish(payload::END)?;
+        Ok(())
     }
 }
 
 fn out_of_turn() -> Failure {
-    Failure::Failed("the worker's answer is not what it should be".into())
+    Failure::Failed("what a worker says is not what it should be".into())
 }

@@ -1,81 +1,87 @@
-//! The worker's side of the frames.
+//! A worker's side of the frames.
 
-use super::payload::{self, Job, Verdict};
+use super::AT_ONCE;
+use super::payload::{self, Said, Verdict};
 use super::worker::Orders;
 use crate::failure::Failure;
 use quintet::Deadline;
 use quintet::pipe::PipeStream;
-use quintet::shm::{Consumer, InPlace, Mailbox, MailboxReader, Queue, Trusting};
+use quintet::shm::{Producer, Queue, Subscriber, Topic, Trusting};
 use quintet::sync::{Process, Semaphore, wait_any};
 use std::collections::VecDeque;
 
-/// Where frames and jobs come from.
+/// Where frames come from, and where verdicts go.
 pub(super) struct Inspection {
-    frames: MailboxReader<Trusting>,
-    jobs: Consumer,
-    /// The main process: if it dies there are no more jobs.
+    frames: Subscriber<Trusting>,
+    verdicts: Producer,
+    /// The main process: if it dies there are no more frames.
     main: Process,
+    /// Which of the workers this is.
+    index: u8,
 }
 
 impl Inspection {
     pub(super) fn open(orders: &Orders, stream: &PipeStream) -> Result<Self, Failure> {
-        let frames = Mailbox::at(&orders.frames)?.open_existing()?.reader()?;
+        let frames = Topic::at(&orders.frames)?.open_existing()?.subscriber()?;
         Ok(Inspection {
-            // SAFETY: only the processes of this demo open the mailbox, whose name has the main process's number in it, and
+            // SAFETY: only the processes of this demo open the topic, whose name has the main process's number in it, and
             // they do so with this library.
             frames: unsafe { frames.trusting() },
-            jobs: Queue::at(&orders.jobs)?.open_existing()?.consumer()?,
+            verdicts: Queue::at(&orders.verdicts)?.open_existing()?.producer()?,
             main: Process::open(stream.peer()?.pid())?,
+            index: orders.index,
         })
     }
 
-    /// Asks for a job for each permit that it gets, and has the permit until it has given its verdict: there are never more
-    /// frames under way than permits.
-    pub(super) fn run(&mut self, stream: &PipeStream, permits: &Semaphore) -> Result<(), Failure> {
+    /// Takes its permits, and has one for each frame until it has given its verdict: there are never more frames under way
+    /// than that.
+    pub(super) fn run(&mut self, permits: &Semaphore) -> Result<(), Failure> {
         let mut taken = VecDeque::new();
         let mut kept = Vec::new();
-        let mut job = Vec::new();
+        let mut keeps_next = false;
         loop {
-            while let Some(permit) = permits.try_acquire()? {
-                taken.push_back(permit);
-                stream.write_message(payload::READY)?;
+            while taken.len() < AT_ONCE as usize {
+                // There are as many for each worker.
+                taken.push_back(permits.acquire_timeout(super::PATIENCE)?);
+                self.say(Said::Ready)?;
             }
-            let woken = wait_any(&[(&self.jobs).into(), (&self.main).into()], Deadline::NEVER)?.index;
-            if self.jobs.try_pop(&mut job)?.is_none() {
+            let Some(frame) = self.frames.try_receive()? else {
+                let woken = wait_any(&[(&self.frames).into(), (&self.main).into()], Deadline::NEVER)?.index;
                 if woken == 1 {
                     return Ok(());
                 }
                 continue;
+            };
+            if *frame == *payload::END {
+                return Ok(());
             }
-            match Job::read(&job) {
-                Some(Job::Inspect { number }) => {
-                    stream.write_message(self.inspect(number)?.bytes())?;
-                    self.jobs.done();
-                    drop(taken.pop_front());
-                }
-                Some(Job::Keep { .. }) => {
-                    kept.push(self.frame()?);
-                    stream.write_message(payload::KEPT)?;
-                }
-                Some(Job::End) => return Ok(()),
-                None => return Err(Failure::Failed("the worker got a job that makes no sense".into())),
+            if *frame == payload::keep(self.index) {
+                keeps_next = true;
+                continue;
             }
+            let Some(number) = payload::number_of(&frame) else {
+                // It is for the other.
+                continue;
+            };
+            if std::mem::take(&mut keeps_next) {
+                kept.push(frame);
+                self.say(Said::Kept)?;
+                continue;
+            }
+            let verdict = Verdict {
+                frame: number,
+                // Where it is.
+                sum: payload::sum(&frame),
+            };
+            drop(frame);
+            self.say(Said::Verdict(verdict))?;
+            drop(taken.pop_front());
         }
     }
 
-    /// Looks at the newest frame, where it is.
-    fn inspect(&mut self, job: u64) -> Result<Verdict, Failure> {
-        let frame = self.frame()?;
-        Ok(Verdict {
-            job,
-            frame: payload::number_of(&frame)
-                .ok_or_else(|| Failure::Failed("what is in the mailbox is no frame".into()))?,
-            sum: payload::sum(&frame),
-        })
-    }
-
-    fn frame(&mut self) -> Result<InPlace<Trusting>, Failure> {
-        let frame = self.frames.in_place()?;
-        frame.ok_or_else(|| Failure::Failed("there is a job, and no frame".into()))
+    fn say(&mut self, said: Said) -> Result<(), Failure> {
+        Ok(self
+            .verdicts
+            .push_timeout(said.bytes(self.index), super::PATIENCE)?)
     }
 }

@@ -1,9 +1,10 @@
-//! `quintet demo`: what Quintet does, shown between two real processes, every message verified.
+//! `quintet demo`: what Quintet does, shown between three real processes, every message verified.
 //!
-//! The main process serves a named pipe in message mode and starts a worker, which is this program again. Over an anonymous
-//! pipe it tells the worker where to connect; then it sends small commands, each answered before the next. Large frames go
-//! through a mailbox and the jobs to inspect them through a queue; a semaphore bounds how many are under way. With `--kill`
-//! the worker dies in the middle of that.
+//! The main process serves a named pipe in message mode and starts two workers, which are this program again. Over an
+//! anonymous pipe it tells each where to connect; then it sends small commands to the first, each answered before the next.
+//! Large frames go through a topic to both: made where they are published, and inspected there, so nothing is copied. The
+//! workers' verdicts come through a queue; a semaphore bounds how many frames are under way. With `--kill` a worker dies in the
+//! middle of that.
 
 mod frames;
 mod inspection;
@@ -14,11 +15,13 @@ mod worker;
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::record;
-use frames::Rows;
+use frames::{Rows, Sent};
 use quintet::pipe::{PipeMode, PipeServer, PipeStream};
-use quintet::shm::{Mailbox, MailboxWriter, Producer, Queue};
-use quintet::sync::{Permit, Semaphore};
+use quintet::shm::{Consumer, PeerChange, PeerEvent, Publisher, Queue, Topic, Trusting};
+use quintet::sync::{Permit, Process, Semaphore};
 use quintet::{ErrorKind, PeerIdentity, named};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 use table::{Row, count};
 use worker::{Orders, Worker};
@@ -35,76 +38,89 @@ const COMMAND: usize = 64;
 const FRAMES: u64 = 100;
 /// Of 1920 by 1080 grey pixels.
 const FRAME: usize = 1920 * 1080;
-/// So many frames at most are under way.
+const WORKERS: usize = 2;
+/// So many frames at most are under way, and so many permits has each worker.
 const AT_ONCE: u32 = 3;
+/// Of the topic: more than twice what is under way, so that nobody misses a frame.
+const ROOM: u64 = 16 << 20;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let pid = std::process::id();
     let name = format!("quintet-demo-{pid}");
     let server = PipeServer::builder(&name)?
         .mode(PipeMode::Message)
-        .max_instances(1)
+        // The connection of a worker that died is there until another takes its place.
+        .max_instances(WORKERS as u32 + 1)
         .create()?;
-    let permits = Semaphore::create_new(&name, AT_ONCE, AT_ONCE)?;
-    let mailbox = Mailbox::builder(&name)?.size(FRAME as u64).create_new()?;
-    let queue = Queue::builder(&name)?.producers(1).create_new()?;
+    let all = AT_ONCE * WORKERS as u32;
+    let permits = Semaphore::create_new(&name, all, all)?;
+    let topic = Topic::builder(&name)?.publishers(1).capacity(ROOM).create_new()?;
+    let queue = Queue::builder(&name)?.producers(WORKERS).create_new()?;
     let shared = Shared {
         server: &server,
         permits: &permits,
-        mailbox: &mailbox,
+        topic: &topic,
         queue: &queue,
     };
     say(&format!(
         "main    (pid {pid}) serves {} in message mode\n",
         server.address()
     ))?;
-    let mut worker = Worker::start()?;
-    let told = shared.order(&mut worker, 0)?;
     let mut orders = Row::new("anonymous pipe", "order to connect");
-    orders.note_one_way(told);
-    say(&format!(
-        "main    has told its worker over an anonymous pipe to connect there: {told} bytes\n"
-    ))?;
-    let stream = accept(&server, &mut worker)?;
+    let peers = [
+        Peer::start(shared, 0, &mut orders)?,
+        Peer::start(shared, 1, &mut orders)?,
+    ];
     let mut demo = Demo {
         shared,
-        frames: mailbox.writer()?,
-        jobs: queue.producer()?,
-        worker,
-        stream,
+        // SAFETY: only the processes of this demo open the topic, whose name has this one's number in it, and they do so with
+        // this library.
+        frames: unsafe { topic.publisher()?.trusting() },
+        verdicts: queue.consumer()?,
+        peers,
         number: 0,
-        ready: 0,
+        kept: None,
+        is_kept_used_again: false,
     };
     let commands = demo.exchange(args.messages, COMMAND, Row::new("pipe", "commands of 64 B"))?;
     let mut rows = Rows {
-        frames: Row::new("mailbox", "frames 1920×1080"),
-        jobs: Row::new("queue", "jobs of 9 B"),
+        frames: Row::new("topic", "frames 1920×1080"),
+        verdicts: Row::new("queue", "verdicts of 18 B"),
     };
     say(&format!(
-        "worker  takes a permit of {} for each frame; there are {AT_ONCE}\n",
+        "workers take a permit of {} for each frame; each has {AT_ONCE}\n",
         permits.address()
     ))?;
+    demo.start_frames(&[0, 1])?;
     if args.kill {
         demo.send_frames(FRAMES / 2, &mut rows)?;
-        demo = demo.replace_worker(&mut rows)?;
+        demo.replace_worker(&mut orders, &mut rows)?;
         demo.send_frames(FRAMES - FRAMES / 2, &mut rows)?;
+        if !demo.is_kept_used_again {
+            return Err(Failure::Failed(
+                "where the frame was that the dead worker held is still not used again".into(),
+            ));
+        }
+        say("main    has used the place again of the frame that died with its worker\n")?;
     } else {
         demo.send_frames(FRAMES, &mut rows)?;
     }
     demo.end_frames()?;
-    let status = demo.worker.wait()?;
-    if !status.success() {
-        return Err(Failure::Failed(format!("the worker has failed: {status}")));
+    for peer in &mut demo.peers {
+        let status = peer.worker.wait()?;
+        if !status.success() {
+            return Err(Failure::Failed(format!("a worker has failed: {status}")));
+        }
     }
     say(&format!(
         "all {} messages were what they should be{}\n\n",
-        count(commands.messages() + rows.frames.messages() + rows.jobs.messages()),
+        count(commands.messages() + rows.frames.messages() + rows.verdicts.messages()),
         match args.kill {
             true => ", and the worker that was killed has left nothing undone",
             false => "",
         }
     ))?;
-    say(&table::draw(&mut [orders, commands, rows.frames, rows.jobs]))
+    say(&table::draw(&mut [orders, commands, rows.frames, rows.verdicts]))
 }
 
 /// Prints at once, also into a pipe.
@@ -112,28 +128,54 @@ fn say(text: &str) -> Result<(), Failure> {
     record::print(text.as_bytes())
 }
 
-/// What both processes have.
+/// What all processes have.
 #[derive(Clone, Copy)]
 struct Shared<'a> {
     server: &'a PipeServer,
     permits: &'a Semaphore,
-    mailbox: &'a Mailbox,
+    topic: &'a Topic,
     queue: &'a Queue,
 }
 
-impl Shared<'_> {
-    /// Tells the worker what to do: how many bytes that was.
-    fn order(&self, worker: &mut Worker, number: u64) -> Result<usize, Failure> {
+/// A worker, connected.
+struct Peer {
+    worker: Worker,
+    stream: PipeStream,
+    process: Process,
+    /// How many frames it is ready for that are not published.
+    ready: u32,
+    /// What it has not given its verdict on.
+    sent: VecDeque<Sent>,
+    /// Whether it has the frame in its hands that it was told to keep.
+    keeps: bool,
+}
+
+impl Peer {
+    /// Starts one, tells it where to connect, and takes its connection.
+    fn start(shared: Shared<'_>, index: u8, row: &mut Row) -> Result<Self, Failure> {
+        let mut worker = Worker::start()?;
         let orders = Orders {
-            pipe: self.server.address().clone(),
-            permits: self.permits.address().clone(),
-            frames: self.mailbox.address().clone(),
-            jobs: self.queue.address().clone(),
-            number,
+            pipe: shared.server.address().clone(),
+            permits: shared.permits.address().clone(),
+            frames: shared.topic.address().clone(),
+            verdicts: shared.queue.address().clone(),
+            index,
         };
         let line = orders.line();
         worker.order(&line)?;
-        Ok(line.len())
+        row.note_one_way(line.len());
+        say(&format!(
+            "main    has told a worker over an anonymous pipe to connect there: {} bytes\n",
+            line.len()
+        ))?;
+        Ok(Peer {
+            stream: accept(shared.server, &mut worker)?,
+            process: Process::open(worker.pid())?,
+            worker,
+            ready: 0,
+            sent: VecDeque::new(),
+            keeps: false,
+        })
     }
 }
 
@@ -170,21 +212,22 @@ fn accept(server: &PipeServer, worker: &mut Worker) -> Result<PipeStream, Failur
 /// The main process's side, connected.
 struct Demo<'a> {
     shared: Shared<'a>,
-    frames: MailboxWriter,
-    jobs: Producer,
-    worker: Worker,
-    stream: PipeStream,
+    frames: Publisher<Trusting>,
+    verdicts: Consumer,
+    peers: [Peer; WORKERS],
     /// Of the next message.
     number: u64,
-    /// How many frames the worker has asked for that are not written.
-    ready: u32,
+    /// Where the frame is that a worker was told to keep.
+    kept: Option<Range<usize>>,
+    /// Whether another frame has been there since.
+    is_kept_used_again: bool,
 }
 
 impl Demo<'_> {
     /// Sends so many messages, each answered before the next, and notes how that went.
     fn exchange(&mut self, messages: u64, len: usize, mut row: Row) -> Result<Row, Failure> {
         say(&format!(
-            "main    sends {} {}, each answered before the next … ",
+            "main    sends {} {} to the first, each answered before the next … ",
             count(messages as usize),
             row.what
         ))?;
@@ -192,7 +235,8 @@ impl Demo<'_> {
         let mut answer = Vec::new();
         for _ in 0..messages {
             let message = payload::message(self.number, len);
-            let asked = self.worker.ask(&self.stream, &message, &mut answer);
+            let Peer { worker, stream, .. } = &mut self.peers[0];
+            let asked = worker.ask(stream, &message, &mut answer);
             let time = asked.inspect_err(|_| {
                 // The line is not finished. What the failure is, is said on standard error.
                 let _ = say("failed\n");
@@ -204,21 +248,29 @@ impl Demo<'_> {
         Ok(row)
     }
 
-    /// Kills the worker while it has all permits, and a frame in its hands; goes on with a new one.
-    fn replace_worker(mut self, rows: &mut Rows) -> Result<Self, Failure> {
-        let Shared {
-            permits,
-            mailbox,
-            queue,
-            server,
-        } = self.shared;
-        self.hand_over_a_frame(rows)?;
-        check_owner(permits, self.worker.pid())?;
+    /// Has these workers begin with the frames, once all have subscribed.
+    fn start_frames(&mut self, which: &[usize]) -> Result<(), Failure> {
+        self.frames.wait_for_subscribers(WORKERS, PATIENCE)?;
+        for index in which {
+            let Peer { worker, stream, .. } = &mut self.peers[*index];
+            if let Err(error) = stream.write_message(payload::FRAMES) {
+                return worker.trouble(&error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills the first worker while it has all its permits, and a frame in its hands; goes on with a new one.
+    fn replace_worker(&mut self, orders: &mut Row, rows: &mut Rows) -> Result<(), Failure> {
+        let Shared { permits, .. } = self.shared;
+        self.frames.peer_events()?;
+        self.hand_over_a_frame(0, rows)?;
+        let pid = self.peers[0].worker.pid();
+        check_owner(permits, pid)?;
         say(&format!(
-            "worker  (pid {}) has {AT_ONCE} permits and a frame in its hands, and is killed\n",
-            self.worker.pid()
+            "worker  (pid {pid}) has {AT_ONCE} permits and a frame in its hands, and is killed\n"
         ))?;
-        self.worker.kill()?;
+        self.peers[0].worker.kill()?;
         let start = Instant::now();
         let back = (0..AT_ONCE)
             .map(|_| permits.acquire_timeout(PATIENCE))
@@ -234,23 +286,16 @@ impl Demo<'_> {
             time.as_secs_f64() * 1e3
         ))?;
         drop(back);
-        let (lost, in_place) = (queue.stats().lost, mailbox.stats().in_place);
-        if (lost, in_place) != (1, 0) {
+        let events = self.frames.wait_for_peer_events(PATIENCE)?;
+        let is_it = |event: &PeerEvent| (event.change, event.pid) == (PeerChange::Died, Some(pid));
+        if !events.iter().all(is_it) || self.frames.subscribers() != WORKERS - 1 {
             return Err(Failure::Failed(format!(
-                "of what died with the worker, {lost} jobs are known to be lost, and {in_place} frames still held"
+                "the topic does not know that pid {pid} died, and nobody else: {events:?}"
             )));
         }
-        say("main    knows that one job died with it, and nobody holds its frame\n")?;
-        // The server has room for one client.
-        drop(self.stream);
-        let mut worker = Worker::start()?;
-        self.shared.order(&mut worker, self.number)?;
-        Ok(Demo {
-            stream: accept(server, &mut worker)?,
-            worker,
-            ready: 0,
-            ..self
-        })
+        say("main    is told by the topic that this subscriber died; the other one is still there\n")?;
+        self.peers[0] = Peer::start(self.shared, 0, orders)?;
+        self.start_frames(&[0])
     }
 }
 
@@ -258,13 +303,12 @@ impl Demo<'_> {
 fn check_owner(permits: &Semaphore, pid: u32) -> Result<(), Failure> {
     let address = permits.address();
     let owners = named::kind(address.scheme())?.stat(address.name()?)?.owners;
-    let is_right = owners
-        .iter()
-        .all(|owner| (owner.process.pid(), owner.count) == (pid, AT_ONCE));
-    if is_right && (!owners.is_empty() || cfg!(windows)) {
+    let mut owners_here = owners.iter();
+    let has_them = owners_here.any(|owner| (owner.process.pid(), owner.count) == (pid, AT_ONCE));
+    if has_them || (owners.is_empty() && cfg!(windows)) {
         return Ok(());
     }
     Err(Failure::Failed(format!(
-        "it is not pid {pid} that has the permits: {owners:?}"
+        "pid {pid} does not have its permits: {owners:?}"
     )))
 }

@@ -1,8 +1,8 @@
 //! The demo's messages: made from their numbers, so that both sides can tell what they should be.
 //!
 //! A message is `m`, its number (8 bytes), and bytes that follow from the number. Its answer is the same with `w`: the
-//! worker has had it in its hands. A frame is such a message in the mailbox, a job says what to do with it, and a verdict
-//! what it was found to be. Besides there are signals, of one byte.
+//! worker has had it in its hands. A frame is such a message in the topic, and a verdict in the queue is what a worker found it
+//! to be. Besides there are signals, of a byte or two.
 
 const MESSAGE: u8 = b'm';
 const ANSWER: u8 = b'w';
@@ -10,25 +10,28 @@ const HEAD: usize = 9;
 
 /// From now on there are frames.
 pub(super) const FRAMES: &[u8] = b"f";
-/// The worker has a permit for one more frame.
-pub(super) const READY: &[u8] = b"r";
-/// The worker has the frame in its hands that it is to keep.
-pub(super) const KEPT: &[u8] = b"h";
+/// There are no more.
+pub(super) const END: &[u8] = b"e";
 
 /// The message of this number, `len` bytes long.
 pub(super) fn message(number: u64, len: usize) -> Vec<u8> {
-    let mut message = Vec::with_capacity(len + 8);
-    message.push(MESSAGE);
-    message.extend_from_slice(&number.to_le_bytes());
+    let mut message = vec![0; len];
+    write_message(number, &mut message);
+    message
+}
+
+/// Makes that the message of this number. It has room for a head at least.
+pub(super) fn write_message(number: u64, message: &mut [u8]) {
+    let (head, body) = message.split_at_mut(HEAD);
+    head[0] = MESSAGE;
+    head[1..].copy_from_slice(&number.to_le_bytes());
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    while message.len() < len {
+    for part in body.chunks_mut(8) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        message.extend_from_slice(&state.to_le_bytes());
+        part.copy_from_slice(&state.to_le_bytes()[..part.len()]);
     }
-    message.truncate(len);
-    message
 }
 
 /// Whether this is the message of that number. Looks at its head: what the rest should be, its sender will check.
@@ -64,47 +67,25 @@ pub(super) fn sum(bytes: &[u8]) -> u64 {
     add(add(sum, last), bytes.len().to_le_bytes())
 }
 
-/// What a worker takes out of the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Job {
-    /// To look at the newest frame, which is that one or a newer one.
-    Inspect { number: u64 },
-    /// To keep it in its hands.
-    Keep { number: u64 },
-    /// There are no more.
-    End,
+/// Tells the worker of that index to keep the next frame in its hands.
+pub(super) fn keep(index: u8) -> [u8; 2] {
+    [b'k', index]
 }
 
-impl Job {
-    pub(super) const LEN: usize = 9;
-
-    pub(super) fn bytes(self) -> [u8; Job::LEN] {
-        let (kind, number) = match self {
-            Job::Inspect { number } => (b'i', number),
-            Job::Keep { number } => (b'k', number),
-            Job::End => (b'e', 0),
-        };
-        let mut bytes = [kind; Job::LEN];
-        bytes[1..].copy_from_slice(&number.to_le_bytes());
-        bytes
-    }
-
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let (kind, number) = bytes.split_first()?;
-        let number = u64::from_le_bytes(number.try_into().ok()?);
-        match kind {
-            b'i' => Some(Job::Inspect { number }),
-            b'k' => Some(Job::Keep { number }),
-            b'e' => Some(Job::End),
-            _ => None,
-        }
-    }
+/// What a worker says of the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It has a permit for one more.
+    Ready,
+    /// It has the one in its hands that it is to keep.
+    Kept,
+    /// It has inspected one.
+    Verdict(Verdict),
 }
 
 /// What a worker found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    pub(super) job: u64,
     /// The frame that it saw.
     pub(super) frame: u64,
     /// What its bytes add up to.
@@ -112,21 +93,36 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    const KIND: u8 = b'v';
-    pub(super) const LEN: usize = 25;
+    /// With what kind of message it is, and whose.
+    pub(super) const LEN: usize = 18;
+}
 
-    pub(super) fn bytes(self) -> Vec<u8> {
-        let numbers = [self.job, self.frame, self.sum].map(u64::to_le_bytes);
-        [&[Verdict::KIND], numbers.as_flattened()].concat()
+impl Said {
+    /// As the worker of that index says it.
+    pub(super) fn bytes(self, index: u8) -> Vec<u8> {
+        match self {
+            Said::Ready => vec![b'r', index],
+            Said::Kept => vec![b'h', index],
+            Said::Verdict(Verdict { frame, sum }) => {
+                let numbers = [frame, sum].map(u64::to_le_bytes);
+                [&[b'v', index], numbers.as_flattened()].concat()
+            }
+        }
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let numbers = bytes.strip_prefix(&[Verdict::KIND])?;
-        let numbers: [u8; Verdict::LEN - 1] = numbers.try_into().ok()?;
-        let (numbers, _) = numbers.as_chunks();
-        let [job, frame, sum] = *numbers else { return None };
-        let [job, frame, sum] = [job, frame, sum].map(u64::from_le_bytes);
-        Some(Verdict { job, frame, sum })
+    /// Which worker says what.
+    pub(super) fn read(bytes: &[u8]) -> Option<(u8, Self)> {
+        let (&[kind, index], numbers) = bytes.split_first_chunk()?;
+        let said = match (kind, numbers.as_chunks()) {
+            (b'r', ([], [])) => Said::Ready,
+            (b'h', ([], [])) => Said::Kept,
+            (b'v', (&[frame, sum], [])) => {
+                let [frame, sum] = [frame, sum].map(u64::from_le_bytes);
+                Said::Verdict(Verdict { frame, sum })
+            }
+            _ => return None,
+        };
+        Some((index, said))
     }
 }
 
@@ -158,26 +154,25 @@ mod tests {
     }
 
     #[test]
-    fn jobs_and_verdicts_are_what_they_were() {
-        for job in [
-            Job::Inspect { number: 7 },
-            Job::Keep { number: u64::MAX },
-            Job::End,
-        ] {
-            assert_eq!(Job::read(&job.bytes()), Some(job));
-        }
-        assert_eq!(
-            (Job::read(b""), Job::read(b"i"), Job::read(b"x12345678")),
-            (None, None, None)
-        );
+    fn what_a_worker_says_is_what_was_said() {
         let verdict = Verdict {
-            job: 1,
             frame: 2,
             sum: u64::MAX,
         };
-        assert_eq!(Verdict::read(&verdict.bytes()), Some(verdict));
-        assert_eq!(verdict.bytes().len(), Verdict::LEN);
-        assert_eq!((Verdict::read(b"v"), Verdict::read(READY)), (None, None));
+        for said in [Said::Ready, Said::Kept, Said::Verdict(verdict)] {
+            let bytes = said.bytes(1);
+            assert_eq!(Said::read(&bytes), Some((1, said)));
+            assert_eq!(Said::read(&bytes[..bytes.len() - 1]), None);
+            assert_eq!(Said::read(&[&bytes[..], b"x"].concat()), None);
+        }
+        assert_eq!(Said::Verdict(verdict).bytes(0).len(), Verdict::LEN);
+        assert_eq!((Said::read(b""), Said::read(b"x0")), (None, None));
+    }
+
+    #[test]
+    fn signals_are_no_frames() {
+        assert_eq!((number_of(END), number_of(&keep(0))), (None, None));
+        assert_ne!(keep(0), keep(1));
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Row {
         self.bytes += bytes;
     }
 
+    /// The answer to a message that was noted by itself: what it took, from that on.
+    pub(super) fn note_answer(&mut self, time: Duration, bytes: usize) {
+        self.times.push(time);
+        self.note_one_way(bytes);
+    }
+
     /// A round trip: what it took, and the bytes of both ways.
     pub(super) fn note(&mut self, time: Duration, bytes: usize) {
         self.times.push(time);

@@ -1,4 +1,4 @@
-//! The other process of the demo.
+//! The other processes of the demo.
 
 use super::inspection::Inspection;
 use super::payload;
@@ -44,11 +44,11 @@ pub(crate) fn work(orders: &str) -> Result<(), Failure> {
     let mut work = Work {
         stream,
         message: Vec::new(),
-        number: orders.number,
+        number: 0,
     };
     while work.next()? {
         if work.message == payload::FRAMES {
-            return inspection.run(&work.stream, &permits);
+            return inspection.run(&permits);
         }
         work.check()?;
         work.answer()?;
@@ -86,19 +86,19 @@ impl Work {
     }
 }
 
-/// What the main process tells its worker, in a line.
+/// What the main process tells a worker, in a line.
 #[derive(Debug)]
 pub(super) struct Orders {
     /// Where to connect.
     pub(super) pipe: Address,
     /// What to take permits of.
     pub(super) permits: Address,
-    /// Where the frames are.
+    /// Where the frames are published.
     pub(super) frames: Address,
-    /// Where the jobs come from.
-    pub(super) jobs: Address,
-    /// Of the first message.
-    pub(super) number: u64,
+    /// Where the verdicts go.
+    pub(super) verdicts: Address,
+    /// Which of the workers it is: 0 or 1.
+    pub(super) index: u8,
 }
 
 impl Orders {
@@ -107,10 +107,10 @@ impl Orders {
             pipe,
             permits,
             frames,
-            jobs,
-            number,
+            verdicts,
+            index,
         } = self;
-        format!("{pipe} {permits} {frames} {jobs} {number}\n")
+        format!("{pipe} {permits} {frames} {verdicts} {index}\n")
     }
 
     fn read(from: PipeReader) -> Result<Self, Failure> {
@@ -130,10 +130,10 @@ impl Orders {
             pipe: next().parse()?,
             permits: next().parse()?,
             frames: next().parse()?,
-            jobs: next().parse()?,
-            number: next()
+            verdicts: next().parse()?,
+            index: next()
                 .parse()
-                .map_err(|_| Failure::Failed("the worker was not told where to begin".into()))?,
+                .map_err(|_| Failure::Failed("the worker was not told which it is".into()))?,
         })
     }
 }
@@ -222,15 +222,6 @@ impl Worker {
         }
     }
 
-    /// Takes what it says next.
-    pub(super) fn hear(&mut self, stream: &PipeStream, said: &mut Vec<u8>) -> Result<(), Failure> {
-        match stream.read_message_into(said) {
-            Ok(true) => Ok(()),
-            Ok(false) => self.gone(CLOSED),
-            Err(error) => self.trouble(&error),
-        }
-    }
-
     /// The failure for an error with its pipe.
     pub(super) fn trouble<T>(&mut self, error: &Error) -> Result<T, Failure> {
         match error.kind() {
@@ -248,7 +239,7 @@ impl Worker {
     }
 
     /// The failure for a worker that does not go on.
-    fn gone<T>(&mut self, why: &str) -> Result<T, Failure> {
+    pub(super) fn gone<T>(&mut self, why: &str) -> Result<T, Failure> {
         let pid = self.pid();
         let status = self.wait()?;
         Err(Failure::Failed(format!(
