@@ -456,13 +456,13 @@ pub(crate) struct RmArgs {
     pub(crate) address: Address,
 }
 
-/// See it work: two processes, with pipes, shared memory and a semaphore between them, every message verified
+/// See it work: three processes, with pipes, shared memory and a semaphore between them, every message verified
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   quintet demo
   quintet demo --messages 100000
-  # Kill the other process in the middle, and see the line go on
+  # Kill one of them in the middle, and see the line go on
   quintet demo --kill")]
 pub(crate) struct DemoArgs {
     /// How many small messages to exchange
