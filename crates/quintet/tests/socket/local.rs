@@ -128,6 +128,28 @@ fn the_socket_that_a_killed_process_left_is_replaced() {
 }
 
 #[test]
+fn what_a_killed_process_noted_of_a_socket_that_is_gone_goes_with_the_next_listener() {
+    let t = start();
+    let path = t.temp_dir().join("socket");
+    t.spawn("dies_listening", &[&format!("ipc://{}", path.display())])
+        .wait_exit();
+    let user = rustix::process::geteuid().as_raw();
+    let is_noted = || {
+        let notes = fs::read_dir(format!("/dev/shm/quintet-{user}"))
+            .into_iter()
+            .flatten();
+        let mut texts = notes.filter_map(|note| fs::read_to_string(note.ok()?.path()).ok());
+        texts.any(|text| text.contains(&format!("path={}\n", path.display())))
+    };
+    assert!(is_noted());
+    fs::remove_file(&path).unwrap();
+    let elsewhere = format!("ipc://{}", t.temp_dir().join("another").display());
+    let pull = Pull::new().unwrap();
+    pull.listen(&elsewhere).unwrap();
+    assert!(!is_noted());
+}
+
+#[test]
 fn a_full_queue_of_clients_is_waited_for_until_the_deadline() {
     let t = start();
     // Of the standard library, which has a short queue, and takes nobody.

@@ -14,6 +14,8 @@ mod finding;
 mod forks;
 #[cfg(target_os = "linux")]
 mod hostile;
+#[cfg(target_os = "linux")]
+mod names;
 mod rules;
 #[cfg(target_os = "linux")]
 mod steps;
@@ -44,6 +46,8 @@ use forks::forks;
 #[cfg(target_os = "linux")]
 use hostile::is_scribbled_over;
 #[cfg(target_os = "linux")]
+use names::registers_alone;
+#[cfg(target_os = "linux")]
 use steps::{dies_sending, dies_serving, fails_at_any_call};
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
@@ -57,6 +61,7 @@ quintet_testkit::peers!(
     passes_on,
     posts_and_tells,
     registers,
+    registers_alone,
     sends_and_waits,
     sends_many,
     serves,

@@ -221,7 +221,6 @@ pub(crate) fn registers(p: &mut Role) {
 #[test]
 fn a_registered_message_has_one_number_everywhere() {
     let t = start();
-    // These stay, so they are the same each time.
     let names = ["Quintet.Tests.One", "Quintet.Tests.Two", "Quintet.Tests.成功"];
     let numbers = names.map(|name| register_message(name).unwrap());
     assert!(numbers.iter().all(|number| REGISTERED.contains(number)));

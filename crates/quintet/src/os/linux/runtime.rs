@@ -282,12 +282,14 @@ pub(super) fn remove(key: &str) {
     }
 }
 
-/// Opens a file of the folder that all processes of the user keep together, made if it is not there; the folder as well.
-pub(super) fn open_file(key: &str) -> Result<OwnedFd> {
+/// Opens a file of the folder that all processes of the user keep together, made if it is not there; the folder as well. A
+/// forked child does not have it, nor its locks.
+pub(super) fn open_file(key: &str) -> Result<PrivateFd> {
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     loop {
         let folder = open_or_create()?;
-        match call(|| rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR)) {
+        let open = || call(|| rustix::fs::openat(&folder, key, flags, Mode::RUSR | Mode::WUSR));
+        match PrivateFd::open(open) {
             Ok(file) => return Ok(file),
             // The folder itself was removed after we opened it.
             Err(Errno::NOENT) => {}
@@ -296,4 +298,9 @@ pub(super) fn open_file(key: &str) -> Result<OwnedFd> {
             }
         }
     }
+}
+
+/// Whether `key` is still the file that we have open.
+pub(super) fn leads_to_file(key: &str, file: &PrivateFd) -> Result<bool> {
+    Ok(open()?.is_some_and(|folder| leads_to(&folder, key, file)))
 }

@@ -36,9 +36,6 @@ pub(crate) const CALLS_CAN_WAIT: bool = true;
 /// How long they wait at most. The clock that the system counts this with may be one of 4 ms.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
-/// What the claims of listening sockets begin with.
-const CLAIM: &str = "unix.";
-
 /// The address of a Unix socket, and its path if it has one.
 pub(crate) fn local_address(text: &str) -> Result<(SockAddr, Option<PathBuf>)> {
     let too_long = |error| Error::os("its path does not fit a socket address (107 bytes)", error);
@@ -68,8 +65,10 @@ impl Name {
     pub(crate) fn bind(socket: &Socket, path: &Path, access: Access) -> Result<Self> {
         let path =
             std::path::absolute(path).map_err(|error| Error::os("cannot find the current folder", error))?;
+        // No path that is used once has to be listened at again for that.
+        pipe::sweep(path::SOCKET_CLAIM);
         let text = format!("path={}\npid={}\n", path.display(), std::process::id());
-        let claim = Claim::take(&path::key_of(CLAIM, &path), &text)?.ok_or_else(|| {
+        let claim = Claim::take(&path::key_of(path::SOCKET_CLAIM, &path), &text)?.ok_or_else(|| {
             Error::new(ErrorKind::AlreadyExists, "another process listens there")
                 .hint("end the program that has it, or choose another address")
         })?;

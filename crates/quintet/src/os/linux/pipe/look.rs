@@ -15,7 +15,8 @@ use std::path::Path;
 /// All pipes in the folder of pipes, by name.
 pub(crate) fn list() -> Result<Vec<Found>> {
     path::check_folder()?;
-    sweep();
+    sweep(path::CLAIM);
+    sweep(path::SOCKET_CLAIM);
     let folder = path::folder();
     let entries = fs::read_dir(&folder)
         .map_err(|error| Error::os(format!("cannot list {}", folder.display()), error))?;
@@ -33,9 +34,10 @@ pub(crate) fn list() -> Result<Vec<Found>> {
     Ok(found.into_values().collect())
 }
 
-/// Takes away the claims that processes left which died before they had made a socket: nothing else shows them.
-fn sweep() {
-    for key in runtime::keys(path::CLAIM) {
+/// Takes away the claims that begin so and that dead processes left, where no socket is: before they had made one, or it was
+/// removed since. Nothing else shows them.
+pub(in crate::os::linux) fn sweep(claims: &str) {
+    for key in runtime::keys(claims) {
         // Whatever fails here is tried again the next time, and in nobody's way until then.
         let Ok(Some(claim)) = runtime::look(&key) else {
             continue;

@@ -22,4 +22,6 @@ pub(crate) use connection::Connection;
 pub(crate) use listener::Listener;
 #[cfg(feature = "socket")]
 pub(super) use listener::{bind, open_to};
+#[cfg(feature = "socket")]
+pub(super) use look::sweep;
 pub(crate) use look::{list, remove, stat};

@@ -15,6 +15,9 @@ const PREFIX: &str = "CoreFxPipe_";
 /// What the claims of pipes begin with.
 pub(super) const CLAIM: &str = "pipe.";
 
+/// The same, of the sockets of `socket`.
+pub(in crate::os::linux) const SOCKET_CLAIM: &str = "unix.";
+
 /// `sun_path` has 108 bytes, the last of them for the NUL.
 const MAX_PATH: usize = 107;
 
