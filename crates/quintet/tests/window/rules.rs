@@ -7,6 +7,7 @@ use quintet::window::{
     register_message,
 };
 use quintet_testkit::{eventually, start};
+use std::cell::Cell;
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -382,6 +383,8 @@ fn a_destroyed_window_gets_nothing() {
     fails(window.info(), ErrorKind::NotFound);
     assert!(!window.is_alive());
     peer.kill();
+    // Who comes next takes away what it left.
+    drop(quiet("", |_| 0));
 }
 
 /// "There is a limit of 10,000 posted messages per message queue."
@@ -471,7 +474,7 @@ fn a_window_is_one_of_several_to_wait_for() {
 #[test]
 fn an_exclusive_procedure_is_busy_inside_itself() {
     let t = start();
-    let this: Rc<std::cell::Cell<Option<WindowHandle>>> = Rc::default();
+    let this: Rc<Cell<Option<WindowHandle>>> = Rc::default();
     let inner = this.clone();
     let mut served = 0;
     let window = Window::create(
@@ -498,12 +501,15 @@ fn a_thread_that_ends_takes_its_windows_with_it() {
     let title = t.name("w");
     let (tell, hear) = channel();
     let (end, ended) = channel::<()>();
+    thread_local! {
+        static KEPT: Cell<Option<Window>> = const { Cell::new(None) };
+    }
     let owner = thread::spawn(move || {
         let window = Window::create(title, |_| 0).unwrap();
         tell.send(window.handle()).unwrap();
         ended.recv().unwrap();
-        // Kept, and so never dropped.
-        std::mem::forget(window);
+        // As long as the thread, which nobody drops.
+        KEPT.set(Some(window));
     });
     let handle = hear.recv().unwrap();
     let waiting = thread::spawn(move || handle.send(WM_USER, 0, 0));

@@ -178,6 +178,10 @@ pub(crate) fn fails_at_any_call(p: &mut Role) {
     let keeps = Window::create(p.arg(0), |_| 0).unwrap();
     for errno in [libc::EIO, libc::EINTR, libc::EMFILE, libc::ENOMEM] {
         for step in 0.. {
+            // There is room for what is posted this time.
+            quintet_testkit::eventually("the others have been served", || {
+                there.info().unwrap().queued == Some(0)
+            });
             let before = open_files();
             let (done, steps) = use_it(step, errno);
             let here = format!("error {errno} at call {step} of {steps}: {done:?}");

@@ -376,19 +376,17 @@ impl Hold {
         self.let_go.load(Ordering::Relaxed)
     }
 
-    pub(super) fn let_go(&self) {
+    pub(super) fn let_go(&self) -> bool {
         // Once: a second time the object could be another's that has the same name.
         if !self.token.is_ours() || self.let_go.swap(true, Ordering::Relaxed) {
-            return;
+            return false;
         }
         self.token.let_go();
         if self.keep.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
-        if self.token.try_alone().unwrap_or(false) && self.has_the_name() {
-            // If it fails, the next open sees that nobody holds it.
-            let _ = self.remove_name();
-        }
+        // If it fails, the next open sees that nobody holds it.
+        self.token.try_alone().unwrap_or(false) && self.has_the_name() && self.remove_name().unwrap_or(false)
     }
 }
 

@@ -247,7 +247,12 @@ impl Segment {
 
     /// As closing it, but it stays usable: for a process that is about to end.
     pub(crate) fn release_name(&self) {
-        self.hold.let_go();
+        self.let_go();
+    }
+
+    /// The same: whether nobody else had it, so that its name is gone now.
+    pub(super) fn let_go(&self) -> bool {
+        self.hold.let_go()
     }
 
     pub(super) fn is_released(&self) -> bool {

@@ -215,21 +215,29 @@ impl Inner {
         for desk in self.sockets().drain(..) {
             runtime::remove(&self.socket(desk));
         }
-        self.segment.release_name();
+        if self.segment.let_go() {
+            // We were the last. Those of the dead are left.
+            Inner::clear_folder(|key| key.starts_with(&sockets_of(self.seed)));
+        }
     }
 
     fn socket(&self, desk: usize) -> String {
         format!("{}{desk}", sockets_of(self.seed))
     }
 
-    /// Removes what rolls left of which nobody is there any more.
-    fn clear_folder(&self) {
-        let ours = sockets_of(self.seed);
+    /// Removes those sockets.
+    fn clear_folder(which: impl Fn(&str) -> bool) {
         for key in runtime::keys(SOCKETS) {
-            if !key.starts_with(&ours) {
+            if which(&key) {
                 runtime::remove(&key);
             }
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.release_names();
     }
 }
 
@@ -279,7 +287,9 @@ impl Roll {
                 sockets: Mutex::default(),
             };
             if is_new {
-                inner.clear_folder();
+                // Of earlier rolls nobody is there any more.
+                let ours = sockets_of(inner.seed);
+                Inner::clear_folder(|key| !key.starts_with(&ours));
             }
             Ok(Arc::new(inner))
         };
