@@ -243,8 +243,8 @@ impl Core {
         awaits: Awaits,
     ) -> MutexGuard<'a, State> {
         let mut time = deadline.slice(4 * SLICE);
-        match self.driver.try_lock() {
-            Ok(mut driver) => {
+        match self.try_driver() {
+            Some(mut driver) => {
                 if awaits != Awaits::Nothing && state.has_more() {
                     time = Duration::ZERO;
                 } else if let Some(next) = state.next_time() {
@@ -257,12 +257,7 @@ impl Core {
                 drop(driver);
                 state
             }
-            Err(TryLockError::Poisoned(_)) => {
-                drop(state);
-                std::thread::sleep(time);
-                self.lock()
-            }
-            Err(TryLockError::WouldBlock) => {
+            None => {
                 state.waiters += 1;
                 let waited = self.changed.wait_timeout(state, time.min(SLICE));
                 let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -276,6 +271,15 @@ impl Core {
     fn tell(&self, state: &mut State) {
         if state.waiters > 0 {
             self.changed.notify_all();
+        }
+    }
+
+    /// The poll, unless another thread is at it. A panic there has left it as it was.
+    fn try_driver(&self) -> Option<MutexGuard<'_, Driver>> {
+        match self.driver.try_lock() {
+            Ok(driver) => Some(driver),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 
@@ -300,7 +304,7 @@ impl Core {
     /// What the background thread does when nobody is at it. Whether something was written, so that there may soon be more.
     pub(super) fn tick(&self) -> bool {
         let mut progress = false;
-        if let Ok(mut driver) = self.driver.try_lock() {
+        if let Some(mut driver) = self.try_driver() {
             let mut state = self.drive(&mut driver, Duration::ZERO);
             progress |= mem::take(&mut state.has_written);
             self.tell(&mut state);
