@@ -11,7 +11,7 @@ pub const WM_APP: u32 = 0x8000;
 pub const REGISTERED: RangeInclusive<u32> = 0xC000..=0xFFFF;
 
 /// The number of the message that all programs know by this name: the same in every process of this user, from its first
-/// registration until the machine restarts or (Windows) the session ends. Upper and lower case are the same.
+/// registration for as long as a process lives that has registered any (Windows: until the session ends). Upper and lower case are the same.
 ///
 /// # Errors
 /// [`InvalidName`](ErrorKind::InvalidName) for a name that is empty, longer than 255 characters, or has control characters;
