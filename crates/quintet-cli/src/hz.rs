@@ -132,7 +132,9 @@ impl Look {
     fn bytes(&self, before: &Look, gauges: &Gauges) -> Option<(f64, Option<u64>)> {
         let more = self.more(before, gauges.bytes?);
         let count = gauges.rates.first().map(|(key, _)| self.more(before, key))?;
-        Some((self.a_second(before, more), more.checked_div(count)))
+        // To the nearest: a message that is just being published may have its bytes counted already.
+        let each = more.saturating_add(count / 2).checked_div(count);
+        Some((self.a_second(before, more), each))
     }
 
     fn a_second(&self, before: &Look, more: u64) -> f64 {

@@ -58,9 +58,9 @@ impl TopicStats {
         let mut stats = TopicStats::default();
         let used = participants::used(&room.header.high_water, &room.publishers[..lanes]).len();
         for (lane, control) in controls[..used].iter().enumerate() {
-            let pushed = control.pushed.load(Ordering::Acquire);
+            let (pushed, bytes) = published(control);
             stats.published = stats.published.saturating_add(pushed);
-            stats.bytes = stats.bytes.saturating_add(control.bytes.load(Ordering::Relaxed));
+            stats.bytes = stats.bytes.saturating_add(bytes);
             stats.publishers += usize::from(is_alive(lane));
         }
         let subscribers = participants::used(&room.subscribers_high, &room.subscribers);
@@ -73,4 +73,19 @@ impl TopicStats {
         }
         stats
     }
+}
+
+/// How many messages, and how many bytes these had. Whoever is stopped between the two looks would tell of many bytes and
+/// few messages: so he looks again, unless it goes on faster than he can look, when the two are as good as of one moment.
+fn published(control: &Control) -> (u64, u64) {
+    let mut pushed = control.pushed.load(Ordering::Acquire);
+    for _ in 0..16 {
+        let bytes = control.bytes.load(Ordering::Acquire);
+        let now = control.pushed.load(Ordering::Acquire);
+        if now == pushed {
+            return (pushed, bytes);
+        }
+        pushed = now;
+    }
+    (pushed, control.bytes.load(Ordering::Relaxed))
 }
