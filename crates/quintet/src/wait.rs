@@ -84,6 +84,28 @@ impl Spin {
         }
     }
 
+    /// Whether something is seen within a few glances, which are over before a clock could tell much: the beginning of a spin,
+    /// for who can take what he sees with less ado than [`until`](Self::until) makes. Every so often it leaves that to it, as
+    /// only a clock tells whether spinning is worth it.
+    #[inline(always)]
+    pub(crate) fn sees(&self, deadline: Deadline, mut glance: impl FnMut() -> bool) -> bool {
+        /// On processors where the pause between two glances is long (some 140 cycles) they take a few microseconds.
+        const GLANCES: u32 = 64;
+        let hits = self.hits.load(Ordering::Relaxed);
+        let is_usual = self.misses.load(Ordering::Relaxed) == 0 && !hits.is_multiple_of(CLOSE_LOOK);
+        if !is_usual || wakeup_cost().is_zero() || deadline.has_passed() {
+            return false;
+        }
+        for _ in 0..GLANCES {
+            if glance() {
+                self.hits.store(hits.wrapping_add(1), Ordering::Relaxed);
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
     /// Something was found. If far more time has passed since the last tick than a tick takes, we did not run: whom we
     /// waited for had our core, and would have had it sooner without our spinning. That is as good as a miss.
     fn hit(&self, tick: Instant, shortest: Option<Duration>) {
@@ -308,6 +330,26 @@ mod tests {
         }
         spin.misses.store(0, Ordering::Relaxed);
         assert!(spin.is_worth_it());
+    }
+
+    #[test]
+    fn a_few_glances_are_for_who_finds_mostly_and_leave_a_closer_look_to_others() {
+        let spins = !wakeup_cost().is_zero();
+        let spin = Spin::default();
+        let seen = (0..2 * CLOSE_LOOK).filter(|_| {
+            let seen = spin.sees(Deadline::NEVER, || true);
+            // What the rest of the spin finds counts as well.
+            if !seen {
+                spin.hit(Instant::now(), None);
+            }
+            seen
+        });
+        assert_eq!(seen.count() as u32, if spins { 2 * (CLOSE_LOOK - 1) } else { 0 });
+        assert!(!spin.sees(Deadline::now(), || panic!("there is no time for a glance")));
+        spin.hits.store(1, Ordering::Relaxed);
+        assert!(!spin.sees(Deadline::NEVER, || false));
+        spin.miss();
+        assert!(!spin.sees(Deadline::NEVER, || panic!("it is not usual")));
     }
 
     #[test]

@@ -10,6 +10,15 @@ use std::sync::atomic::AtomicU64;
 #[cfg(not(target_arch = "x86_64"))]
 use std::sync::atomic::{AtomicU8, Ordering};
 
+/// From the beginning to the end: what is read. The line that a message begins in is there when it has been seen, and those
+/// behind it are fetched ahead by processors that see them read one after the other. (The other way round, a message of two
+/// lines took a third longer.)
+const UP: bool = false;
+
+/// From the end to the beginning: what is written. What stands before the beginning is what others look at, and they may take
+/// the line that it is in away from us in the middle.
+const DOWN: bool = true;
+
 /// Copies out of shared memory.
 ///
 /// # Safety
@@ -17,7 +26,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[inline]
 pub(crate) unsafe fn out(from: NonNull<u8>, to: &mut [u8]) {
     // SAFETY: the caller says so of `from`; `to` is ours alone.
-    unsafe { copy(from.as_ptr(), to.as_mut_ptr(), to.len()) };
+    unsafe { copy::<UP>(from.as_ptr(), to.as_mut_ptr(), to.len()) };
 }
 
 /// Copies into shared memory.
@@ -27,7 +36,7 @@ pub(crate) unsafe fn out(from: NonNull<u8>, to: &mut [u8]) {
 #[inline]
 pub(crate) unsafe fn into(from: &[u8], to: NonNull<u8>) {
     // SAFETY: the caller says so of `to`; `from` does not change, as it is borrowed.
-    unsafe { copy(from.as_ptr(), to.as_ptr(), from.len()) };
+    unsafe { copy::<DOWN>(from.as_ptr(), to.as_ptr(), from.len()) };
 }
 
 /// Copies a run of words of shared memory to the end of `to`: the first `len` bytes of them.
@@ -40,7 +49,7 @@ pub(crate) fn append(from: &[AtomicU64], len: usize, to: &mut Vec<u8>) {
     // SAFETY: there are as many bytes in `from`, as has just been checked, and in `to`, where they have been reserved and are
     // ours alone; once they are written they are initialized.
     unsafe {
-        copy(from.as_ptr().cast(), spare, len);
+        copy::<UP>(from.as_ptr().cast(), spare, len);
         to.set_len(to.len() + len);
     }
 }
@@ -51,7 +60,7 @@ pub(crate) fn append(from: &[AtomicU64], len: usize, to: &mut Vec<u8>) {
 pub(crate) fn into_words(from: &[u8], to: &[AtomicU64]) {
     assert!(from.len() <= size_of_val(to));
     // SAFETY: there are as many bytes, as has just been checked, and atomics may be written through a shared reference.
-    unsafe { copy(from.as_ptr(), to.as_ptr().cast::<u8>().cast_mut(), from.len()) };
+    unsafe { copy::<DOWN>(from.as_ptr(), to.as_ptr().cast::<u8>().cast_mut(), from.len()) };
 }
 
 /// Asks for the cache line of a word that will be written.
@@ -84,11 +93,11 @@ fn is_close_behind(from: *const u8, to: *mut u8) -> bool {
 /// Both are mapped for so many bytes, `to` for writing.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+unsafe fn copy<const DOWN: bool>(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: as the caller says.
     unsafe {
         if len < LONG || is_close_behind(from, to) {
-            copy_by_moves(from, to, len);
+            copy_by_moves::<DOWN>(from, to, len);
         } else {
             copy_by_one(from, to, len);
         }
@@ -113,15 +122,14 @@ unsafe fn copy_by_one(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// Moves of a fixed size, of which the first two overlap where the length is no multiple of it. From the end to the beginning:
-/// what stands before the beginning is what others look at, and they may take the cache line that it is in away from us in the
-/// middle; who reads has that line already, and the sooner he asks for those behind it the better.
+/// Moves of a fixed size, of which two overlap where the length is no multiple of it. What is a run of words in shared memory
+/// is moved so that no move lies in two cache lines.
 ///
 /// # Safety
 /// As [`copy`].
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
+unsafe fn copy_by_moves<const DOWN: bool>(from: *const u8, to: *mut u8, len: usize) {
     /// One move of some width through a register.
     macro_rules! moved {
         ($class:ident, $load:literal, $store:literal, $from:expr, $to:expr) => {
@@ -143,6 +151,28 @@ unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
                 "movdqu [{to}], {through}",
                 from.add($at),
                 to.add($at)
+            )
+        };
+    }
+    /// Four of these, of which the loads come first, in that order.
+    macro_rules! move_64 {
+        ($at:expr, $a:literal, $b:literal, $c:literal, $d:literal) => {
+            std::arch::asm!(
+                concat!("movdqu {a}, [{from} + ", $a, "]"),
+                concat!("movdqu {b}, [{from} + ", $b, "]"),
+                concat!("movdqu {c}, [{from} + ", $c, "]"),
+                concat!("movdqu {d}, [{from} + ", $d, "]"),
+                concat!("movdqu [{to} + ", $a, "], {a}"),
+                concat!("movdqu [{to} + ", $b, "], {b}"),
+                concat!("movdqu [{to} + ", $c, "], {c}"),
+                concat!("movdqu [{to} + ", $d, "], {d}"),
+                from = in(reg) from.add($at),
+                to = in(reg) to.add($at),
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                options(nostack, preserves_flags)
             )
         };
     }
@@ -169,37 +199,41 @@ unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
         };
     }
     // SAFETY: every move is within the first `len` bytes of both, which the caller says are there: a move of n bytes is made at
-    // `at` only where at + n <= len, as `at` begins at most at len and goes down by n before each, and at len - n only where
-    // len >= n.
+    // `at` only where at + n <= len (downwards `at` begins at most at len and goes down by n before each; upwards n are left,
+    // which is asked before each), at len - n only where len >= n, and the 8 at 0 of an odd word where len >= 16.
     unsafe {
-        if len >= 16 {
-            let mut at = len & !15;
+        if len >= 16 && DOWN {
+            let first = to.addr() & 8;
+            let mut at = first + ((len - first) & !15);
             if at < len {
                 move_16!(len - 16);
             }
             while at >= 64 {
                 at -= 64;
-                std::arch::asm!(
-                    "movdqu {d}, [{from} + 48]",
-                    "movdqu {c}, [{from} + 32]",
-                    "movdqu {b}, [{from} + 16]",
-                    "movdqu {a}, [{from}]",
-                    "movdqu [{to} + 48], {d}",
-                    "movdqu [{to} + 32], {c}",
-                    "movdqu [{to} + 16], {b}",
-                    "movdqu [{to}], {a}",
-                    from = in(reg) from.add(at),
-                    to = in(reg) to.add(at),
-                    a = out(xmm_reg) _,
-                    b = out(xmm_reg) _,
-                    c = out(xmm_reg) _,
-                    d = out(xmm_reg) _,
-                    options(nostack, preserves_flags)
-                );
+                move_64!(at, "48", "32", "16", "0");
             }
             while at >= 16 {
                 at -= 16;
                 move_16!(at);
+            }
+            if at > 0 {
+                move_8!(0);
+            }
+        } else if len >= 16 {
+            let mut at = from.addr() & 8;
+            if at > 0 {
+                move_8!(0);
+            }
+            while len - at >= 64 {
+                move_64!(at, "0", "16", "32", "48");
+                at += 64;
+            }
+            while len - at >= 16 {
+                move_16!(at);
+                at += 16;
+            }
+            if at < len {
+                move_16!(len - 16);
             }
         } else if len >= 8 {
             move_8!(len - 8);
@@ -228,7 +262,7 @@ unsafe fn copy_by_moves(from: *const u8, to: *mut u8, len: usize) {
 /// # Safety
 /// Both are mapped for so many bytes, `to` for writing.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+unsafe fn copy<const DOWN: bool>(from: *const u8, to: *mut u8, len: usize) {
     for at in 0..len {
         // SAFETY: within what the caller says is there; bytes need no alignment. What is ours alone may be touched as
         // atomics as well.
@@ -267,23 +301,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_copies(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
-            let mut shared = vec![0xaa; bytes.len() + 2];
-            let inner = NonNull::from(&mut shared[1..]).cast::<u8>();
+        fn it_copies(bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..200),
+            proptest::collection::vec(any::<u8>(), 0..3000),
+        ], at in 1..17_usize) {
+            let end = at + bytes.len();
+            let mut shared = vec![0xaa; end + 1];
+            let inner = NonNull::from(&mut shared[at..]).cast::<u8>();
             // SAFETY: there are as many bytes and one more.
             unsafe { into(&bytes, inner) };
-            prop_assert_eq!(&shared[1..=bytes.len()], &bytes[..]);
-            prop_assert_eq!((shared[0], shared[bytes.len() + 1]), (0xaa, 0xaa));
+            prop_assert_eq!(&shared[at..end], &bytes[..]);
+            prop_assert_eq!((shared[at - 1], shared[end]), (0xaa, 0xaa));
             let mut back = vec![0; bytes.len()];
             // SAFETY: as above.
-            unsafe { out(NonNull::from(&mut shared[1..]).cast(), &mut back) };
+            unsafe { out(NonNull::from(&mut shared[at..]).cast(), &mut back) };
             prop_assert_eq!(&back, &bytes);
 
-            let words: Vec<AtomicU64> = (0..bytes.len().div_ceil(8)).map(|_| AtomicU64::new(u64::MAX)).collect();
-            into_words(&bytes, &words);
-            let mut back = vec![7];
-            append(&words, bytes.len(), &mut back);
-            prop_assert_eq!(&back[1..], &bytes[..]);
+            let words: Vec<AtomicU64> = (0..bytes.len().div_ceil(8) + 1).map(|_| AtomicU64::new(u64::MAX)).collect();
+            // One of the two begins in the middle of 16 bytes.
+            for words in [&words[..], &words[1..]] {
+                into_words(&bytes, words);
+                let mut back = vec![7];
+                append(words, bytes.len(), &mut back);
+                prop_assert_eq!(&back[1..], &bytes[..]);
+            }
         }
     }
 }
