@@ -276,6 +276,11 @@ impl Core {
         deadline: Deadline,
         mut take: impl FnMut(&mut Following) -> Result<Option<R>>,
     ) -> Result<R> {
+        if self.spin.sees(deadline, || following.glance(self))
+            && let Some(taken) = take(following)?
+        {
+            return Ok(taken);
+        }
         loop {
             // In slices, so that a publisher's death is noticed.
             let slice = Deadline::after(deadline.slice(SLICE));
