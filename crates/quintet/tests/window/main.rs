@@ -1,8 +1,6 @@
 //! Windows, between processes and threads.
 //!
 //! `rules.rs` is a list of what the Windows documentation says of these calls, each a test that is to run on both systems.
-// There are no windows of Quintet's on Windows yet.
-#![cfg(target_os = "linux")]
 
 mod circles;
 #[cfg(target_os = "linux")]
