@@ -367,11 +367,12 @@ fn a_destroyed_window_gets_nothing() {
     let destroying = thread::spawn(move || window.send(DESTROY, 0, 0));
     let mut peer = peer;
     peer.tell("serve");
-    assert_eq!(
-        destroying.join().unwrap().unwrap(),
-        5,
-        "its procedure runs to its end"
-    );
+    // Its procedure runs to its end. (For Windows that is an error already: SMTO_ERRORONEXIT.)
+    match destroying.join().unwrap() {
+        Ok(5) => {}
+        other if cfg!(windows) => fails(other, ErrorKind::NotFound),
+        other => panic!("{other:?}"),
+    }
     match waiting.join().unwrap() {
         Ok(2) => {}
         other => fails(other, ErrorKind::NotFound),
@@ -387,7 +388,7 @@ fn a_destroyed_window_gets_nothing() {
     drop(quiet("", |_| 0));
 }
 
-/// "There is a limit of 10,000 posted messages per message queue."
+/// "There is a limit of 10,000 posted messages per message queue." (Which Wine does not have.)
 #[test]
 fn the_ten_thousand_and_first_is_too_many() {
     let t = start();
@@ -395,7 +396,10 @@ fn the_ten_thousand_and_first_is_too_many() {
     for number in 0..10_000 {
         window.post(WM_USER + 9, number, 0).unwrap();
     }
-    fails(window.post(WM_USER + 9, 0, 0), ErrorKind::Full);
+    match window.post(WM_USER + 9, 0, 0) {
+        Ok(()) if cfg!(windows) => eprintln!("this system has no limit"),
+        other => fails(other, ErrorKind::Full),
+    }
     if let Some(queued) = window.info().unwrap().queued {
         assert_eq!(queued, 10_000);
     }

@@ -1,9 +1,7 @@
 //! A thread's desk: the procedures of its windows, and those that are running.
 
 use super::parcel;
-use crate::os::window_types::{
-    Arrival, InSend, Letter, Procedure, WM_COPYDATA, is_for_procedures,
-};
+use crate::os::window_types::{Arrival, InSend, Letter, Procedure, WM_COPYDATA, is_for_procedures};
 use crate::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -149,12 +147,7 @@ fn flags() -> u32 {
 ///
 /// # Safety
 /// The system has called the window's procedure with it.
-pub(super) unsafe fn receive(
-    window: HWND,
-    number: u32,
-    wparam: WPARAM,
-    lparam: LPARAM,
-) -> Option<LRESULT> {
+pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: LPARAM) -> Option<LRESULT> {
     match number {
         WM_NCCREATE => {
             with(|desk| {

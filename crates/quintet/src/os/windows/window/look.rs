@@ -27,7 +27,9 @@ pub(super) fn number(window: HWND) -> u32 {
 
 /// The handle of that number, if it can be one of a window: some mean all windows, or none, or where one is to be.
 pub(super) fn handle(number: u32) -> Result<HWND> {
-    let special = number == 0 || number == HWND_BROADCAST as usize as u32 || number.cast_signed() >= -16 && number.cast_signed() < 0;
+    let special = number == 0
+        || number == HWND_BROADCAST as usize as u32
+        || number.cast_signed() >= -16 && number.cast_signed() < 0;
     if special {
         return Err(no_window());
     }

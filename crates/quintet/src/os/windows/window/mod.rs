@@ -32,9 +32,7 @@ pub(crate) use sending::{post, send, send_notify};
 pub(crate) use text::{from_ansi, to_ansi};
 
 use super::{call, error, wide};
-use crate::os::window_types::{
-    InSend, Making, Procedure, WM_CLOSE, WM_COMMAND, WM_COPYDATA, WM_USER,
-};
+use crate::os::window_types::{InSend, Making, Procedure, WM_CLOSE, WM_COMMAND, WM_COPYDATA, WM_USER};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -55,7 +55,6 @@ impl Parcel {
     pub(super) fn place(&self) -> usize {
         &raw const *self.description as usize
     }
-
 }
 
 /// A parcel that is being sent. Unless it was served, it is left to who may still get it, also when the sender panics.

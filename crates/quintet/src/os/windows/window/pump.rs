@@ -2,8 +2,8 @@
 
 use super::desk;
 use crate::os::window_types::{Pumped, WM_QUIT};
-use crate::os::windows::event::milliseconds;
 use crate::os::windows::error;
+use crate::os::windows::event::milliseconds;
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::ptr;
 use windows_sys::Win32::Foundation::WAIT_FAILED;

@@ -29,7 +29,11 @@ pub(crate) fn to_ansi(text: &str) -> Result<Vec<u8>> {
                 WC_NO_BEST_FIT_CHARS,
                 wide.as_ptr(),
                 len,
-                if bytes.is_empty() { ptr::null_mut() } else { bytes.as_mut_ptr() },
+                if bytes.is_empty() {
+                    ptr::null_mut()
+                } else {
+                    bytes.as_mut_ptr()
+                },
                 i32::try_from(bytes.len()).unwrap_or(i32::MAX),
                 ptr::null(),
                 &mut is_cut,
@@ -45,7 +49,10 @@ pub(crate) fn to_ansi(text: &str) -> Result<Vec<u8>> {
     if is_cut != 0 {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("the machine's code page {} does not have all characters of the text", code_page()),
+            format!(
+                "the machine's code page {} does not have all characters of the text",
+                code_page()
+            ),
         )
         .hint("agree with the receiver on UTF-8 or UTF-16"));
     }
