@@ -9,7 +9,8 @@ use std::io::{BufRead, Write};
 
 use quintet::ErrorKind;
 use quintet::window::{
-    self, Encoding, Message, WM_CLOSE, WM_COPYDATA, WM_USER, Window, WindowHandle, register_message,
+    self, Encoding, Message, WM_CLOSE, WM_COPYDATA, WM_USER, Window, WindowHandle, WindowSearch,
+    register_message,
 };
 
 const ENCODINGS: [(&str, usize, Encoding); 3] = [
@@ -35,11 +36,12 @@ fn write(line: &str) {
 }
 
 fn serve() -> Result<(), Box<dyn Error>> {
-    let mut line = || std::io::stdin().lock().lines().next().ok_or("no title and class");
+    let line = || std::io::stdin().lock().lines().next().ok_or("no title and class");
     let (title, class) = (line()??, line()??);
     let broadcast = register_message(BROADCAST)?;
     let window = Window::builder(title)
         .class(class)
+        .visible(true)
         .create(move |message| answer(message, broadcast))?;
     eprintln!("ready");
     window::run()?;
@@ -106,6 +108,11 @@ fn obey(line: &str, to: &mut Option<WindowHandle>) -> Result<String, Box<dyn Err
         };
     }
     let window = to.ok_or("it has not found a window")?;
+    if line == "find main" {
+        let search = WindowSearch::new().pid(window.owner()?.pid()).top_level_only();
+        *to = Some(search.find()?);
+        return Ok("found".into());
+    }
     let numbers: Vec<isize> = line
         .split(' ')
         .rev()
@@ -132,7 +139,6 @@ fn obey(line: &str, to: &mut Option<WindowHandle>) -> Result<String, Box<dyn Err
             Ok(window.copy_data_text(id, words[2], encoding)?.to_string())
         }
         ("close", _) => Ok(window.post(WM_CLOSE, 0, 0).map(done)?),
-        ("owner", _) => Ok(window.owner()?.pid().to_string()),
         _ => Err(format!("what is {line:?}?").into()),
     }
 }

@@ -5,12 +5,12 @@
  *   win32_window send     finds one, and does what the lines of its standard input say; answers each with a line
  *
  *   find title TITLE, find class CLASS  found or none
+ *   find main                           the same, of the main window of the process whose window was found before
  *   send N WPARAM LPARAM                SendMessage of WM_USER + N: the result
  *   text ENCODING TEXT                  SendMessage of WM_COPYDATA with the text and its NUL: the result
  *   post N WPARAM LPARAM                PostMessage of WM_USER + N: done
  *   broadcast NAME WPARAM LPARAM        PostMessage of a registered message to HWND_BROADCAST: done
  *   close                               PostMessage of WM_CLOSE: done
- *   owner                               its process's number
  *
  * What is served is written in a line each: "posted N WPARAM LPARAM", "NAME WPARAM LPARAM" of the registered message,
  * "ENCODING TEXT" of WM_COPYDATA, of which the result is 0 for ANSI, as in the notes that C# programs follow, and else
@@ -153,7 +153,7 @@ static int serve(void)
     description.hInstance = GetModuleHandleW(NULL);
     description.lpszClassName = class_text;
     RegisterClassExW(&description);
-    window = CreateWindowExW(0, class_text, wide(title), WS_OVERLAPPEDWINDOW, 0, 0, 100, 100, NULL, NULL,
+    window = CreateWindowExW(0, class_text, wide(title), WS_OVERLAPPEDWINDOW | WS_VISIBLE, 0, 0, 100, 100, NULL, NULL,
                              description.hInstance, NULL);
     if (!window) {
         fprintf(stderr, "CreateWindowEx: error %lu\n", GetLastError());
@@ -190,6 +190,18 @@ static void send_text(const char *encoding, const char *text)
     refuse(encoding);
 }
 
+/* The first that is visible and nobody's: what .NET calls the main window. */
+static BOOL CALLBACK is_main(HWND hwnd, LPARAM pid)
+{
+    DWORD owner;
+
+    GetWindowThreadProcessId(hwnd, &owner);
+    if (owner != (DWORD)pid || GetWindow(hwnd, GW_OWNER) || !IsWindowVisible(hwnd))
+        return TRUE;
+    window = hwnd;
+    return FALSE;
+}
+
 static void obey(char *line)
 {
     char name[100];
@@ -203,6 +215,11 @@ static void obey(char *line)
     } else if (strncmp(line, "find class ", 11) == 0) {
         window = FindWindowW(wide(line + 11), NULL);
         answer(window ? "found" : "none");
+    } else if (strcmp(line, "find main") == 0) {
+        GetWindowThreadProcessId(window, &pid);
+        window = NULL;
+        EnumWindows(is_main, (LPARAM)pid);
+        answer(window ? "found" : "none");
     } else if (sscanf(line, "send %u %lld %lld", &number, &wparam, &lparam) == 3)
         answer_number(SendMessageW(window, WM_USER + number, (WPARAM)wparam, (LPARAM)lparam));
     else if (sscanf(line, "text %99s", name) == 1 && strchr(line + 5, ' '))
@@ -214,10 +231,7 @@ static void obey(char *line)
                                  (LPARAM)lparam));
     else if (strcmp(line, "close") == 0)
         answer_done(PostMessageW(window, WM_CLOSE, 0, 0));
-    else if (strcmp(line, "owner") == 0) {
-        GetWindowThreadProcessId(window, &pid);
-        answer_number((LONG_PTR)pid);
-    } else
+    else
         refuse(line);
 }
 

@@ -52,7 +52,11 @@ impl Win32 {
         std::fs::create_dir_all(&locales)?;
         let chinese = locales.join(CHINESE);
         if !chinese.is_dir() {
-            run_command(Command::new("localedef").args(["-i", "zh_CN", "-f", "UTF-8"]).arg(&chinese))?;
+            run_command(
+                Command::new("localedef")
+                    .args(["-i", "zh_CN", "-f", "UTF-8"])
+                    .arg(&chinese),
+            )?;
         }
         Ok(Self {
             wine,

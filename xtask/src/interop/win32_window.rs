@@ -58,6 +58,7 @@ fn talk(win32: &Win32, stage: &mut Stage, from: Side, to: Side) -> Result<()> {
     stage.ask(sender, "send 1 40 2", "42")?;
     stage.ask(sender, &format!("find title {title}"), "found")?;
     stage.ask(sender, "send 2 -1 -1", "-2")?;
+    stage.ask(sender, "find main", "found")?;
 
     // The notes' call: the result of 0 is success.
     stage.ask(sender, "text ansi success", "0")?;

@@ -203,6 +203,33 @@ fn a_death_in_a_circle_is_an_error_for_who_waits_for_it() {
     close(near, there);
 }
 
+/// A panic of what is served during a `send` comes out of that, and of what was posted, out of the loop.
+#[test]
+fn a_panic_comes_out_where_the_procedure_was_run() {
+    let t = start();
+    let (near, there) = peer(&t, "serves");
+    let window = quiet(&t.name("w"), |message| match message.number() {
+        WM_USER => panic!("as it is asked to"),
+        _ => 4,
+    });
+    let handle = window.handle();
+    let caught = std::panic::catch_unwind(|| there.send(FORWARD, handle.raw() as usize, WM_USER as isize));
+    assert!(caught.is_err());
+    assert_eq!(in_send(), None);
+    let caught = std::panic::catch_unwind(|| handle.send(WM_USER, 0, 0));
+    assert!(caught.is_err());
+    handle.post(WM_USER, 0, 0).unwrap();
+    handle.post(WM_USER + 1, 0, 0).unwrap();
+    assert!(std::panic::catch_unwind(|| pump(Duration::ZERO)).is_err());
+    // The other one is still there.
+    assert_eq!(pump(Duration::ZERO).unwrap(), quintet::window::Pumped::Served);
+    assert_eq!(pump(Duration::ZERO).unwrap(), quintet::window::Pumped::Nothing);
+    assert_eq!(there.send(ADD, 1, 2).unwrap(), 3);
+    let forwarded = there.send(FORWARD, handle.raw() as usize, WM_USER as isize + 1);
+    assert_eq!(forwarded.unwrap(), 4);
+    close(near, there);
+}
+
 /// The procedure's panic is its thread's affair; who waits is told. (Windows knows of no answer that would say so.)
 #[test]
 fn a_procedure_that_panics_is_an_error() {

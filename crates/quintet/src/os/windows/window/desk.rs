@@ -70,9 +70,9 @@ pub(super) fn awaits(procedure: Procedure) -> Result<Awaited> {
         .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this thread is just ending"))
 }
 
-/// Takes the procedure of a window, which gets nothing more.
-pub(super) fn remove(window: HWND) -> Option<Procedure> {
-    with(|desk| desk.windows.borrow_mut().remove(&window)).flatten()
+/// Takes the procedure of a window, which gets nothing more, if it is there. `None` when nothing is, as the thread is ending.
+pub(super) fn remove(window: HWND) -> Option<Option<Procedure>> {
+    with(|desk| desk.windows.borrow_mut().remove(&window))
 }
 
 /// Whether this thread can ever have a message.

@@ -25,6 +25,7 @@ mod pump;
 mod sending;
 mod text;
 
+use class::Class;
 pub(crate) use look::{find, is_alive, is_hung, sight};
 pub(crate) use messages::Messages;
 pub(crate) use pump::{post_quit, pump};
@@ -57,18 +58,19 @@ const FIRST_REGISTERED: u32 = 0xC000;
 pub(crate) struct Window {
     /// A pointer to the compiler, so this stays with its thread, as the system wants it.
     hwnd: HWND,
-    class: Vec<u16>,
+    /// Goes after it.
+    _class: Class,
     messages: Messages,
 }
 
 impl Window {
     pub(crate) fn create(making: &Making<'_>, procedure: Procedure) -> Result<Self> {
-        let class = wide(making.class);
+        let class = Class::of(making.class)?;
         let hwnd = class::create(&class, making, procedure)?;
         // From here on dropping it cleans up.
         let window = Window {
             hwnd,
-            class,
+            _class: class,
             messages: Messages::of_this_thread(),
         };
         if making.admit_lower_integrity {
@@ -119,9 +121,11 @@ impl Drop for Window {
     fn drop(&mut self) {
         // First of all, so that what it holds is dropped by nobody who is called by the system.
         let procedure = desk::remove(self.hwnd);
-        // SAFETY: takes a plain value; it fails if the window is gone already.
-        unsafe { DestroyWindow(self.hwnd) };
-        class::leave(&self.class);
+        // If other code of this program has destroyed it, the handle may be another window's by now.
+        if !matches!(procedure, Some(None)) {
+            // SAFETY: takes a plain value.
+            unsafe { DestroyWindow(self.hwnd) };
+        }
         parcel::clear();
         drop(procedure);
     }

@@ -107,3 +107,60 @@ pub(super) fn clear() {
     let Parcels { left, in_use } = &mut *parcels;
     left.retain(|place, parcel| in_use.contains(place) || look::is_there(parcel.window));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Window, pump, send};
+    use super::*;
+    use crate::os::window_types::{Letter, Making, SendMode, WM_COPYDATA};
+    use crate::{Deadline, ErrorKind};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    fn left_for(window: HWND) -> usize {
+        let parcels = parcels();
+        parcels
+            .left
+            .values()
+            .filter(|parcel| parcel.window == window)
+            .count()
+    }
+
+    #[test]
+    fn what_is_left_goes_when_it_is_served_or_can_be_no_more() {
+        let making = Making {
+            class: "Quintet",
+            title: "",
+            message_only: true,
+            visible: false,
+            admit_lower_integrity: false,
+        };
+        let window = Window::create(&making, Rc::new(|_| 0)).unwrap();
+        let handle = window.handle();
+        let hwnd = look::handle(handle).unwrap();
+        let place = hwnd as usize;
+        let give_up = || {
+            let sender = std::thread::spawn(move || {
+                let letter = Letter {
+                    number: WM_COPYDATA,
+                    wparam: 0,
+                    lparam: 1,
+                    data: Some(&[7; 1000]),
+                };
+                let soon = Deadline::after(Duration::from_millis(1));
+                let late = send(handle, &letter, SendMode::Normal, soon).unwrap_err();
+                assert_eq!(late.kind(), ErrorKind::TimedOut);
+                left_for(place as HWND)
+            });
+            sender.join().unwrap()
+        };
+        assert_eq!((give_up(), give_up()), (1, 2));
+        // Windows itself takes back what has not been begun, and then nobody serves it.
+        pump(Deadline::now()).unwrap();
+        let left = left_for(hwnd);
+        assert!(left == 0 || left == 2, "{left}");
+        assert_eq!(give_up(), left + 1);
+        drop(window);
+        assert_eq!(left_for(hwnd), 0);
+    }
+}
