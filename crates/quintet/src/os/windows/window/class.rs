@@ -30,18 +30,15 @@ pub(super) struct Class {
 
 impl Class {
     pub(super) fn of(name: &str) -> Result<Self> {
-        let class = Class {
-            // The system does not tell upper and lower case either.
-            name: name.to_lowercase(),
-            text: wide(name),
-            module: module()?,
-        };
+        let (text, module) = (wide(name), module()?);
+        // The system does not tell upper and lower case either.
+        let name = name.to_lowercase();
         let mut classes = CLASSES.lock().unwrap_or_else(PoisonError::into_inner);
-        if !classes.contains_key(&class.name) {
-            register(&class.text, class.module)?;
+        if !classes.contains_key(&name) {
+            register(&text, module)?;
         }
-        *classes.entry(class.name.clone()).or_default() += 1;
-        Ok(class)
+        *classes.entry(name.clone()).or_default() += 1;
+        Ok(Class { name, text, module })
     }
 }
 
