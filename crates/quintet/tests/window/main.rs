@@ -3,8 +3,8 @@
 //! `rules.rs` is a list of what the Windows documentation says of these calls, each a test that runs on both systems. Where they
 //! differ, the test says why.
 //!
-//! On Linux alone: stopped processes (`stopped.rs`, in part), deaths at each step and failing calls (`steps.rs`), what others write in
-//! memory (`hostile.rs`), forks, and where numbers of messages are kept (`names.rs`). On Windows all of that is the system's.
+//! On Linux alone: stopped processes (`stopped.rs`, in part), what others write in memory (`hostile.rs`), forks, and where numbers of
+//! messages are kept (`names.rs`). On Windows all of that is the system's.
 
 mod circles;
 mod crowd;
@@ -17,7 +17,6 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod names;
 mod rules;
-#[cfg(target_os = "linux")]
 mod steps;
 mod stopped;
 
@@ -37,6 +36,7 @@ use crowd::{posts_and_tells, sends_many};
 use death::{answers_and_dies, sends_and_waits};
 use finding::has_windows;
 use rules::registers;
+use steps::{dies_sending, dies_serving, fails_at_any_call};
 
 #[cfg(target_os = "linux")]
 use forks::forks;
@@ -44,8 +44,6 @@ use forks::forks;
 use hostile::is_scribbled_over;
 #[cfg(target_os = "linux")]
 use names::registers_alone;
-#[cfg(target_os = "linux")]
-use steps::{dies_sending, dies_serving, fails_at_any_call};
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
     answers_and_dies,
@@ -67,6 +65,9 @@ quintet_testkit::peers!(
 #[cfg(windows)]
 quintet_testkit::peers!(
     answers_and_dies,
+    dies_sending,
+    dies_serving,
+    fails_at_any_call,
     has_windows,
     passes_on,
     posts_and_tells,

@@ -1,6 +1,7 @@
 //! A thread's desk: the procedures of its windows, and those that are running.
 
 use super::parcel;
+use crate::os::step::step;
 use crate::os::window_types::{Arrival, InSend, Letter, Procedure, WM_COPYDATA, is_for_procedures};
 use crate::{Error, ErrorKind, Result};
 use std::any::Any;
@@ -185,10 +186,15 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
             sender: None,
             posted,
         };
-        run(&procedure, &arrival, came)
+        // Deaths before it is served, and before it is answered.
+        step();
+        let result = run(&procedure, &arrival, came);
+        step();
+        // Nobody but this thread could be told of an error.
+        result.unwrap_or(0)
     };
     if number != WM_COPYDATA {
-        return Some(serve(letter(lparam, None)).unwrap_or(0));
+        return Some(serve(letter(lparam, None)));
     }
     // The system carries this one only by a send, for the length of which the data is there.
     if posted || lparam == 0 {
@@ -204,7 +210,7 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
         // of this process, a parcel that stays as it is while it is in use.
         unsafe { slice::from_raw_parts(data.lpData.cast::<u8>().cast_const(), data.cbData as usize) }
     };
-    Some(serve(letter(data.dwData.cast_signed(), Some(bytes))).unwrap_or(0))
+    Some(serve(letter(data.dwData.cast_signed(), Some(bytes))))
 }
 
 /// Runs the procedure of a window of this thread for a message that this thread sends; `None` if it is no such window, or the

@@ -1,7 +1,9 @@
 //! A thread's loop.
 
 use super::desk;
+use crate::os::step;
 use crate::os::window_types::{Pumped, WM_QUIT};
+use crate::os::windows::call::Code;
 use crate::os::windows::error;
 use crate::os::windows::event::milliseconds;
 use crate::{Deadline, Error, ErrorKind, Result};
@@ -28,7 +30,7 @@ pub(crate) fn pump(deadline: Deadline) -> Result<Pumped> {
     loop {
         let over = deadline.has_passed();
         for _ in 0..MOST_SERVED {
-            match serve_next() {
+            match serve_next()? {
                 Next::Nothing => break,
                 Next::Served => {}
                 Next::Quit(code) => return Ok(Pumped::Quit(code)),
@@ -52,13 +54,15 @@ enum Next {
 
 /// Serves what was sent, then one message that was posted, if there is one. Goes on with the panic of a procedure; what was taken
 /// from the queue is served before that.
-fn serve_next() -> Next {
+fn serve_next() -> Result<Next> {
     let mut message = MSG::default();
-    // SAFETY: a message is written to a place of ours. What has been sent is served by this call.
-    let is_there = unsafe { PeekMessageW(&mut message, ptr::null_mut(), 0, 0, PM_REMOVE) } != 0;
-    if !is_there {
+    let peeked = step::call(|| {
+        // SAFETY: a message is written to a place of ours. What has been sent is served by this call.
+        Ok::<_, Code>(unsafe { PeekMessageW(&mut message, ptr::null_mut(), 0, 0, PM_REMOVE) } != 0)
+    });
+    if !peeked.map_err(|code| error::of("cannot look for messages", code))? {
         desk::resume_panic();
-        return Next::Nothing;
+        return Ok(Next::Nothing);
     }
     if message.message == WM_QUIT {
         let code = message.wParam as i32;
@@ -69,7 +73,7 @@ fn serve_next() -> Next {
             desk::note_quits(false);
         }
         desk::resume_panic();
-        return Next::Quit(code);
+        return Ok(Next::Quit(code));
     }
     desk::note_dispatched(Some((message.hwnd, message.message)));
     // SAFETY: the message is as the system has given it to us.
@@ -79,18 +83,21 @@ fn serve_next() -> Next {
     }
     desk::note_dispatched(None);
     desk::resume_panic();
-    Next::Served
+    Ok(Next::Served)
 }
 
 fn sleep(deadline: Deadline) -> Result<()> {
     let time = deadline.remaining().map_or(INFINITE, milliseconds);
-    // SAFETY: there are no objects to wait for, only messages.
-    let woken =
-        unsafe { MsgWaitForMultipleObjectsEx(0, ptr::null(), time, QS_ALLINPUT, MWMO_INPUTAVAILABLE) };
-    match woken {
-        WAIT_FAILED => Err(error::last("cannot wait for messages")),
-        _ => Ok(()),
-    }
+    step::call(|| {
+        // SAFETY: there are no objects to wait for, only messages.
+        let woken =
+            unsafe { MsgWaitForMultipleObjectsEx(0, ptr::null(), time, QS_ALLINPUT, MWMO_INPUTAVAILABLE) };
+        match woken {
+            WAIT_FAILED => Err(error::last_code()),
+            _ => Ok(()),
+        }
+    })
+    .map_err(|code| error::of("cannot wait for messages", code))
 }
 
 pub(crate) fn post_quit(code: i32) {
