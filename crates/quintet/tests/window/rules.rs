@@ -273,6 +273,35 @@ fn a_reply_comes_before_the_procedure_ends() {
     close(peer, window);
 }
 
+/// As above: "valid only during the processing of the message", but for all of that.
+#[test]
+fn data_is_there_until_the_procedure_ends_also_after_a_reply() {
+    let t = start();
+    let bytes: Vec<u8> = (0..50_000).map(|at| (at * 7) as u8).collect();
+    let expected = sum(&bytes);
+    let (tell, hear) = channel();
+    let seen: Rc<Cell<isize>> = Rc::default();
+    let log = seen.clone();
+    let window = quiet(&t.name("w"), move |message| {
+        let data = message.copy_data().unwrap();
+        assert!(reply(5));
+        // The sender has its answer, and has made other things of its memory.
+        hear.recv_timeout(PATIENCE).unwrap();
+        log.set(sum(data.bytes()));
+        6
+    });
+    let handle = window.handle();
+    let sender = thread::spawn(move || {
+        assert_eq!(handle.copy_data(0, &bytes).unwrap(), 5);
+        drop(bytes);
+        let others: Vec<Vec<u8>> = (0..20).map(|_| vec![1; 50_000]).collect();
+        tell.send(()).unwrap();
+        others.len()
+    });
+    assert_eq!(serve_while(sender), 20);
+    assert_eq!(seen.get(), expected);
+}
+
 /// "InSendMessageEx: … ISMEX_NOSEND, ISMEX_SEND, ISMEX_NOTIFY, ISMEX_REPLIED".
 #[test]
 fn a_procedure_knows_how_the_message_came() {
@@ -476,7 +505,7 @@ fn a_window_is_the_last_of_as_many_as_can_be_waited_for() {
     let queue = Queue::create_new(&name).unwrap();
     let mut consumer = queue.consumer().unwrap();
     let events: Vec<_> = (0..62)
-        .map(|number| Event::create_new(&format!("{name}-{number}"), Reset::Auto).unwrap())
+        .map(|number| Event::create_new(format!("{name}-{number}"), Reset::Auto).unwrap())
         .collect();
     let mut all: Vec<Waitable<'_>> = events.iter().map(Waitable::from).collect();
     all.push((&consumer).into());
@@ -586,6 +615,7 @@ fn a_thread_that_ends_takes_its_windows_with_it() {
     let (tell, hear) = channel();
     let (end, ended) = channel::<()>();
     thread_local! {
+        #[allow(clippy::missing_const_for_thread_local, reason = "for Windows, clippy does not see that it is")]
         static KEPT: Cell<Option<Window>> = const { Cell::new(None) };
     }
     let owner = thread::spawn(move || {

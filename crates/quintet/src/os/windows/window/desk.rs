@@ -166,13 +166,18 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
         _ if !is_for_procedures(number) => return None,
         _ => {}
     }
-    let (procedure, posted) = with(|desk| {
+    let (procedure, dispatched) = with(|desk| {
         let procedure = desk.windows.borrow().get(&window).cloned()?;
-        let dispatched = desk.dispatched.take() == Some((window, number));
-        Some((procedure, dispatched || flags() == ISMEX_NOSEND))
+        Some((procedure, desk.dispatched.take() == Some((window, number))))
     })
     .flatten()?;
-    let came = if posted { Came::Otherwise } else { Came::Sent };
+    let came = if dispatched || flags() == ISMEX_NOSEND {
+        Came::Otherwise
+    } else {
+        Came::Sent
+    };
+    // Other code's loop may have dispatched it. What cannot be posted, other code of this thread has sent.
+    let posted = dispatched || came == Came::Otherwise && number != WM_COPYDATA;
     let letter = |lparam, data| Letter {
         number,
         wparam,
@@ -196,7 +201,7 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
     if number != WM_COPYDATA {
         return Some(serve(letter(lparam, None)));
     }
-    // The system carries this one only by a send, for the length of which the data is there.
+    // The system carries this one only by a send, for the length of which the data is there: nobody can have posted it.
     if posted || lparam == 0 {
         return Some(0);
     }

@@ -1,9 +1,9 @@
 //! Data that goes to another thread of this process.
 //!
 //! The system copies what WM_COPYDATA carries to another process, and so the sender may give up waiting and go on. To another
-//! thread of the same process it passes where the sender has it. So what is sent there is a copy of ours, a *parcel*; of one
-//! whose sender has given up, the message may be served later, or never. It is kept until it has been served, or else until its
-//! window is gone.
+//! thread of the same process it passes where the sender has it. So what is sent there is a copy of ours, a *parcel*. Of one
+//! whose sender has given up, the message may be served later, or never; of one with an early reply it is still being served. So
+//! it is kept until it has been served, or else until its window is gone.
 
 use super::look;
 use std::collections::{HashMap, HashSet};
@@ -65,8 +65,13 @@ impl Sending {
         Sending(Some(parcel))
     }
 
-    pub(super) fn was_served(mut self) {
-        self.0 = None;
+    /// After the answer, which may have come while the procedure is still running.
+    pub(super) fn was_answered(mut self) {
+        let Some(parcel) = self.0.take() else { return };
+        let mut parcels = parcels();
+        if parcels.in_use.contains(&parcel.place()) {
+            parcels.left.insert(parcel.place(), parcel);
+        }
     }
 }
 

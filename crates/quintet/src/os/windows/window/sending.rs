@@ -191,9 +191,9 @@ pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: D
         let parcel = Parcel::new(window, lparam.cast_unsigned(), bytes);
         let place = parcel.place().cast_signed();
         let sending = Sending::new(parcel);
-        // SAFETY: unless it has been served, it stays for who may get it.
+        // SAFETY: it stays until it has been served, or never will be.
         let result = unsafe { target.send(number, wparam, place, mode, deadline) }?;
-        sending.was_served();
+        sending.was_answered();
         return Ok(result);
     }
     let mut description = COPYDATASTRUCT {
