@@ -90,6 +90,6 @@ mod tests {
         }
         // What of it fits must not stand for all.
         assert!(code_page() != 1252 || to_ansi("é成").is_err() && to_ansi("é").unwrap() == [0xE9]);
-        assert_eq!(from_ansi(&[b'o', b'k']), "ok");
+        assert_eq!(from_ansi(b"ok"), "ok");
     }
 }
