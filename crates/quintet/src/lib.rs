@@ -43,7 +43,6 @@ pub mod socket;
 mod suggest;
 pub mod sync;
 mod wait;
-#[cfg(target_os = "linux")]
 pub mod window;
 
 #[cfg(feature = "test-hooks")]

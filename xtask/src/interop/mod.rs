@@ -17,6 +17,7 @@ mod stage;
 mod suite;
 mod win32;
 mod win32_sync;
+mod win32_window;
 
 /// Runs the chosen parts; prints a line a case, and a last line that counts them.
 pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<ExitCode> {
@@ -33,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<E
             .map(|win32| {
                 win32::run(&win32, &mut suite);
                 win32_sync::run(&win32, &mut suite);
+                win32_window::run(&win32, &mut suite);
             })
             .context("Win32 under Wine");
     }

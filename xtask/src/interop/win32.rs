@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use super::stage::{Role, Stage};
 use super::suite::Suite;
+use super::win32_window::CHINESE;
 use crate::run::run as run_command;
 use crate::windows::{self, DebianCargo, Wine};
 use crate::workspace::Workspace;
@@ -18,6 +19,11 @@ pub(super) struct Win32 {
     peer: PathBuf,
     /// The one for semaphores, mutexes and events.
     pub(super) sync: PathBuf,
+    /// The one for windows, and the library's counterpart.
+    pub(super) window: PathBuf,
+    pub(super) quintet_window: PathBuf,
+    /// Where the locales are that the machine itself need not have.
+    pub(super) locales: PathBuf,
 }
 
 impl Win32 {
@@ -29,6 +35,7 @@ impl Win32 {
             &["-p", "xtask", "--example", "pipe_echo"],
             "examples/pipe_echo.exe",
         )?;
+        let quintet_window = cargo.build(&["-p", "xtask", "--example", "window"], "examples/window.exe")?;
         let folder = workspace.target("interop");
         std::fs::create_dir_all(&folder)?;
         let compile = |source: &str, program: &str| {
@@ -41,12 +48,25 @@ impl Win32 {
             )?;
             anyhow::Ok(program)
         };
+        let locales = folder.join("locales");
+        std::fs::create_dir_all(&locales)?;
+        let chinese = locales.join(CHINESE);
+        if !chinese.is_dir() {
+            run_command(
+                Command::new("localedef")
+                    .args(["-i", "zh_CN", "-f", "UTF-8"])
+                    .arg(&chinese),
+            )?;
+        }
         Ok(Self {
             wine,
             quintet,
             echo,
             peer: compile("xtask/interop/win32_pipe.c", "win32_pipe.exe")?,
             sync: compile("xtask/interop/win32_sync.c", "win32_sync.exe")?,
+            window: compile("xtask/interop/win32_window.c", "win32_window.exe")?,
+            quintet_window,
+            locales,
         })
     }
 

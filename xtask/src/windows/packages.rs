@@ -4,8 +4,8 @@ use crate::apt::Apt;
 
 /// The compiler, its cargo and clippy, and the standard library's source: useless unless they are of one version.
 const RUST: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
-/// The linker, and what runs the programs.
-const OTHERS: [&str; 3] = ["gcc-mingw-w64-x86-64-win32", "wine64", "wine"];
+/// The linker, what runs the programs, and what a Chinese locale is made of.
+const OTHERS: [&str; 4] = ["gcc-mingw-w64-x86-64-win32", "wine64", "wine", "locales"];
 
 /// What is installed, once everything is.
 #[derive(Debug)]

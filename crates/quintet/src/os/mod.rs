@@ -28,7 +28,6 @@ pub(crate) mod pipe_types;
 pub(crate) mod socket;
 pub(crate) mod step;
 pub(crate) mod types;
-#[cfg(target_os = "linux")]
 pub(crate) mod window_types;
 
 #[cfg(target_os = "linux")]
@@ -44,7 +43,9 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 #[cfg(windows)]
-pub(crate) use windows::{anonymous, clock, fence, look, parking, pipe, process, segment, shm, token};
+pub(crate) use windows::{
+    anonymous, clock, fence, look, parking, pipe, process, segment, shm, token, window,
+};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

@@ -115,7 +115,7 @@ pub enum SendMode {
     Normal,
     /// Serve nothing meanwhile. Two windows that send to each other so wait until their deadlines.
     Block,
-    /// As normal, but give up at once when the window's thread is hung, or as soon as it is.
+    /// As normal, but give up at once when the window's thread is hung, or, on Linux, as soon as it is.
     AbortIfHung,
 }
 

@@ -1,7 +1,6 @@
 use super::{Event, Mutex, MutexGuard, Permit, Process, Semaphore};
 use crate::doorbell::Readiness;
 use crate::os::many::{self, Got, Source};
-#[cfg(target_os = "linux")]
 use crate::os::window;
 use crate::{Deadline, Error, ErrorKind, Result};
 #[cfg(target_os = "linux")]
@@ -38,7 +37,6 @@ impl<'a> Waitable<'a> {
     }
 
     /// The messages of a window's thread.
-    #[cfg(target_os = "linux")]
     pub(crate) fn messages(messages: &'a window::Messages) -> Self {
         Waitable(Inner::Raw(Source::Messages(messages)))
     }

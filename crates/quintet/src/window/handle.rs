@@ -56,7 +56,7 @@ impl WindowHandle {
         search(class, title).find_all()
     }
 
-    /// Sends a message and waits for the procedure's result, as long as it takes. Meanwhile what is sent to this thread's
+    /// Sends a message and waits for the procedure's result, as long as it takes (on Windows: 24 days at most). Meanwhile what is sent to this thread's
     /// windows is served. To a window of this thread it is a call of its procedure.
     ///
     /// # Errors
@@ -65,7 +65,8 @@ impl WindowHandle {
     /// procedure panicked; [`PermissionDenied`](ErrorKind::PermissionDenied) on Windows if its
     /// process has a higher integrity; [`Unsupported`](ErrorKind::Unsupported) for one of the system's messages that
     /// carry more than two numbers; [`Full`](ErrorKind::Full) if too many messages wait already (windows that send to each
-    /// other without end).
+    /// other without end). On Windows, where another thread gets a result and nothing else, a procedure that panicked, or was not
+    /// run because too many were running, gives 0.
     pub fn send(self, number: u32, wparam: usize, lparam: isize) -> Result<isize> {
         self.send_timeout(number, wparam, lparam, SendMode::Normal, Deadline::NEVER)
     }
@@ -74,7 +75,7 @@ impl WindowHandle {
     ///
     /// # Errors
     /// Those of [`send`](Self::send); [`TimedOut`](ErrorKind::TimedOut) when the deadline passes, or the window's thread is
-    /// hung and the mode says so. The message may be served later nevertheless.
+    /// hung and the mode says so. The message may be served later nevertheless (on Windows only if that had begun).
     pub fn send_timeout(
         self,
         number: u32,
@@ -238,7 +239,8 @@ impl WindowHandle {
         window::is_alive(self.0)
     }
 
-    /// Whether its thread has served nothing, and not waited for messages either, for 5 s.
+    /// Whether its thread has served nothing, and not waited for messages either, for 5 s. (On Windows a thread that waits for the
+    /// result of a message serves nothing in this sense.)
     ///
     /// # Errors
     /// Those of [`info`](Self::info).

@@ -33,6 +33,8 @@ pub fn run() -> Result<i32> {
 /// Waits for a message to one of this thread's windows, and serves it and all that are there then, but no more than about
 /// 10,000: what was sent before what was posted.
 ///
+/// If a procedure panics, that comes out here, or of the `send` that served it meanwhile.
+///
 /// For a program whose loop does other things as well. With a zero duration it serves what is there and does not wait. To wait
 /// for messages and something else at once, a `&Window` can be given to [`wait_any`](crate::sync::wait_any).
 ///

@@ -58,6 +58,11 @@
 //! | the deadline passes | `TimedOut`; the message may be served later | |
 //!
 //! A message whose sender dies is served nevertheless.
+//!
+//! # Who may send
+//! On Linux the processes of the same user, and nobody else sees the windows. On Windows every program of the same desktop, whoever's it
+//! is: there is no other kind of window. Only programs of lower integrity (not run as administrator, where the window's is) are kept
+//! out, unless [`admit_lower_integrity`](WindowBuilder::admit_lower_integrity) lets them in.
 
 mod broadcast;
 mod exclusive;

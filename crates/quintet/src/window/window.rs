@@ -67,7 +67,9 @@ impl Window {
 }
 
 /// To wait for messages of this window's thread, to any of its windows, together with other things. Nothing is served by
-/// waiting: [`pump`](super::pump) with a zero duration does that then. While it waits, the thread is not hung.
+/// waiting: [`pump`](super::pump) with a zero duration does that then. While it waits, the thread is not hung. On Windows only the
+/// window's own thread can wait for them (elsewhere it is [`Unsupported`](crate::ErrorKind::Unsupported)), and it also wakes up for what
+/// the system then answers by itself.
 ///
 /// ```
 /// use quintet::sync::{Event, Reset, wait_any};
@@ -124,7 +126,10 @@ impl WindowBuilder {
     }
 
     /// Whether programs of lower integrity may send to it on Windows, which User Interface Privilege Isolation forbids
-    /// otherwise: so that a program run as administrator hears one that is not. On Linux there is nothing like it.
+    /// otherwise: so that a program run as administrator hears one that is not. It admits [`WM_COPYDATA`](super::WM_COPYDATA),
+    /// [`WM_CLOSE`](super::WM_CLOSE), [`WM_COMMAND`](super::WM_COMMAND), the first 1,024 numbers from [`WM_USER`](super::WM_USER) and
+    /// from [`WM_APP`](super::WM_APP) on, and the messages that this process has [registered](super::register_message) before. On
+    /// Linux there is nothing like it.
     #[must_use]
     pub fn admit_lower_integrity(mut self, yes: bool) -> Self {
         self.admit_lower_integrity = yes;
@@ -136,6 +141,7 @@ impl WindowBuilder {
     /// # Errors
     /// [`TooLarge`](crate::ErrorKind::TooLarge) for a class of more than 128 bytes or, on Linux, a title of more than 320;
     /// [`InvalidName`](crate::ErrorKind::InvalidName) for an empty class, or a NUL in either;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) on Windows for a class of that name that other code of this program has made;
     /// [`Full`](crate::ErrorKind::Full) when there are too many windows (on Linux 4,096 of one user, on 2,048 threads).
     ///
     /// ```

@@ -25,8 +25,9 @@ pub(crate) fn answers_and_dies(p: &mut Role) {
 }
 
 fn die() -> ! {
-    // SAFETY: it ends this process, as nothing else can be sure to.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    // Before the next system call.
+    quintet::test_hooks::die_at(0);
+    let _ = WindowHandle::find(None, None);
     std::process::abort()
 }
 
@@ -52,7 +53,9 @@ fn a_receiver_that_dies_before_it_serves_is_an_error_for_those_who_wait() {
         .collect();
     let mut far = t.spawn("sends_and_waits", &[&window.raw().to_string(), &ADD.to_string()]);
     far.expect("sending");
-    eventually("it has posts", || window.info().unwrap().queued == Some(3));
+    eventually("it has posts", || {
+        window.info().unwrap().queued.is_none_or(|queued| queued == 3)
+    });
     peer.kill();
     for waiting in waiting {
         // One that had not connected yet finds no window.
@@ -108,7 +111,9 @@ fn senders_that_die_while_they_wait_leave_nothing() {
         if message.number() == DIE
             && let Some(mut peer) = inner.take()
         {
-            assert_eq!(message.sender().unwrap().pid(), peer.pid());
+            // Windows does not tell.
+            let sender = message.sender().map(|sender| sender.pid());
+            assert_eq!(sender, cfg!(target_os = "linux").then(|| peer.pid()));
             peer.kill();
         }
         3
@@ -136,7 +141,8 @@ fn senders_that_die_while_they_wait_leave_nothing() {
     }
 }
 
-/// What a sender gave up waiting for is served later, with its own bytes, whatever it sent since.
+/// What a sender gave up waiting for is served later, with its own bytes, whatever it sent since. (Windows takes back what its
+/// receiver has not begun with. Wine does not.)
 #[test]
 fn data_that_nobody_waits_for_any_more_comes_whole() {
     let t = start();
@@ -169,7 +175,17 @@ fn data_that_nobody_waits_for_any_more_comes_whole() {
         assert_eq!(serve_while(sender), 1);
         let mut all = expected.clone();
         all.push(expected[1]);
-        assert_eq!(sums.take(), all);
+        let came = sums.take();
+        if cfg!(windows) {
+            let mut rest = all.iter();
+            assert!(
+                came.iter().all(|sum| rest.any(|expected| expected == sum)),
+                "{came:?}"
+            );
+            assert_eq!(came.last(), all.last());
+        } else {
+            assert_eq!(came, all);
+        }
     }
 }
 
@@ -186,7 +202,34 @@ fn a_death_in_a_circle_is_an_error_for_who_waits_for_it() {
     close(near, there);
 }
 
-/// The procedure's panic is its thread's affair; who waits is told.
+/// A panic of what is served during a `send` comes out of that, and of what was posted, out of the loop.
+#[test]
+fn a_panic_comes_out_where_the_procedure_was_run() {
+    let t = start();
+    let (near, there) = peer(&t, "serves");
+    let window = quiet(&t.name("w"), |message| match message.number() {
+        WM_USER => panic!("as it is asked to"),
+        _ => 4,
+    });
+    let handle = window.handle();
+    let caught = std::panic::catch_unwind(|| there.send(FORWARD, handle.raw() as usize, WM_USER as isize));
+    assert!(caught.is_err());
+    assert_eq!(in_send(), None);
+    let caught = std::panic::catch_unwind(|| handle.send(WM_USER, 0, 0));
+    assert!(caught.is_err());
+    handle.post(WM_USER, 0, 0).unwrap();
+    handle.post(WM_USER + 1, 0, 0).unwrap();
+    assert!(std::panic::catch_unwind(|| pump(Duration::ZERO)).is_err());
+    // The other one is still there.
+    assert_eq!(pump(Duration::ZERO).unwrap(), quintet::window::Pumped::Served);
+    assert_eq!(pump(Duration::ZERO).unwrap(), quintet::window::Pumped::Nothing);
+    assert_eq!(there.send(ADD, 1, 2).unwrap(), 3);
+    let forwarded = there.send(FORWARD, handle.raw() as usize, WM_USER as isize + 1);
+    assert_eq!(forwarded.unwrap(), 4);
+    close(near, there);
+}
+
+/// The procedure's panic is its thread's affair; who waits is told. (Windows knows of no answer that would say so.)
 #[test]
 fn a_procedure_that_panics_is_an_error() {
     let t = start();
@@ -206,7 +249,12 @@ fn a_procedure_that_panics_is_an_error() {
         drop(window);
     });
     let handle = hear.recv().unwrap();
-    fails(handle.send(WM_USER, 0, 0), ErrorKind::Disconnected);
+    let result = handle.send(WM_USER, 0, 0);
+    if cfg!(windows) {
+        assert_eq!(result.unwrap(), 0);
+    } else {
+        fails(result, ErrorKind::Disconnected);
+    }
     assert_eq!(handle.send(WM_USER + 1, 0, 0).unwrap(), 4);
     handle.post(quintet::window::WM_QUIT, 0, 0).unwrap();
     panics.join().unwrap();

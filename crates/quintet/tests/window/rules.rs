@@ -1,7 +1,8 @@
 //! What the Windows documentation says of SendMessage, PostMessage and their like.
 
 use super::*;
-use quintet::sync::{Event, Reset, wait_any};
+use quintet::shm::Queue;
+use quintet::sync::{Event, Reset, Waitable, wait_all, wait_any};
 use quintet::window::{
     Pumped, REGISTERED, SendMode, WM_COMMAND, WM_NULL, WM_QUIT, broadcast_post, broadcast_send, exclusive,
     register_message,
@@ -123,20 +124,12 @@ fn the_end_comes_after_what_was_posted() {
 fn data_of_any_size_comes_whole() {
     let t = start();
     let (peer, window) = peer(&t, "serves");
-    for len in [
-        0,
-        1,
-        63,
-        64,
-        65,
-        4095,
-        16_383,
-        16_384,
-        16_385,
-        100_000,
-        1 << 20,
-        20_000_001,
-    ] {
+    let mut lens = vec![0, 1, 63, 64, 65, 4095, 16_383, 16_384, 16_385, 100_000, 1_000_000];
+    // Wine 8 passes it on its receiver's stack, which overflows.
+    if !cfg!(windows) {
+        lens.push(20_000_001);
+    }
+    for len in lens {
         let bytes: Vec<u8> = (0..len).map(|at| (at * 7 + at / 251) as u8).collect();
         assert_eq!(window.copy_data(0, &bytes).unwrap(), sum(&bytes), "{len} bytes");
     }
@@ -280,6 +273,35 @@ fn a_reply_comes_before_the_procedure_ends() {
     close(peer, window);
 }
 
+/// As above: "valid only during the processing of the message", but for all of that.
+#[test]
+fn data_is_there_until_the_procedure_ends_also_after_a_reply() {
+    let t = start();
+    let bytes: Vec<u8> = (0..50_000).map(|at| (at * 7) as u8).collect();
+    let expected = sum(&bytes);
+    let (tell, hear) = channel();
+    let seen: Rc<Cell<isize>> = Rc::default();
+    let log = seen.clone();
+    let window = quiet(&t.name("w"), move |message| {
+        let data = message.copy_data().unwrap();
+        assert!(reply(5));
+        // The sender has its answer, and has made other things of its memory.
+        hear.recv_timeout(PATIENCE).unwrap();
+        log.set(sum(data.bytes()));
+        6
+    });
+    let handle = window.handle();
+    let sender = thread::spawn(move || {
+        assert_eq!(handle.copy_data(0, &bytes).unwrap(), 5);
+        drop(bytes);
+        let others: Vec<Vec<u8>> = (0..20).map(|_| vec![1; 50_000]).collect();
+        tell.send(()).unwrap();
+        others.len()
+    });
+    assert_eq!(serve_while(sender), 20);
+    assert_eq!(seen.get(), expected);
+}
+
 /// "InSendMessageEx: … ISMEX_NOSEND, ISMEX_SEND, ISMEX_NOTIFY, ISMEX_REPLIED".
 #[test]
 fn a_procedure_knows_how_the_message_came() {
@@ -367,11 +389,12 @@ fn a_destroyed_window_gets_nothing() {
     let destroying = thread::spawn(move || window.send(DESTROY, 0, 0));
     let mut peer = peer;
     peer.tell("serve");
-    assert_eq!(
-        destroying.join().unwrap().unwrap(),
-        5,
-        "its procedure runs to its end"
-    );
+    // Its procedure runs to its end. (For Windows that is an error already: SMTO_ERRORONEXIT.)
+    match destroying.join().unwrap() {
+        Ok(5) => {}
+        other if cfg!(windows) => fails(other, ErrorKind::NotFound),
+        other => panic!("{other:?}"),
+    }
     match waiting.join().unwrap() {
         Ok(2) => {}
         other => fails(other, ErrorKind::NotFound),
@@ -387,7 +410,7 @@ fn a_destroyed_window_gets_nothing() {
     drop(quiet("", |_| 0));
 }
 
-/// "There is a limit of 10,000 posted messages per message queue."
+/// "There is a limit of 10,000 posted messages per message queue." (Which Wine does not have.)
 #[test]
 fn the_ten_thousand_and_first_is_too_many() {
     let t = start();
@@ -395,7 +418,10 @@ fn the_ten_thousand_and_first_is_too_many() {
     for number in 0..10_000 {
         window.post(WM_USER + 9, number, 0).unwrap();
     }
-    fails(window.post(WM_USER + 9, 0, 0), ErrorKind::Full);
+    match window.post(WM_USER + 9, 0, 0) {
+        Ok(()) if cfg!(windows) => eprintln!("this system has no limit"),
+        other => fails(other, ErrorKind::Full),
+    }
     if let Some(queued) = window.info().unwrap().queued {
         assert_eq!(queued, 10_000);
     }
@@ -470,6 +496,93 @@ fn a_window_is_one_of_several_to_wait_for() {
     );
 }
 
+/// MsgWaitForMultipleObjects takes one object less than WaitForMultipleObjects, and the queue is one more.
+#[test]
+fn a_window_is_the_last_of_as_many_as_can_be_waited_for() {
+    let t = start();
+    let name = t.name("w");
+    let window = quiet(&name, |_| 0);
+    let queue = Queue::create_new(&name).unwrap();
+    let mut consumer = queue.consumer().unwrap();
+    let events: Vec<_> = (0..62)
+        .map(|number| Event::create_new(format!("{name}-{number}"), Reset::Auto).unwrap())
+        .collect();
+    let mut all: Vec<Waitable<'_>> = events.iter().map(Waitable::from).collect();
+    all.push((&consumer).into());
+    all.push((&window).into());
+    let handle = window.handle();
+    let none = wait_any(&all, Duration::from_millis(1));
+    assert_eq!(none.unwrap_err().kind(), ErrorKind::TimedOut);
+    fails(wait_all(&all, Duration::ZERO), ErrorKind::Unsupported);
+    // While we wait, or before.
+    let poster = thread::spawn(move || handle.post(WM_USER, 0, 0));
+    assert_eq!(wait_any(&all, PATIENCE).unwrap().index, 63);
+    poster.join().unwrap().unwrap();
+    // The first of those that are there.
+    queue.producer().unwrap().push(b"x").unwrap();
+    assert_eq!(wait_any(&all, PATIENCE).unwrap().index, 62);
+    events[61].set().unwrap();
+    assert_eq!(wait_any(&all, PATIENCE).unwrap().index, 61);
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Served);
+    let mut message = Vec::new();
+    consumer.pop(&mut message).unwrap();
+    assert_eq!(message, b"x");
+}
+
+/// On Windows each thread has a queue of its own, and nobody can wait for another's.
+#[cfg(windows)]
+#[test]
+fn another_thread_cannot_wait_for_a_windows_messages() {
+    let t = start();
+    let window = quiet(&t.name("w"), |_| 0);
+    let item = Waitable::from(&window);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| wait_any(&[item], PATIENCE).map(|ready| ready.index));
+        fails(waiting.join().unwrap(), ErrorKind::Unsupported);
+    });
+}
+
+/// What is to be seen, and who is let in, changes nothing for the others. (The C program in `xtask/interop` looks for it as C# does.)
+#[test]
+fn a_window_that_is_seen_and_admits_all_is_a_window() {
+    let t = start();
+    let title = t.name("w");
+    let builder = Window::builder(&title)
+        .visible(true)
+        .admit_lower_integrity(true)
+        .clone();
+    let window = builder.create(|message| message.lparam() + 1).unwrap();
+    assert_eq!(WindowHandle::find(None, Some(&title)).unwrap(), window.handle());
+    assert!(!window.handle().info().unwrap().message_only);
+    let handle = window.handle();
+    let sender = thread::spawn(move || handle.send(WM_USER, 0, 6));
+    assert_eq!(serve_while(sender).unwrap(), 7);
+}
+
+/// Numbers that mean something else to Windows than a window: no window, all of them, or none.
+#[test]
+fn a_number_that_is_no_window_is_not_found() {
+    let _t = start();
+    for raw in [
+        0,
+        1,
+        0xFFFF,
+        u32::MAX,
+        u32::MAX - 1,
+        u32::MAX - 2,
+        i32::MAX as u32,
+    ] {
+        let window = WindowHandle::from_raw(raw);
+        assert!(!window.is_alive());
+        fails(window.send(WM_USER, 0, 0), ErrorKind::NotFound);
+        fails(window.send_notify(WM_USER, 0, 0), ErrorKind::NotFound);
+        fails(window.post(WM_USER, 0, 0), ErrorKind::NotFound);
+        fails(window.copy_data(0, b"x"), ErrorKind::NotFound);
+        fails(window.info(), ErrorKind::NotFound);
+        fails(window.is_hung(), ErrorKind::NotFound);
+    }
+}
+
 /// What cannot run inside itself says so.
 #[test]
 fn an_exclusive_procedure_is_busy_inside_itself() {
@@ -502,6 +615,7 @@ fn a_thread_that_ends_takes_its_windows_with_it() {
     let (tell, hear) = channel();
     let (end, ended) = channel::<()>();
     thread_local! {
+        #[allow(clippy::missing_const_for_thread_local, reason = "for Windows, clippy does not see that it is")]
         static KEPT: Cell<Option<Window>> = const { Cell::new(None) };
     }
     let owner = thread::spawn(move || {

@@ -27,6 +27,7 @@ pub(super) mod socket;
 mod suspended;
 pub(crate) mod sync;
 pub(crate) mod token;
+pub(crate) mod window;
 
 pub(crate) use pipe::anonymous;
 

@@ -10,6 +10,7 @@ use super::semaphore::{Lot, Semaphore};
 use super::wait::{self, Woken};
 use super::watch::Process;
 use crate::doorbell::{Readiness, Sleeper};
+use crate::os::windows::window::Messages;
 use crate::wait::SLICE;
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
@@ -30,6 +31,8 @@ pub(crate) enum Source<'a> {
     Process(&'a Process),
     /// Until it is there.
     Ready(&'a dyn Readiness),
+    /// Until there are some.
+    Messages(&'a Messages),
     /// Until the system calls it signalled.
     Signalled(BorrowedHandle<'a>),
 }
@@ -51,7 +54,7 @@ impl<'a> Source<'a> {
             Source::Event(event) => event.as_handle(),
             Source::Process(process) => process.as_handle(),
             Source::Signalled(handle) => handle.as_handle(),
-            Source::Ready(_) => return None,
+            Source::Ready(_) | Source::Messages(_) => return None,
         };
         Some(handle.as_raw_handle())
     }
@@ -109,7 +112,8 @@ fn none_came() -> Error {
     Error::new(ErrorKind::TimedOut, "none of them came before the deadline")
 }
 
-/// As `any`, where some are only known to who looks: for these the thread waits at the semaphores where it is woken.
+/// As `any`, where some are only known to who looks: for these the thread waits at the semaphores where it is woken, and for
+/// messages at its queue. (Of both there may be several; a queue is one.)
 fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)> {
     let mut woken_for: Option<&dyn Readiness> = None;
     loop {
@@ -127,42 +131,55 @@ fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)>
         }
         let sleepers: Vec<_> = sources.iter().filter_map(Source::sleeper).collect();
         let mut handles = Vec::with_capacity(sources.len());
-        let mut words = Vec::with_capacity(sources.len());
-        for source in sources {
+        // For each of the handles, of which source it is, and its word.
+        let mut places = Vec::with_capacity(sources.len());
+        let (mut has_messages, mut is_there) = (false, false);
+        for (which, source) in sources.iter().enumerate() {
             match (source, source.handle()) {
                 (_, Some(handle)) => {
                     handles.push(handle);
-                    words.push(0);
+                    places.push((which, 0));
                 }
                 (Source::Ready(ready), None) => {
                     let waiter = ready.waiter();
                     match waiter.before_sleep(|| ready.is_ready())? {
                         Some(word) => {
                             handles.push(waiter.place.handle(word)?);
-                            words.push(word);
+                            places.push((which, word));
                         }
-                        None => break,
+                        None => is_there = true,
                     }
                 }
-                _ => break,
+                _ => has_messages = true,
+            }
+            if is_there {
+                break;
             }
         }
-        if handles.len() < sources.len() {
+        if is_there {
             continue;
         }
         let semaphores: Vec<&Semaphore> = sources.iter().filter_map(Source::semaphore).collect();
         let slice = Deadline::after(deadline.slice(SLICE));
-        let woken = wait::until(&handles, false, slice, &semaphores)?;
+        let woken = if has_messages {
+            wait::until_or_messages(&handles, slice, &semaphores)?
+        } else {
+            wait::until(&handles, false, slice, &semaphores)?
+        };
         drop(sleepers);
         let (which, abandoned) = match woken {
             Some(Woken::By(which)) => (which, false),
             Some(Woken::ByAbandoned(which)) => (which, true),
             None => continue,
         };
+        // Messages come behind all handles, and are found by looking.
+        let Some(&(which, word)) = places.get(which) else {
+            continue;
+        };
         match sources[which] {
             Source::Ready(ready) => {
                 let waiter = ready.waiter();
-                waiter.place.woken(waiter.bell.word(), words[which]);
+                waiter.place.woken(waiter.bell.word(), word);
                 waiter.stand_in();
                 woken_for = Some(ready);
             }
@@ -175,9 +192,12 @@ fn any_ready(sources: &[Source<'_>], deadline: Deadline) -> Result<(usize, Got)>
 fn first(sources: &[Source<'_>]) -> Result<Option<(usize, Got)>> {
     for (which, source) in sources.iter().enumerate() {
         let Some(handle) = source.handle() else {
-            if let Source::Ready(ready) = source
-                && ready.is_ready()?
-            {
+            let is_there = match source {
+                Source::Ready(ready) => ready.is_ready()?,
+                Source::Messages(messages) => messages.are_there()?,
+                _ => false,
+            };
+            if is_there {
                 return Ok(Some((which, Got::Nothing)));
             }
             continue;
@@ -201,7 +221,7 @@ pub(crate) fn all(sources: &[Source<'_>], deadline: Deadline) -> Result<Vec<Got>
     if sources.iter().any(|source| source.handle().is_none()) {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "a queue or a mailbox cannot be one of all",
+            "a queue, a mailbox or a window cannot be one of all",
         )
         .hint("wait for any"));
     }

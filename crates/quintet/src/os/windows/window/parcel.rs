@@ -1,0 +1,171 @@
+//! Data that goes to another thread of this process.
+//!
+//! The system copies what WM_COPYDATA carries to another process, and so the sender may give up waiting and go on. To another
+//! thread of the same process it passes where the sender has it. So what is sent there is a copy of ours, a *parcel*. Of one
+//! whose sender has given up, the message may be served later, or never; of one with an early reply it is still being served. So
+//! it is kept until it has been served, or else until its window is gone.
+
+use super::look;
+use std::collections::{HashMap, HashSet};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use windows_sys::Win32::Foundation::HWND;
+use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
+
+/// What is sent. It stays in its place.
+pub(super) struct Parcel {
+    description: Box<COPYDATASTRUCT>,
+    /// What the description points to.
+    _bytes: Box<[u8]>,
+    window: HWND,
+}
+
+// SAFETY: what its pointers lead to is its own, and a window's handle is only a number.
+unsafe impl Send for Parcel {}
+
+#[derive(Default)]
+struct Parcels {
+    /// Those that nobody waits for any more, by where their descriptions are.
+    left: HashMap<usize, Parcel>,
+    /// Where the descriptions of those are that procedures have just now.
+    in_use: HashSet<usize>,
+}
+
+static PARCELS: LazyLock<Mutex<Parcels>> = LazyLock::new(Mutex::default);
+
+fn parcels() -> MutexGuard<'static, Parcels> {
+    PARCELS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Parcel {
+    pub(super) fn new(window: HWND, id: usize, bytes: &[u8]) -> Self {
+        let mut bytes: Box<[u8]> = bytes.into();
+        let description = Box::new(COPYDATASTRUCT {
+            dwData: id,
+            // The callers send 1 GiB at most.
+            cbData: bytes.len() as u32,
+            lpData: bytes.as_mut_ptr().cast(),
+        });
+        Parcel {
+            description,
+            _bytes: bytes,
+            window,
+        }
+    }
+
+    pub(super) fn place(&self) -> usize {
+        &raw const *self.description as usize
+    }
+}
+
+/// A parcel that is being sent. Unless it was served, it is left to who may still get it, also when the sender panics.
+pub(super) struct Sending(Option<Parcel>);
+
+impl Sending {
+    pub(super) fn new(parcel: Parcel) -> Self {
+        Sending(Some(parcel))
+    }
+
+    /// After the answer, which may have come while the procedure is still running.
+    pub(super) fn was_answered(mut self) {
+        let Some(parcel) = self.0.take() else { return };
+        let mut parcels = parcels();
+        if parcels.in_use.contains(&parcel.place()) {
+            parcels.left.insert(parcel.place(), parcel);
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(parcel) = self.0.take() {
+            parcels().left.insert(parcel.place(), parcel);
+            clear();
+        }
+    }
+}
+
+/// A parcel that a procedure has.
+pub(super) struct InUse(usize);
+
+/// Says that a procedure now gets what is described there: a parcel, or something else.
+pub(super) fn in_use(place: usize) -> InUse {
+    parcels().in_use.insert(place);
+    InUse(place)
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let mut parcels = parcels();
+        parcels.in_use.remove(&self.0);
+        let served = parcels.left.remove(&self.0);
+        drop(parcels);
+        drop(served);
+    }
+}
+
+/// Takes away what was left to windows that are gone.
+pub(super) fn clear() {
+    let mut parcels = parcels();
+    if parcels.left.is_empty() {
+        return;
+    }
+    let Parcels { left, in_use } = &mut *parcels;
+    left.retain(|place, parcel| in_use.contains(place) || look::is_there(parcel.window));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Window, pump, send};
+    use super::*;
+    use crate::os::window_types::{Letter, Making, SendMode, WM_COPYDATA};
+    use crate::{Deadline, ErrorKind};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    fn left_for(window: HWND) -> usize {
+        let parcels = parcels();
+        parcels
+            .left
+            .values()
+            .filter(|parcel| parcel.window == window)
+            .count()
+    }
+
+    #[test]
+    fn what_is_left_goes_when_it_is_served_or_can_be_no_more() {
+        let making = Making {
+            class: "Quintet",
+            title: "",
+            message_only: true,
+            visible: false,
+            admit_lower_integrity: false,
+        };
+        let window = Window::create(&making, Rc::new(|_| 0)).unwrap();
+        let handle = window.handle();
+        let hwnd = look::handle(handle).unwrap();
+        let place = hwnd as usize;
+        let give_up = || {
+            let sender = std::thread::spawn(move || {
+                let letter = Letter {
+                    number: WM_COPYDATA,
+                    wparam: 0,
+                    lparam: 1,
+                    data: Some(&[7; 1000]),
+                };
+                let soon = Deadline::after(Duration::from_millis(1));
+                let late = send(handle, &letter, SendMode::Normal, soon).unwrap_err();
+                assert_eq!(late.kind(), ErrorKind::TimedOut);
+                left_for(place as HWND)
+            });
+            sender.join().unwrap()
+        };
+        assert_eq!((give_up(), give_up()), (1, 2));
+        // Windows itself takes back what has not been begun, and then nobody serves it.
+        pump(Deadline::now()).unwrap();
+        let left = left_for(hwnd);
+        assert!(left == 0 || left == 2, "{left}");
+        assert_eq!(give_up(), left + 1);
+        drop(window);
+        assert_eq!(left_for(hwnd), 0);
+    }
+}
