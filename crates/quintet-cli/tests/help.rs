@@ -31,6 +31,7 @@ const VERBS: [&str; 23] = [
     "hz",
     "stat",
     "rm",
+    "doctor",
     "demo",
     "completions",
 ];

@@ -139,7 +139,7 @@ impl Error {
     }
 
     /// The same, of another kind: what it means where it is passed on.
-    pub(crate) fn as_kind(mut self, kind: ErrorKind) -> Self {
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }

@@ -35,6 +35,7 @@ mod doorbell;
 mod error;
 mod identity;
 mod layout;
+pub mod limits;
 mod name;
 pub mod named;
 mod os;

@@ -20,7 +20,7 @@ fn is_not_yet(error: &Error) -> bool {
 /// What is not there yet is waited for, so at the deadline it is late, whatever the mechanism calls that.
 pub(super) fn late(error: Error) -> Error {
     if is_not_yet(&error) {
-        error.as_kind(ErrorKind::TimedOut)
+        error.with_kind(ErrorKind::TimedOut)
     } else {
         error
     }
