@@ -14,7 +14,10 @@ use std::fmt::Write as _;
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let (stale, mut troubles) = find(&args.addresses)?;
-    let findings: Vec<Finding> = stale.into_iter().map(|entry| Finding::of(entry, args.fix)).collect();
+    let findings: Vec<Finding> = stale
+        .into_iter()
+        .map(|entry| Finding::of(entry, args.fix))
+        .collect();
     let limits = match args.addresses.is_empty() {
         true => limits::all(),
         false => Vec::new(),
@@ -32,7 +35,10 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     };
     if left > 0 {
         troubles.push(match args.fix {
-            true => some("is stale and cannot be removed", "are stale and cannot be removed"),
+            true => some(
+                "is stale and cannot be removed",
+                "are stale and cannot be removed",
+            ),
             false => format!("{}; add --fix to remove", some("is stale", "are stale")),
         });
     }
@@ -101,8 +107,7 @@ impl Finding {
 }
 
 fn remove(entry: &Entry) -> Fate {
-    let removed = named::kind(entry.address.scheme())
-        .and_then(|kind| kind.remove(entry.address.name()?));
+    let removed = named::kind(entry.address.scheme()).and_then(|kind| kind.remove(entry.address.name()?));
     match removed {
         Ok(()) => Fate::Removed,
         Err(error) => match error.kind() {
@@ -145,7 +150,11 @@ fn in_words(findings: &[Finding], limits: &[Limit], args: &DoctorArgs) -> String
     let mut text = String::new();
     for finding in findings {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}: stale: {}", finding.entry.address, finding.entry.evidence);
+        let _ = writeln!(
+            text,
+            "{}: stale: {}",
+            finding.entry.address, finding.entry.evidence
+        );
         if let Some(path) = finding.entry.detail("path") {
             let _ = writeln!(text, "    is {path}");
         }

@@ -72,7 +72,9 @@ fn watch(args: &LsArgs) -> Result<(), Failure> {
 }
 
 fn by_address(entries: Vec<Entry>) -> BTreeMap<String, Entry> {
-    let keyed = entries.into_iter().map(|entry| (entry.address.to_string(), entry));
+    let keyed = entries
+        .into_iter()
+        .map(|entry| (entry.address.to_string(), entry));
     keyed.collect()
 }
 

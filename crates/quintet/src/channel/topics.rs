@@ -97,7 +97,9 @@ impl TopicReceiver {
             deadline,
             |slice| match end.subscriber.copy_timeout(message, slice) {
                 // Others may be there; that is looked at next.
-                Err(error) if error.kind() == ErrorKind::PeerDied => Err(error.with_kind(ErrorKind::TimedOut)),
+                Err(error) if error.kind() == ErrorKind::PeerDied => {
+                    Err(error.with_kind(ErrorKind::TimedOut))
+                }
                 other => other.map(drop),
             },
             || senders(&end.topic),

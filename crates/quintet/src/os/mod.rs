@@ -35,8 +35,8 @@ pub(crate) mod window_types;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    anonymous, clock, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment, semaphore, shm,
-    token, watch, window,
+    anonymous, clock, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment,
+    semaphore, shm, token, watch, window,
 };
 
 #[cfg(windows)]
@@ -44,7 +44,9 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 #[cfg(windows)]
-pub(crate) use windows::{anonymous, clock, fence, limits, look, parking, pipe, process, segment, shm, token};
+pub(crate) use windows::{
+    anonymous, clock, fence, limits, look, parking, pipe, process, segment, shm, token,
+};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");
