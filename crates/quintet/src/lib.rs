@@ -67,4 +67,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../docs/coming-from-csharp.md")]
     struct ComingFromCSharp;
+    #[doc = include_str!("../../../docs/choosing-a-mechanism.md")]
+    struct ChoosingAMechanism;
+    #[doc = include_str!("../../../docs/when-a-process-dies.md")]
+    struct WhenAProcessDies;
 }
