@@ -27,7 +27,7 @@ quintet_testkit::peers!(end, converses, stranger);
 quintet_testkit::peers!(end, converses);
 
 /// A wait that only a failing test waits out.
-const PATIENCE: Duration = Duration::from_secs(50);
+const PATIENCE: Duration = Duration::from_secs(100);
 /// A wait that is always waited out.
 const SHORT: Duration = Duration::from_millis(30);
 

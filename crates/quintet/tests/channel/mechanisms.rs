@@ -21,6 +21,7 @@ pub(crate) struct Mechanism {
     pub(crate) receiving_ends: bool,
     pub(crate) sending: Sending,
     /// Whether another user could connect at all.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is no other user in the tests"))]
     pub(crate) forbids: bool,
 }
 

@@ -3,11 +3,13 @@ use super::peers::{end_of, long as message_of};
 use super::{fails, receive};
 use quintet::ErrorKind;
 use quintet::channel::{Channel, Receiver};
-use quintet_testkit::start;
+use quintet_testkit::{start, start_with_deadline};
+use std::time::Duration;
 
 pub(crate) fn long(m: &Mechanism) {
     const LONGEST: usize = 50_000_000;
-    let t = start();
+    // That much takes its time in an emulator on a loaded machine.
+    let t = start_with_deadline(Duration::from_secs(240));
     let query = format!("max_message={LONGEST}");
     let address = with(&m.address(&t), &[&query, m.for_long]);
     if let Some(bound) = m.bound {
