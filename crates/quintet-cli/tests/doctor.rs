@@ -27,7 +27,12 @@ fn what_the_killed_left_is_found_and_removed() {
         eventually("it is there", || run(&t, &["stat", &address]).status.success());
         // As long as it is held there is nothing to find.
         run(&t, &["doctor", "--fix", &address]).succeeded_with("");
-        assert_eq!(json(&t, &["stat", "--json", &address])["state"], "live");
+        let shown = json(&t, &["stat", "--json", &address]);
+        assert_eq!(shown["state"], "live");
+        if cfg!(target_os = "linux") {
+            // Also who only keeps it open.
+            assert_eq!(shown["holders"][0]["pid"], holder.pid(), "{shown}");
+        }
 
         holder.kill();
         if cfg!(windows) {
