@@ -1,5 +1,6 @@
 //! Quintet's own rows: a file a mechanism.
 
+mod channel;
 mod mailbox;
 mod pipe;
 mod queue;
@@ -19,6 +20,7 @@ pub(crate) fn all() -> Vec<Row> {
         mailbox::rows(),
         queue::rows(),
         topic::rows(),
+        channel::rows(),
     ];
     groups.into_iter().flatten().collect()
 }

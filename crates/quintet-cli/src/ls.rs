@@ -5,24 +5,23 @@ use crate::failure::Failure;
 use crate::note;
 use crate::record;
 use crate::stat;
-use quintet::Scheme;
 use quintet::named::{self, Entry};
-use serde_json::Value;
+use quintet::{Address, Scheme};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+use std::thread;
+use std::time::{Instant, SystemTime};
 use unicode_width::UnicodeWidthStr;
 
 const HEADINGS: [&str; 5] = ["ADDRESS", "STATE", "DETAILS", "AGE", "HOLDER"];
 
 pub(crate) fn run(args: &LsArgs) -> Result<(), Failure> {
-    let mut entries = Vec::new();
-    match args.scheme {
-        Some(scheme) => entries.extend(named::kind(scheme)?.list()?),
-        None => {
-            for kind in named::kinds() {
-                entries.extend(kind.list()?);
-            }
-        }
+    if args.watch {
+        return watch(args);
     }
+    let entries = look(args)?;
     let text = if args.json {
         let objects: Vec<Value> = entries.iter().map(stat::object).collect();
         format!("{:#}\n", Value::from(objects))
@@ -33,6 +32,93 @@ pub(crate) fn run(args: &LsArgs) -> Result<(), Failure> {
         note::say(|| "there is nothing".into());
     }
     record::print(text.as_bytes())
+}
+
+fn look(args: &LsArgs) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    match args.scheme {
+        Some(scheme) => entries.extend(named::kind(scheme)?.list()?),
+        None => {
+            for kind in named::kinds() {
+                entries.extend(kind.list()?);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// Shows what there is until interrupted: to a person the table, always the newest; to others a line for each change.
+fn watch(args: &LsArgs) -> Result<(), Failure> {
+    // A console of Windows may not know how a screen is cleared.
+    let is_live = !args.json && !cfg!(windows) && io::stdout().is_terminal();
+    let mut before: Option<BTreeMap<String, Entry>> = None;
+    loop {
+        let began = Instant::now();
+        let entries = look(args)?;
+        let text = if is_live {
+            // What is too wide is cut off, as lines that were broken would push the first ones out.
+            let text = match entries.is_empty() {
+                true => "there is nothing\n".into(),
+                false => table(&entries),
+            };
+            format!("\x1b[H\x1b[2J\x1b[?7l{text}\x1b[?7h")
+        } else {
+            changes(args, before.as_ref(), &entries)
+        };
+        record::print(text.as_bytes())?;
+        before = Some(by_address(entries));
+        thread::sleep(args.interval.saturating_sub(began.elapsed()));
+    }
+}
+
+fn by_address(entries: Vec<Entry>) -> BTreeMap<String, Entry> {
+    let keyed = entries
+        .into_iter()
+        .map(|entry| (entry.address.to_string(), entry));
+    keyed.collect()
+}
+
+/// What has come, gone, or passed from one state or holder to another.
+fn changes(args: &LsArgs, before: Option<&BTreeMap<String, Entry>>, entries: &[Entry]) -> String {
+    let mut text = String::new();
+    let mut say = |event: &str, entry: &Entry| {
+        let line = if args.json {
+            let mut object = json!({
+                "time": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+                "event": event,
+            });
+            if let (Value::Object(all), Value::Object(more)) = (&mut object, stat::object(entry)) {
+                all.extend(more);
+            }
+            object.to_string()
+        } else {
+            let holders = stat::holders(entry).unwrap_or_else(|| "-".into());
+            format!("{event}  {}  {}  {holders}", entry.address, entry.liveness)
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    };
+    let addresses: Vec<&Address> = entries.iter().map(|entry| &entry.address).collect();
+    for (_, entry) in before.into_iter().flatten() {
+        if !addresses.contains(&&entry.address) {
+            say("gone", entry);
+        }
+    }
+    for entry in entries {
+        match before.map(|before| before.get(&entry.address.to_string())) {
+            None => say("there", entry),
+            Some(None) => say("come", entry),
+            Some(Some(old)) if seen(old) != seen(entry) => say("changed", entry),
+            Some(Some(_)) => {}
+        }
+    }
+    text
+}
+
+/// What a change of is told.
+fn seen(entry: &Entry) -> (String, Vec<u32>) {
+    let holders = entry.holders.iter().map(quintet::PeerIdentity::pid);
+    (entry.liveness.to_string(), holders.collect())
 }
 
 /// Columns as wide as what is in them; nothing at all for nothing.

@@ -9,6 +9,7 @@ mod command;
 mod connection;
 mod create;
 mod demo;
+mod doctor;
 mod endpoint;
 mod failure;
 mod fifo;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Verb::Hz(args) => hz::run(&args),
         Verb::Stat(args) => stat::run(&args),
         Verb::Rm(args) => rm::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Work(orders) => demo::work(&orders),
         Verb::Completions { shell } => completions(shell),

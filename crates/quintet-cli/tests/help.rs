@@ -9,7 +9,7 @@ use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "send",
     "recv",
     "push",
@@ -31,6 +31,7 @@ const VERBS: [&str; 23] = [
     "hz",
     "stat",
     "rm",
+    "doctor",
     "demo",
     "completions",
 ];

@@ -138,6 +138,12 @@ impl Error {
         self
     }
 
+    /// The same, of another kind: what it means where it is passed on.
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

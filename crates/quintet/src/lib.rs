@@ -8,6 +8,8 @@
 //! | sockets | [`socket`] | streams and messages, also between machines and languages: nng's patterns |
 //! | semaphores | [`sync`] | who may, and when: semaphores, mutexes, events, waiting for any or all of several |
 //!
+//! [`channel`] sends messages over whichever of them an address names.
+//!
 //! Everything has a [`Name`] and an [`Address`], every blocking call a [`Deadline`], every failure a [`ErrorKind`] to
 //! match and a text that says which object, what was tried, why not, and what would help.
 //!
@@ -26,12 +28,14 @@
 #![deny(missing_docs)]
 
 mod address;
+pub mod channel;
 pub mod cleanup;
 mod deadline;
 mod doorbell;
 mod error;
 mod identity;
 mod layout;
+pub mod limits;
 mod name;
 pub mod named;
 mod os;
@@ -62,4 +66,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../docs/coming-from-csharp.md")]
     struct ComingFromCSharp;
+    #[doc = include_str!("../../../docs/choosing-a-mechanism.md")]
+    struct ChoosingAMechanism;
+    #[doc = include_str!("../../../docs/when-a-process-dies.md")]
+    struct WhenAProcessDies;
 }

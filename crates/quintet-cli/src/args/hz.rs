@@ -39,7 +39,7 @@ pub(crate) struct HzArgs {
 }
 
 /// As `parse_time`, but not nothing: nothing can be counted in it.
-fn parse_interval(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
     match parse_time(text)? {
         Duration::ZERO => Err("it has to be more than 0".into()),
         time => Ok(time),

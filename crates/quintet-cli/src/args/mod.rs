@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod hz;
 mod mailbox;
 mod memory;
@@ -8,6 +9,7 @@ mod queue;
 mod socket;
 mod topic;
 
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use hz::HzArgs;
 pub(crate) use mailbox::MailboxArgs;
 pub(crate) use memory::{ReadArgs, SizeArgs, WriteArgs};
@@ -103,6 +105,7 @@ pub(crate) enum Verb {
     Hz(HzArgs),
     Stat(StatArgs),
     Rm(RmArgs),
+    Doctor(DoctorArgs),
     Demo(DemoArgs),
     /// What the demo's worker does, with the handle of its orders.
     #[command(skip)]
@@ -406,20 +409,31 @@ pub(crate) struct RecvArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 State: live, held by a Quintet process, or made to stay; foreign, held by another program; stale, left by one that \
-died (the next open replaces it, `quintet rm` removes it).
+died (the next open replaces it, `quintet rm` and `quintet doctor --fix` remove it).
+
+With --watch it goes on until interrupted: at a terminal the table is always the newest (on Linux), and otherwise there is a line for what is there, and for each object that has come, gone, or changed its state or its holders.
 
 Examples:
   quintet ls
   quintet ls sem
-  quintet ls pipe --json")]
+  quintet ls pipe --json
+  quintet ls --watch")]
 pub(crate) struct LsArgs {
     /// Only this kind
     #[arg(value_name = "SCHEME", value_parser = words::<Scheme>(schemes()))]
     pub(crate) scheme: Option<Scheme>,
 
-    /// A JSON array
+    /// A JSON array; with --watch a JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Go on looking
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    /// How often to look, in seconds (or 500ms, 2m)
+    #[arg(long, value_name = "TIME", default_value = "1", value_parser = hz::parse_interval, allow_negative_numbers = true, requires = "watch")]
+    pub(crate) interval: Duration,
 }
 
 /// Show all that is known of one object

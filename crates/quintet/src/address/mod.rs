@@ -148,6 +148,12 @@ impl Address {
         self
     }
 
+    /// The same address without the options that `is_left_out` says.
+    pub(crate) fn without(mut self, is_left_out: impl Fn(&str) -> bool) -> Self {
+        self.options.retain(|(key, _)| !is_left_out(key));
+        self
+    }
+
     /// Refuses options that are not in `known`, so that a misspelt one is not silently ignored.
     pub(crate) fn expect_options(&self, known: &[&str]) -> Result<()> {
         for (key, _) in self.options() {

@@ -5,7 +5,7 @@
 //! - [`pipe`]: `Listener` (`create`, `accept`, `release_name`), `connect`, `Connection` (`read`, `write`, `message_left`,
 //!   `mode`, `is_bounded`, `peer`, `drain`, `disconnect`), `list`, `stat`, `remove`
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
-//! - [`fifo`] (Linux only): `create`, `exists`, `open`
+//! - [`fifo`] (Linux only): `create`, `exists`, `open`, `open_end`, `await_writer`; [`limits`]: `all`
 //! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`, `cores`, `generation`
 //! - [`segment`]: `Segment` (`open`, `header`, `start`, `len`, `token`, `new_token`, `to_read`, `parking`, `parking_for_all`, `release_name`), `look`;
 //!   [`token`]: `Token` (`is_ours`, `take`, `is_taken`); [`look`]: `list`, `stat`, `remove` of what is a segment
@@ -34,8 +34,8 @@ pub(crate) mod window_types;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    anonymous, clock, event, fence, fifo, look, many, mutex, parking, pipe, process, segment, semaphore, shm,
-    token, watch, window,
+    anonymous, clock, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment,
+    semaphore, shm, token, watch, window,
 };
 
 #[cfg(windows)]
@@ -44,7 +44,7 @@ mod windows;
 pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 #[cfg(windows)]
 pub(crate) use windows::{
-    anonymous, clock, fence, look, parking, pipe, process, segment, shm, token, window,
+    anonymous, clock, fence, limits, look, parking, pipe, process, segment, shm, token, window,
 };
 
 #[cfg(not(any(target_os = "linux", windows)))]

@@ -77,13 +77,18 @@ impl Handle {
 
     /// Ends the socket; waits for what is to go out as long as it is to linger.
     pub(super) fn close(&self) -> Result<()> {
-        self.core.close()
+        self.core.close(Deadline::after(self.core.linger))
+    }
+
+    /// As [`close`](Self::close), but waits until a deadline.
+    pub(super) fn close_by(&self, deadline: Deadline) -> Result<()> {
+        self.core.close(deadline)
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if let Err(error) = self.core.close() {
+        if let Err(error) = self.close() {
             tracing::warn!("{error}");
         }
     }
@@ -502,8 +507,7 @@ impl Core {
 
     // The end.
 
-    fn close(&self) -> Result<()> {
-        let deadline = Deadline::after(self.linger);
+    fn close(&self, deadline: Deadline) -> Result<()> {
         let drained = self.block(deadline, |state| Ok(state.is_drained().then_some(())));
         let lost = self.lock().shut();
         match drained {

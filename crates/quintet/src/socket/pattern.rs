@@ -72,6 +72,12 @@ macro_rules! pattern {
             pub fn close(self) -> crate::Result<()> {
                 self.handle.close()
             }
+
+            /// As [`close`](Self::close), until a deadline in place of the linger.
+            #[allow(dead_code, reason = "channels have not all patterns")]
+            pub(crate) fn close_by(self, deadline: crate::Deadline) -> crate::Result<()> {
+                self.handle.close_by(deadline)
+            }
         }
     };
 }

@@ -50,6 +50,15 @@ fn not_a_fifo() -> Error {
 
 /// Opens one end, once the file is there and somebody has the other end.
 pub(crate) fn open(path: &Path, direction: Direction, access: Access, deadline: Deadline) -> Result<End> {
+    let end = open_end(path, direction, access, deadline)?;
+    if direction.reads() {
+        await_writer(&end, deadline)?;
+    }
+    Ok(end)
+}
+
+/// As [`open`], but to read it waits for the file alone: who writes finds a reader from then on. [`await_writer`] is the rest.
+pub(crate) fn open_end(path: &Path, direction: Direction, access: Access, deadline: Deadline) -> Result<End> {
     let asked_not_to_wait = deadline.has_passed();
     let opened = wait::wait(
         &Spin::default(),
@@ -71,11 +80,7 @@ pub(crate) fn open(path: &Path, direction: Direction, access: Access, deadline: 
             false => Error::new(ErrorKind::TimedOut, format!("{why}, and the deadline has passed")),
         });
     };
-    let end = End::new(fd).map_err(|error| Error::os("cannot use the FIFO", error))?;
-    if direction.reads() {
-        await_writer(&end, deadline)?;
-    }
-    Ok(end)
+    End::new(fd).map_err(|error| Error::os("cannot use the FIFO", error))
 }
 
 /// One try; `None` when the file is not there, or a writer finds no reader.
@@ -110,7 +115,7 @@ fn attempt(path: &Path, direction: Direction, access: Access) -> Result<Option<O
 }
 
 /// Waits for a writer to write or to close: until one has come, reading would say "end", but polling does not.
-fn await_writer(end: &End, deadline: Deadline) -> Result<()> {
+pub(crate) fn await_writer(end: &End, deadline: Deadline) -> Result<()> {
     loop {
         let mut fds = [PollFd::new(end, PollFlags::IN)];
         poll(&mut fds, Some(deadline.slice(Duration::from_secs(3600))))

@@ -26,7 +26,11 @@ pub(crate) fn stat(
 ) -> Result<Found> {
     let look = segment::look(layout, name)?;
     look.header().check(layout, look.size)?;
-    let ((holders, owners, waiting), mut details) = see(&look)?;
+    let ((mut holders, owners, waiting), mut details) = see(&look)?;
+    // Who keeps it open and takes no part.
+    if holders.is_empty() && look.is_held {
+        holders = look.others();
+    }
     details.push(("waiting", waiting.to_string()));
     // What misses a part was left by who died making or removing it.
     let persistent = look.header().is_persistent() && (layout.data.is_none() || look.data().is_some());

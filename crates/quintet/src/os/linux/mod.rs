@@ -6,6 +6,7 @@ pub(crate) mod fence;
 pub(crate) mod fifo;
 mod fork;
 mod futex;
+pub(crate) mod limits;
 mod lock;
 pub(crate) mod look;
 mod memory;

@@ -1,10 +1,11 @@
 //! Who a process is: uid, pid, executable.
 
+use rustix::fd::AsFd;
 use rustix::process::Pid;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// A uid.
@@ -55,6 +56,44 @@ impl Identity {
             executable: executable(pid),
         }
     }
+}
+
+/// The processes that have a file open of which `is_it`, given the descriptor's path in `/proc` and what it links to, as far as we
+/// may look.
+pub(super) fn with_a_file(is_it: impl Fn(&Path, &Path) -> bool) -> Vec<u32> {
+    let has_it = |pid: &u32| {
+        fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|fds| {
+            fds.flatten()
+                .any(|fd| fs::read_link(fd.path()).is_ok_and(|link| is_it(&fd.path(), &link)))
+        })
+    };
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(has_it)
+        .collect()
+}
+
+/// The other processes that have this file in `/dev/shm` open, whether they take part in anything there or not. (One that has mapped it and
+/// closed it is not found.)
+pub(super) fn others_with(file: impl AsFd) -> Vec<Identity> {
+    let Ok(file) = rustix::fs::fstat(file) else {
+        return Vec::new();
+    };
+    let is_it = |fd: &Path, link: &Path| {
+        link.starts_with("/dev/shm")
+            && fs::metadata(fd).is_ok_and(|there| there.ino() == file.st_ino && there.dev() == file.st_dev)
+    };
+    let mut pids = with_a_file(is_it);
+    pids.retain(|pid| *pid != std::process::id());
+    pids.into_iter()
+        .map(|pid| {
+            let user = fs::metadata(format!("/proc/{pid}")).ok();
+            Identity::of_pid(pid, user.map(|meta| UserId::from_uid(meta.uid())))
+        })
+        .collect()
 }
 
 /// The file that a process runs; `None` when it has ended or is not ours to look at.

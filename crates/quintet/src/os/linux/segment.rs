@@ -5,7 +5,7 @@ use super::memory::Map;
 use super::named_file::{self, FOLDER, Hold, Kind};
 use super::no_descriptor;
 use super::parking::Place;
-use super::process::{Identity, UserId};
+use super::process::{self, Identity, UserId};
 use super::token::Token;
 use crate::layout::{Extent, Header, Layout};
 use crate::os::step::call;
@@ -369,6 +369,11 @@ impl Look {
 
     pub(crate) fn is_participant(&self, slot: usize) -> bool {
         Token::is_participant(&self.file, slot).unwrap_or(false)
+    }
+
+    /// The other processes that have it open, whether they take part or not.
+    pub(super) fn others(&self) -> Vec<Identity> {
+        process::others_with(&self.file)
     }
 
     /// What is known of the process behind a participant.

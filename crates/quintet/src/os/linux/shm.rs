@@ -6,7 +6,7 @@
 
 use super::memory::Map;
 use super::named_file::{self, FOLDER, Hold, Kind};
-use super::process::{Identity, UserId};
+use super::process::{self, UserId};
 use super::token::Token;
 use super::{no_descriptor, spawn};
 use crate::named::Liveness;
@@ -343,7 +343,7 @@ pub(crate) fn stat(name: &Name) -> Result<Found> {
         name: name.base().to_string(),
         liveness,
         evidence: evidence.into(),
-        holders: Vec::<Identity>::new(),
+        holders: process::others_with(&file),
         owners: Vec::new(),
         size: u64::try_from(stat.st_size).ok(),
         created: Some(UNIX_EPOCH + created),

@@ -9,6 +9,7 @@ mod event;
 pub(crate) mod fence;
 mod guard;
 mod inherit;
+pub(crate) mod limits;
 pub(crate) mod look;
 mod nt;
 mod object;

@@ -2,7 +2,7 @@
 
 use super::path::{self, There};
 use crate::named::Liveness;
-use crate::os::linux::process::{Identity, UserId};
+use crate::os::linux::process::{self, Identity, UserId};
 use crate::os::linux::runtime::{self, ClaimView};
 use crate::os::types::Found;
 use crate::{Error, ErrorKind, Name, Result};
@@ -263,19 +263,7 @@ impl Socket {
     /// The processes that have the listening socket open, as far as we may look.
     fn holders(&self) -> Vec<u32> {
         let target = format!("socket:[{}]", self.inode);
-        let has_it = |pid: &u32| {
-            fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|fds| {
-                fds.flatten()
-                    .any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == target.as_str()))
-            })
-        };
-        fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(has_it)
-            .collect()
+        process::with_a_file(|_, link| link.as_os_str() == target.as_str())
     }
 }
 

@@ -47,6 +47,11 @@ pub(super) fn of(name: &Name) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The longest name that a pipe can have here, in bytes.
+pub(in crate::os::linux) fn longest_name() -> usize {
+    MAX_PATH.saturating_sub(folder().join(PREFIX).as_os_str().len())
+}
+
 /// The name of the pipe whose socket has this file name.
 pub(super) fn name_of(file_name: &std::ffi::OsStr) -> Option<Name> {
     Name::new(file_name.to_str()?.strip_prefix(PREFIX)?).ok()
