@@ -83,7 +83,6 @@ mod settings;
 mod sockets;
 mod topics;
 mod waiting;
-#[cfg(target_os = "linux")]
 mod windows;
 
 pub use crate::os::types::Access;

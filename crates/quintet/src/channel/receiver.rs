@@ -8,7 +8,6 @@ use super::settings::Settings;
 #[cfg(feature = "socket")]
 use super::sockets::Socket;
 use super::topics::TopicReceiver;
-#[cfg(target_os = "linux")]
 use super::windows::WindowReceiver;
 use crate::{Address, Deadline, Error, ErrorKind, Result, Scheme};
 
@@ -54,7 +53,6 @@ enum Mechanism {
     Mailbox(MailboxReceiver),
     #[cfg(feature = "socket")]
     Socket(Socket),
-    #[cfg(target_os = "linux")]
     Window(WindowReceiver),
     #[cfg(target_os = "linux")]
     Fifo(FifoReceiver),
@@ -81,7 +79,6 @@ impl Receiver {
             Scheme::Mailbox => MailboxReceiver::open(&settings).map(Mechanism::Mailbox),
             #[cfg(feature = "socket")]
             Scheme::Tcp | Scheme::Unix | Scheme::Ipc => Socket::open(&settings).map(Mechanism::Socket),
-            #[cfg(target_os = "linux")]
             Scheme::Window => WindowReceiver::open(&settings).map(Mechanism::Window),
             #[cfg(target_os = "linux")]
             Scheme::Fifo => FifoReceiver::open(&settings).map(Mechanism::Fifo),
@@ -135,7 +132,6 @@ impl Receiver {
             Mechanism::Mailbox(end) => end.recv(message, deadline),
             #[cfg(feature = "socket")]
             Mechanism::Socket(end) => end.recv(message, deadline),
-            #[cfg(target_os = "linux")]
             Mechanism::Window(end) => end.recv(message, deadline),
             #[cfg(target_os = "linux")]
             Mechanism::Fifo(end) => end.recv(message, deadline),
@@ -170,7 +166,6 @@ impl Receiver {
             Mechanism::Mailbox(end) => end.wait_for_peer(deadline),
             #[cfg(feature = "socket")]
             Mechanism::Socket(end) => end.wait_for_peer(deadline),
-            #[cfg(target_os = "linux")]
             Mechanism::Window(_) => Err(Error::new(
                 ErrorKind::Unsupported,
                 "a window does not know who will send to it",

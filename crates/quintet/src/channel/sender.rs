@@ -8,7 +8,6 @@ use super::settings::Settings;
 #[cfg(feature = "socket")]
 use super::sockets::Socket;
 use super::topics::TopicSender;
-#[cfg(target_os = "linux")]
 use super::windows::WindowSender;
 use crate::{Address, Deadline, Error, ErrorKind, Result, Scheme};
 
@@ -43,7 +42,6 @@ enum Mechanism {
     Mailbox(MailboxSender),
     #[cfg(feature = "socket")]
     Socket(Socket),
-    #[cfg(target_os = "linux")]
     Window(WindowSender),
     #[cfg(target_os = "linux")]
     Fifo(FifoSender),
@@ -59,7 +57,6 @@ macro_rules! any {
             Mechanism::Mailbox($end) => $does,
             #[cfg(feature = "socket")]
             Mechanism::Socket($end) => $does,
-            #[cfg(target_os = "linux")]
             Mechanism::Window($end) => $does,
             #[cfg(target_os = "linux")]
             Mechanism::Fifo($end) => $does,
@@ -88,7 +85,6 @@ impl Sender {
             Scheme::Mailbox => MailboxSender::open(&settings).map(Mechanism::Mailbox),
             #[cfg(feature = "socket")]
             Scheme::Tcp | Scheme::Unix | Scheme::Ipc => Socket::open(&settings).map(Mechanism::Socket),
-            #[cfg(target_os = "linux")]
             Scheme::Window => WindowSender::open(&settings).map(Mechanism::Window),
             #[cfg(target_os = "linux")]
             Scheme::Fifo => FifoSender::open(&settings).map(Mechanism::Fifo),
@@ -146,7 +142,6 @@ impl Sender {
     /// about to take a message.
     #[inline]
     pub fn try_send(&mut self, message: impl AsRef<[u8]>) -> Result<bool> {
-        #[cfg(target_os = "linux")]
         if let Mechanism::Window(_) = self.mechanism {
             return Err(Error::new(
                 ErrorKind::Unsupported,

@@ -135,7 +135,6 @@ conformance! {
     unix;
     #[cfg(target_os = "linux")]
     ipc_pair;
-    #[cfg(target_os = "linux")]
     window;
     #[cfg(target_os = "linux")]
     fifo;
