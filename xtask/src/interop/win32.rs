@@ -52,11 +52,14 @@ impl Win32 {
         std::fs::create_dir_all(&locales)?;
         let chinese = locales.join(CHINESE);
         if !chinese.is_dir() {
+            // Whole, or not there.
+            let new = locales.join("new");
             run_command(
                 Command::new("localedef")
                     .args(["-i", "zh_CN", "-f", "UTF-8"])
-                    .arg(&chinese),
+                    .arg(&new),
             )?;
+            std::fs::rename(&new, &chinese)?;
         }
         Ok(Self {
             wine,

@@ -16,8 +16,9 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     WM_NCDESTROY,
 };
 
-/// So many procedures may run inside one another; a stack of 2 MiB holds more.
-const DEEPEST: usize = 200;
+/// So many procedures may run inside one another, with the system's own part between each two of them: a main thread has a
+/// stack of 1 MiB here.
+const DEEPEST: usize = 100;
 
 type Panic = Box<dyn Any + Send>;
 
