@@ -90,6 +90,7 @@ pub(crate) enum Group {
     Mailbox,
     Queue,
     Topic,
+    Window,
     /// Other libraries.
     Peer,
 }
@@ -103,6 +104,7 @@ impl Group {
             Group::Mailbox => "mailbox",
             Group::Queue => "queue",
             Group::Topic => "topic",
+            Group::Window => "window",
             Group::Peer => "peer",
         }
     }

@@ -7,6 +7,8 @@ mod queue;
 mod run;
 mod sync;
 mod topic;
+#[cfg(target_os = "linux")]
+mod window;
 
 use crate::row::Row;
 
@@ -19,6 +21,8 @@ pub(crate) fn all() -> Vec<Row> {
         mailbox::rows(),
         queue::rows(),
         topic::rows(),
+        #[cfg(target_os = "linux")]
+        window::rows(),
     ];
     groups.into_iter().flatten().collect()
 }
