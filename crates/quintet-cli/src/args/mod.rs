@@ -431,7 +431,7 @@ pub(crate) struct RecvArgs {
         value_name = "N",
         value_parser = parse_word,
         allow_negative_numbers = true,
-        help_heading = "Options of windows"
+        help_heading = window::HEADING
     )]
     pub(crate) reply: Option<i64>,
 

@@ -98,15 +98,15 @@ impl ReqArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Listens (the default) and answers every question, until interrupted or --count: with --reply, or with what COMMAND prints, \
-which has the question on its standard input and is run anew for each. The other side is `quintet req`, or a req socket of nng in any language. With window:// it makes a window; the answer to \
-a message is a number: --reply, or the exit code of COMMAND, which has the data on its standard input. It also ends \
-when the window is closed (WM_CLOSE).
+which has the question on its standard input and is run anew for each. The other side is `quintet req`, or a req socket of nng in any language. With window:// it makes a \
+window; the answer to a message is a number: --reply, or the exit code of COMMAND, which has the data on its standard \
+input. It also ends when the window is closed (WM_CLOSE).
 
 Examples:
   quintet rep tcp://*:5555 --reply hello
   # One question, answered by a program
   quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z
-  # A window that says yes to all; one that says whether a file is what it should be
+  # A window that says yes to all; one that says 0 if it finds OK in the data, and 1 if not
   quintet rep window://TestWindow --reply 1
   quintet rep window://Check -- grep -q OK")]
 #[command(group(clap::ArgGroup::new("answer").required(true).args(["reply", "reply_file", "command"])))]
@@ -135,7 +135,7 @@ pub(crate) struct RepArgs {
         value_enum,
         value_name = "ENCODING",
         ignore_case = true,
-        help_heading = "Options of windows"
+        help_heading = super::window::HEADING
     )]
     pub(crate) encoding: Option<Encoding>,
 

@@ -5,24 +5,26 @@ use clap::{ValueHint, value_parser};
 use quintet::Address;
 use std::time::Duration;
 
+/// Over the options of verbs that are for others as well.
+pub(super) const HEADING: &str = "Options of windows";
+
 /// Which window, besides its title.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Options of windows")]
 pub(crate) struct PeerArgs {
     /// The window is of this class
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = HEADING, long, value_name = "NAME")]
     class: Option<String>,
 
     /// It is of a process that runs a file of this name, with or without .exe
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = HEADING, long, value_name = "NAME")]
     process: Option<String>,
 
     /// It is of this process
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = HEADING, long, value_name = "N")]
     pid: Option<u32>,
 
     /// It has this handle, as `find` prints it
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(help_heading = HEADING, long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     hwnd: Option<u32>,
 }
 
@@ -50,14 +52,13 @@ impl PeerArgs {
 
 /// A message of two numbers.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Options of windows")]
 pub(crate) struct MessageArgs {
     /// The message's number, as 1025, 0x401, WM_USER+1, WM_APP, WM_COMMAND or WM_CLOSE
-    #[arg(long, value_name = "N", value_parser = parse_message)]
+    #[arg(help_heading = HEADING, long, value_name = "N", value_parser = parse_message)]
     pub(crate) msg: Option<u32>,
 
     /// The message is the one that all programs know by this name (RegisterWindowMessage)
-    #[arg(long, value_name = "NAME", conflicts_with = "msg")]
+    #[arg(help_heading = HEADING, long, value_name = "NAME", conflicts_with = "msg")]
     pub(crate) registered: Option<String>,
 
     #[command(flatten)]
@@ -66,14 +67,13 @@ pub(crate) struct MessageArgs {
 
 /// What goes along with a message.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Options of windows")]
 pub(crate) struct NumberArgs {
     /// The first number that goes along with a message [default: 0]
-    #[arg(long, value_name = "N", value_parser = parse_word, allow_negative_numbers = true)]
+    #[arg(help_heading = HEADING, long, value_name = "N", value_parser = parse_word, allow_negative_numbers = true)]
     wparam: Option<i64>,
 
     /// The second one [default: 0]
-    #[arg(long, value_name = "N", value_parser = parse_word, allow_negative_numbers = true)]
+    #[arg(help_heading = HEADING, long, value_name = "N", value_parser = parse_word, allow_negative_numbers = true)]
     lparam: Option<i64>,
 }
 
@@ -107,20 +107,19 @@ impl MessageArgs {
 
 /// What `send` and `req` have for windows.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Options of windows")]
 pub(crate) struct AskArgs {
     #[command(flatten)]
     pub(crate) peer: PeerArgs,
 
     /// What kind of data it is, as the two programs have agreed (dwData) [default: 0]
-    #[arg(long, value_name = "N", value_parser = parse_word, allow_negative_numbers = true)]
+    #[arg(help_heading = HEADING, long, value_name = "N", value_parser = parse_word, allow_negative_numbers = true)]
     pub(crate) id: Option<i64>,
 
     #[command(flatten)]
     pub(crate) message: MessageArgs,
 
     /// Give up at once (exit code 124) when the window's thread has served nothing for 5 seconds
-    #[arg(long)]
+    #[arg(help_heading = HEADING, long)]
     pub(crate) abort_if_hung: bool,
 }
 
@@ -137,26 +136,25 @@ impl AskArgs {
 
 /// How a window is to be that `recv` and `rep` make.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Options of windows")]
 pub(crate) struct WindowArgs {
     /// The class of the window [default: Quintet]
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = HEADING, long, value_name = "NAME")]
     class: Option<String>,
 
     /// It gets no broadcasts, and Windows programs do not find it by its title
-    #[arg(long)]
+    #[arg(help_heading = HEADING, long)]
     message_only: bool,
 
     /// It is to be seen, on Windows, where C# finds only such a one as a process's MainWindowHandle
-    #[arg(long)]
+    #[arg(help_heading = HEADING, long)]
     visible: bool,
 
     /// Programs of lower integrity may send to it, on Windows
-    #[arg(long)]
+    #[arg(help_heading = HEADING, long)]
     admit_lower_integrity: bool,
 
     /// Take the message, too, that all programs know by this name; more than one can be given
-    #[arg(long = "registered", value_name = "NAME")]
+    #[arg(help_heading = HEADING, long = "registered", value_name = "NAME")]
     pub(crate) registered: Vec<String>,
 }
 
