@@ -7,7 +7,7 @@
 // Goes with `window/absent.rs`.
 #![cfg_attr(
     not(target_os = "linux"),
-    allow(dead_code, reason = "some of it is for windows alone")
+    allow(dead_code, unused_imports, reason = "some of it is for windows alone")
 )]
 
 mod args;

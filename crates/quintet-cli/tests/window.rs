@@ -603,6 +603,14 @@ fn who_waits_gives_up_at_the_deadline() {
         let args = [args, &["--timeout", "0.1", &place, "x"]].concat();
         says(&run(&t, &args).failed(124), &["there is no window"]);
     }
+    // Also where messages still come.
+    let recv = start(&t, &["recv", "--follow", "--timeout", "1", &place]);
+    let send = start(
+        &t,
+        &["send", "--timeout", SOON, "--interval", "0.01", &place, "x"],
+    );
+    recv.wait_output().failed(124);
+    send.wait_output().failed(1);
     // A window whose thread does not serve.
     let quiet = Window::builder(title(&place)).message_only(true);
     let _window = quiet.create(|_| 0).unwrap();

@@ -167,10 +167,13 @@ impl Server {
             )
         });
         *window.borrow_mut() = Some(made);
+        let late = || patience::too_late("not all that was waited for came in time".into());
         while window.borrow().is_some() {
             let what = || format!("a message at {}", self.address);
             patience::wait_for(self.deadline.remaining(), what, |time| match pump(time)? {
-                Pumped::Nothing => Err(patience::too_late("no message came in time".into())),
+                Pumped::Nothing => Err(late()),
+                // Also where messages still come.
+                Pumped::Served if self.deadline.has_passed() && window.borrow().is_some() => Err(late()),
                 Pumped::Served | Pumped::Quit(_) => Ok(()),
             })
             .map_err(|error| Failure::about(&self.address, error))?;
