@@ -1,5 +1,4 @@
-use super::WindowHandle;
-use super::WindowSearch;
+use super::{WindowHandle, WindowSearch};
 use crate::named::{Entry, Liveness, NamedKind};
 use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 
@@ -7,7 +6,8 @@ use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 ///
 /// A title may be that of several windows, of which [`stat`](NamedKind::stat) shows one, as
 /// [`find`](WindowSearch::find) does; [`stat_at`](NamedKind::stat_at) takes whatever
-/// [`WindowSearch::at`] knows. None is ever stale, and none can be removed.
+/// [`WindowSearch::at`] knows. All are live (on Windows also other programs', for whom Quintet's are the same), and none can be
+/// removed.
 ///
 /// ```
 /// use quintet::named::NamedKind;
