@@ -121,7 +121,8 @@ impl Storm {
             Storm::Queue => queue::begin(folder),
             Storm::Mailbox => mailbox::begin(folder),
             Storm::Topic => topic::begin(folder),
-            Storm::Pipe | Storm::Names | Storm::Window => Ok(Box::new(())),
+            Storm::Window => window::begin(folder),
+            Storm::Pipe | Storm::Names => Ok(Box::new(())),
         }
     }
 
@@ -155,7 +156,10 @@ impl Storm {
                 drop(held);
                 topic::nothing_left(folder)
             }
-            Storm::Window => window::aftermath(folder),
+            Storm::Window => {
+                drop(held);
+                window::aftermath(folder)
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Windows whose threads and senders are killed and stopped: before they serve, while they do, after; while they wait for a
-//! result; both; in circles; and broadcasts among windows that are dead, destroyed or never served.
+//! result; both; in circles; and broadcasts among windows that are dead, destroyed, never served or hung.
 //!
 //! Who sends draws a number, and the result follows from that and from the message: so the answer to another message, or
 //! another sender, shows. Bytes follow from a number that comes beside them, so what is put together of two messages shows. What
@@ -13,10 +13,13 @@ use quintet::window::{
     broadcast_send, pump, register_message, reply,
 };
 use quintet::{Error, ErrorKind};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) const WORKERS: &[&str] = &[
@@ -61,6 +64,38 @@ fn name(folder: &Path, what: &str) -> String {
 
 fn text(error: Error) -> String {
     format!("{:?}: {error}", error.kind())
+}
+
+/// A window that is hung soon, as its thread does nothing, for as long as this is there.
+struct Hung {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        self.stop = None;
+        // It has nothing to fail at.
+        let _ = self.thread.take().map(thread::JoinHandle::join);
+    }
+}
+
+/// What the driver holds while the storm lasts.
+pub(crate) fn begin(folder: &Path) -> Result<Box<dyn Any>, String> {
+    let builder = Window::builder(name(folder, "window")).class(name(folder, "idle"));
+    let (stop, stopped) = mpsc::channel::<()>();
+    let (say, made) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let window = builder.create(|_| 0);
+        let _ = say.send(window.as_ref().map(|_| ()).map_err(ToString::to_string));
+        let _ = stopped.recv();
+    });
+    made.recv()
+        .map_err(|_| "the window's thread panicked".to_string())??;
+    Ok(Box::new(Hung {
+        stop: Some(stop),
+        thread: Some(thread),
+    }))
 }
 
 pub(crate) fn work(kind: &str, seed: u64, folder: &Path) -> Result<(), String> {
@@ -109,7 +144,7 @@ fn some_window(dice: &mut Dice, folder: &Path) -> Result<Option<WindowHandle>, S
     let served = WindowSearch::new().class(name(folder, "served"));
     let windows = served.find_all().map_err(text)?;
     if windows.is_empty() {
-        std::thread::sleep(Duration::from_micros(200));
+        thread::sleep(Duration::from_micros(200));
         return Ok(None);
     }
     Ok(Some(windows[dice.roll(windows.len() as u64) as usize]))
@@ -153,7 +188,7 @@ fn ask(dice: &mut Dice, window: WindowHandle, depth: u64) -> Result<(), String> 
 
 fn rest(dice: &mut Dice) {
     match dice.roll(8) {
-        0 => std::thread::sleep(Duration::from_micros(dice.roll(300))),
+        0 => thread::sleep(Duration::from_micros(dice.roll(300))),
         1 => (0..dice.roll(5000)).for_each(|_| std::hint::spin_loop()),
         _ => {}
     }
@@ -362,7 +397,7 @@ fn idle(mut dice: Dice, folder: &Path) -> Result<(), String> {
             let window = Window::builder(name(folder, "window")).class(name(folder, "idle"));
             windows.push(window.create(|_| 0).map_err(text)?);
         }
-        std::thread::sleep(Duration::from_micros(dice.roll(20_000)));
+        thread::sleep(Duration::from_micros(dice.roll(20_000)));
         report::done("windows that nobody served");
     }
 }
@@ -372,7 +407,7 @@ pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
     const TIMES: usize = 200;
     let folder = folder.to_path_buf();
     // On a thread that ends with what it has.
-    let looked = std::thread::spawn(move || {
+    let looked = thread::spawn(move || {
         for what in ["served", "idle"] {
             let left = WindowSearch::new().class(name(&folder, what)).find_all();
             let left = left.map_err(text)?;
@@ -384,7 +419,7 @@ pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
         let title = name(&folder, "after");
         let window = Window::create(&title, |message| result_of(message.wparam(), 0)).map_err(text)?;
         let handle = window.handle();
-        let sender = std::thread::spawn(move || {
+        let sender = thread::spawn(move || {
             for number in 0..TIMES {
                 let result = handle.send_timeout(ASK, number, 0, SendMode::Normal, LONG);
                 let result = result.map_err(text)?;

@@ -6,8 +6,7 @@ use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 ///
 /// A title may be that of several windows, of which [`stat`](NamedKind::stat) shows one, as
 /// [`find`](WindowSearch::find) does; [`stat_at`](NamedKind::stat_at) takes whatever
-/// [`WindowSearch::at`] knows. All are live (on Windows also other programs', for whom Quintet's are the same), and none can be
-/// removed.
+/// [`WindowSearch::at`] knows. All are live, on Windows also those of other programs, and none can be removed.
 ///
 /// ```
 /// use quintet::named::NamedKind;
