@@ -405,6 +405,7 @@ fn idle(mut dice: Dice, folder: &Path) -> Result<(), String> {
 /// When all workers are dead.
 pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
     const TIMES: usize = 200;
+    let news = name(folder, "news");
     let folder = folder.to_path_buf();
     // On a thread that ends with what it has.
     let looked = thread::spawn(move || {
@@ -435,6 +436,8 @@ pub(crate) fn aftermath(folder: &Path) -> Result<(), String> {
         sender.join().map_err(|_| "a sender panicked".to_string())?
     });
     looked.join().map_err(|_| "the driver panicked".to_string())??;
+    // The list of messages' names that the dead leave goes with the next who knows one and ends in order.
+    register_message(&news).map_err(text)?;
     nothing_left()
 }
 
