@@ -103,7 +103,8 @@ fn much_data_comes_from_standard_input() {
     let t = start_test();
     let place = place(&t);
     let recv = start(&t, &["recv", &place]);
-    let large = "x".repeat(5 << 20);
+    // Wine delivers no more than about a megabyte.
+    let large = "x".repeat(if cfg!(windows) { 1_000_000 } else { 5 << 20 });
     run_with_input(&t, &["send", "--timeout", SOON, &place], &large).succeeded_with("0\n");
     assert!(recv.wait_output().succeeded() == large);
 }
