@@ -91,6 +91,7 @@ pub(crate) enum Group {
     Queue,
     Topic,
     Channel,
+    Window,
     /// Other libraries.
     Peer,
 }
@@ -105,6 +106,7 @@ impl Group {
             Group::Queue => "queue",
             Group::Topic => "topic",
             Group::Channel => "channel",
+            Group::Window => "window",
             Group::Peer => "peer",
         }
     }

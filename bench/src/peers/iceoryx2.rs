@@ -92,19 +92,23 @@ struct Services {
     events: bool,
 }
 
+pub(super) fn node(place: &Place, name: &str) -> Result<Node<ipc::Service>> {
+    let mut config = Config::default();
+    // Its files are in our folder, but for the memory itself, some of which it never removes.
+    let folder = place.folder().as_os_str().as_encoded_bytes();
+    config.global.set_root_path(&Path::new(folder)?);
+    config.global.prefix = FileName::new(format!("{name}-iceoryx2-").as_bytes())?;
+    // It warns of the files that are gone if the other side has ended first; and what fails it says besides.
+    set_log_level(LogLevel::Fatal);
+    Ok(NodeBuilder::new()
+        .config(&config)
+        .signal_handling_mode(SignalHandlingMode::Disabled)
+        .create::<ipc::Service>()?)
+}
+
 impl Services {
     fn open(&self, place: &Place, name: &str, far: bool) -> Result<ServicesEnd> {
-        let mut config = Config::default();
-        // Its files are in our folder, but for the memory itself, some of which it never removes.
-        let folder = place.folder().as_os_str().as_encoded_bytes();
-        config.global.set_root_path(&Path::new(folder)?);
-        config.global.prefix = FileName::new(format!("{name}-iceoryx2-").as_bytes())?;
-        // It warns of the files that are gone if the other side has ended first; and what fails it says besides.
-        set_log_level(LogLevel::Fatal);
-        let node = NodeBuilder::new()
-            .config(&config)
-            .signal_handling_mode(SignalHandlingMode::Disabled)
-            .create::<ipc::Service>()?;
+        let node = node(place, name)?;
         let (to, from) = match far {
             true => ("near", "far"),
             false => ("far", "near"),

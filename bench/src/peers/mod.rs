@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod iceoryx2;
+#[cfg(target_os = "linux")]
+mod iceoryx2_requests;
 mod interprocess;
 mod ipc_channel;
 #[cfg(target_os = "linux")]
@@ -25,6 +27,8 @@ pub(crate) fn all() -> Vec<Row> {
         raw_sync::rows(),
         #[cfg(target_os = "linux")]
         iceoryx2::rows(),
+        #[cfg(target_os = "linux")]
+        iceoryx2_requests::rows(),
         #[cfg(target_os = "linux")]
         mmap_sync::rows(),
         #[cfg(target_os = "linux")]

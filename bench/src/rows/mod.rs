@@ -8,6 +8,8 @@ mod queue;
 mod run;
 mod sync;
 mod topic;
+#[cfg(target_os = "linux")]
+mod window;
 
 use crate::row::Row;
 
@@ -21,6 +23,8 @@ pub(crate) fn all() -> Vec<Row> {
         queue::rows(),
         topic::rows(),
         channel::rows(),
+        #[cfg(target_os = "linux")]
+        window::rows(),
     ];
     groups.into_iter().flatten().collect()
 }

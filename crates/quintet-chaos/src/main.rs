@@ -16,6 +16,7 @@ mod quiet;
 mod report;
 mod sync;
 mod topic;
+mod window;
 
 use clap::{Parser, ValueEnum};
 use std::any::Any;
@@ -62,16 +63,19 @@ enum Storm {
     Mailbox,
     /// Publishers and subscribers of a topic
     Topic,
+    /// Windows and those who send to them
+    Window,
 }
 
 impl Storm {
-    const ALL: [Storm; 6] = [
+    const ALL: [Storm; 7] = [
         Storm::Pipe,
         Storm::Sync,
         Storm::Names,
         Storm::Queue,
         Storm::Mailbox,
         Storm::Topic,
+        Storm::Window,
     ];
 
     fn name(self) -> &'static str {
@@ -82,6 +86,7 @@ impl Storm {
             Storm::Queue => "queue",
             Storm::Mailbox => "mailbox",
             Storm::Topic => "topic",
+            Storm::Window => "window",
         }
     }
 
@@ -94,6 +99,7 @@ impl Storm {
             Storm::Queue => queue::WORKERS,
             Storm::Mailbox => mailbox::WORKERS,
             Storm::Topic => topic::WORKERS,
+            Storm::Window => window::WORKERS,
         }
     }
 
@@ -104,6 +110,7 @@ impl Storm {
             Storm::Queue => queue::work(kind, seed, folder),
             Storm::Mailbox => mailbox::work(kind, seed, folder),
             Storm::Topic => topic::work(kind, seed, folder),
+            Storm::Window => window::work(kind, seed, folder),
         }
     }
 
@@ -114,6 +121,7 @@ impl Storm {
             Storm::Queue => queue::begin(folder),
             Storm::Mailbox => mailbox::begin(folder),
             Storm::Topic => topic::begin(folder),
+            Storm::Window => window::begin(folder),
             Storm::Pipe | Storm::Names => Ok(Box::new(())),
         }
     }
@@ -147,6 +155,10 @@ impl Storm {
                 topic::aftermath(folder)?;
                 drop(held);
                 topic::nothing_left(folder)
+            }
+            Storm::Window => {
+                drop(held);
+                window::aftermath(folder)
             }
         }
     }

@@ -60,7 +60,7 @@ fn is_shortage(error: i32) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn exit_code(status: ExitStatus) -> i32 {
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     let signal = status.signal().map(|signal| 128 + signal);
     status.code().or(signal).unwrap_or(CANNOT_START)
@@ -78,7 +78,7 @@ fn is_shortage(_: i32) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn exit_code(status: ExitStatus) -> i32 {
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or(CANNOT_START)
 }
 

@@ -12,7 +12,7 @@ use crate::socket::SocketEnd;
 use crate::topic::TopicEnd;
 use crate::verbs;
 use quintet::pipe::{Direction, PipeClient, PipeMode, PipeServer, PipeStream};
-use quintet::{Address, Deadline, Error, ErrorKind, named};
+use quintet::{Address, Deadline, Error, ErrorKind, Scheme, named};
 use std::fmt;
 use std::time::Duration;
 
@@ -249,6 +249,29 @@ pub(crate) fn not_for_queues(args: &EndpointArgs) -> Result<(), Failure> {
     match args.for_queues() {
         Some(why) => Err(Failure::Usage(why)),
         None => Ok(()),
+    }
+}
+
+/// Refuses a flag that is for windows, if one was given for anything else.
+pub(crate) fn for_windows(address: &Address, given: Option<&str>) -> Result<(), Failure> {
+    match given {
+        Some(flag) if address.scheme() != Scheme::Window => {
+            Err(Failure::Usage(format!("{flag} is for window://")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses flags that are for anything but windows.
+pub(crate) fn not_for_windows(args: &EndpointArgs) -> Result<(), Failure> {
+    let more = [
+        ("--max-message", args.max_message.is_some()),
+        ("--access", args.access.is_some()),
+    ];
+    let more = more.iter().find(|(_, given)| *given).map(|(flag, _)| *flag);
+    match args.for_pipes().or(more) {
+        Some(flag) => Err(Failure::Usage(format!("{flag} is not for window://"))),
+        None => not_for_queues(args),
     }
 }
 

@@ -214,6 +214,18 @@ fn details(entry: &Entry) -> String {
             }));
             words.extend(some("readers", "reader", "readers"));
         }
+        Scheme::Window => {
+            words.extend(detail("hwnd").map(|handle| format!("hwnd {handle}")));
+            words.extend(detail("class").map(|class| format!("class {class}")));
+            words.extend(
+                detail("queued")
+                    .filter(|queued| *queued != "0")
+                    .map(|queued| format!("{queued} queued")),
+            );
+            let yes = |key, word: &str| (detail(key) == Some("yes")).then(|| word.to_string());
+            words.extend(yes("message_only", "message-only"));
+            words.extend(yes("hung", "hung"));
+        }
         Scheme::Shm => words.extend(entry.size.map(|size| format!("{size} bytes"))),
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! The `quintet` command: VERB ADDRESS. A thin program on the library's public API.
 //!
-//! `args` is the command line; each verb has a file of its name, and `verbs` says which scheme has it; `endpoint`, `fifo`,
-//! `queue`, `topic`, `mailbox`, `socket` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `lines`, `text` and
+//! `args` is the command line; each verb has a file of its name (those of windows alone in `window`), and `verbs` says which scheme has it; `endpoint`, `fifo`,
+//! `queue`, `topic`, `mailbox`, `socket`, `window` and `connection` open what it talks through, `object` what it takes, waits for or looks into; `input`, `questions`, `lines`, `text` and
 //! `record` are what data goes through on the way in and out; `command` and `signals` are for what it runs.
 
 mod args;
@@ -26,6 +26,7 @@ mod patience;
 mod r#pub;
 mod pull;
 mod push;
+mod questions;
 mod queue;
 mod read;
 mod record;
@@ -47,6 +48,7 @@ mod topic;
 mod verbs;
 mod wait;
 mod whole_file;
+mod window;
 mod write;
 
 use args::{Args, Verb};
@@ -82,6 +84,9 @@ fn main() -> ExitCode {
         Verb::Sub(args) => sub::run(args),
         Verb::Req(args) => req::run(args),
         Verb::Rep(args) => rep::run(args),
+        Verb::Post(args) => window::post(&args),
+        Verb::Broadcast(args) => window::broadcast(&args),
+        Verb::Find(args) => window::find(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Create(args) => create::run(&args),
         Verb::Hold(args) => hold::run(&args),

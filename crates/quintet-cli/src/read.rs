@@ -11,7 +11,6 @@ use crate::record::{self, Format, Printer};
 use crate::verbs;
 use quintet::Scheme;
 use quintet::shm::SharedMemory;
-use std::io::IsTerminal;
 
 pub(crate) fn run(args: &ReadArgs) -> Result<(), Failure> {
     verbs::check("read", &args.address)?;
@@ -72,12 +71,7 @@ pub(crate) fn printer(args: &ReadArgs) -> Result<Printer, Failure> {
 }
 
 fn format(args: &ReadArgs) -> Format {
-    match args.format {
-        Some(format) => format,
-        None if args.json => Format::Json,
-        None if args.to_file().is_none() && std::io::stdout().is_terminal() => Format::Quoted,
-        None => Format::Raw,
-    }
+    Format::chosen(args.format, args.json, args.to_file().is_some(), Format::Raw)
 }
 
 /// Prints bytes that nobody needs at once.

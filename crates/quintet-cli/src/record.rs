@@ -6,7 +6,7 @@ use quintet::PeerIdentity;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -23,6 +23,18 @@ pub(crate) enum Format {
     Hex,
     /// A JSON object on a line: time, sequence, length, sender (or a value's age), and text, or hex where it is no text
     Json,
+}
+
+impl Format {
+    /// The one that was asked for; or else, for a person, quoted, and for others `otherwise`.
+    pub(crate) fn chosen(asked: Option<Self>, json: bool, to_file: bool, otherwise: Self) -> Self {
+        match asked {
+            Some(format) => format,
+            None if json => Format::Json,
+            None if !to_file && io::stdout().is_terminal() => Format::Quoted,
+            None => otherwise,
+        }
+    }
 }
 
 /// Prints records.
@@ -44,6 +56,8 @@ pub(crate) struct Source {
     age: Option<Duration>,
     /// How many were lost before a record, where some can be.
     lost: Option<u64>,
+    /// What kind of data it is, where there are kinds.
+    id: Option<usize>,
     decoder: Option<TextDecoder>,
 }
 
@@ -61,6 +75,11 @@ impl Source {
     /// So many were lost before the next record.
     pub(crate) fn lost(&mut self, lost: u64) {
         self.lost = Some(lost);
+    }
+
+    /// The next record is data of this kind.
+    pub(crate) fn id(&mut self, id: usize) {
+        self.id = Some(id);
     }
 
     /// The next record comes from this lane of a queue or a topic.
@@ -86,6 +105,7 @@ impl Printer {
             number: None,
             age: None,
             lost: None,
+            id: None,
             decoder: self.encoding.map(Encoding::decoder),
         }
     }
@@ -112,8 +132,34 @@ impl Printer {
         self.flush()
     }
 
+    /// Prints what is no data, but a few words, or fields of JSON.
+    pub(crate) fn print_fields<const N: usize>(
+        &mut self,
+        source: &Source,
+        words: &str,
+        fields: [(&str, Value); N],
+    ) -> Result<(), Failure> {
+        self.sequence += 1;
+        if self.format != Format::Json {
+            return self.write((words.to_string() + "\n").as_bytes());
+        }
+        let mut record = self.head(source);
+        if let Some(sender) = &source.sender {
+            record["sender"] = sender.clone();
+        }
+        for (key, value) in fields {
+            record[key] = value;
+        }
+        self.write((record.to_string() + "\n").as_bytes())
+    }
+
     /// Prints a record of which the text is known, or is what the bytes are.
-    fn show(&mut self, source: &Source, bytes: &[u8], text: Option<String>) -> Result<(), Failure> {
+    pub(crate) fn show(
+        &mut self,
+        source: &Source,
+        bytes: &[u8],
+        text: Option<String>,
+    ) -> Result<(), Failure> {
         self.sequence += 1;
         let shown = text.as_deref().map_or(bytes, str::as_bytes);
         let line = match self.format {
@@ -136,12 +182,16 @@ impl Printer {
         self.out.write_all(bytes).map_err(Failure::output)
     }
 
-    fn json(&self, source: &Source, bytes: &[u8], text: Option<String>) -> Value {
-        let mut record = json!({
+    fn head(&self, source: &Source) -> Value {
+        json!({
             "time": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
             "sequence": source.number.unwrap_or(self.sequence),
-            "length": bytes.len(),
-        });
+        })
+    }
+
+    fn json(&self, source: &Source, bytes: &[u8], text: Option<String>) -> Value {
+        let mut record = self.head(source);
+        record["length"] = bytes.len().into();
         if let Some(age) = source.age {
             record["age_s"] = age.as_secs_f64().into();
         }
@@ -150,6 +200,9 @@ impl Printer {
         }
         if let Some(lost) = source.lost {
             record["lost"] = lost.into();
+        }
+        if let Some(id) = source.id {
+            record["id"] = id.into();
         }
         match text.or_else(|| String::from_utf8(bytes.to_vec()).ok()) {
             Some(text) => record["text"] = text.into(),

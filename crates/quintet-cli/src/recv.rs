@@ -2,7 +2,7 @@
 
 use crate::args::RecvArgs;
 use crate::connection::{self, Incoming, Messages};
-use crate::endpoint::{End, Endpoint, PipeEnd};
+use crate::endpoint::{self, End, Endpoint, PipeEnd};
 use crate::failure::Failure;
 use crate::fifo;
 use crate::input::PIECE;
@@ -10,15 +10,22 @@ use crate::lines::Lines;
 use crate::note::{self, Progress};
 use crate::record::{self, Format, Printer, Source};
 use crate::text::Encoding;
-use quintet::Deadline;
+use crate::window;
 use quintet::pipe::{Direction, PipeMode, PipeServer, PipeStream};
 use quintet::socket::Listener;
-use std::io::IsTerminal;
+use quintet::{Deadline, Scheme};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 pub(crate) fn run(args: &RecvArgs) -> Result<(), Failure> {
+    if args.address.scheme() == Scheme::Window {
+        return window::recv(args);
+    }
+    endpoint::for_windows(
+        &args.address,
+        args.window.given().or(args.reply.map(|_| "--reply")),
+    )?;
     let endpoint = Endpoint::new(&args.address, &args.endpoint, Direction::In, args.follow)?;
     if let Some(mode) = endpoint.mode {
         check_mode(args, &endpoint, mode)?;
@@ -186,13 +193,8 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     fn new(args: &'a RecvArgs, endpoint: &'a Endpoint) -> Result<Self, Failure> {
         let file = args.print.file.as_deref().filter(|path| *path != Path::new("-"));
-        let format = match args.print.format {
-            Some(format) => format,
-            None if args.print.json => Format::Json,
-            None if file.is_none() && std::io::stdout().is_terminal() => Format::Quoted,
-            None if args.lines => Format::Lines,
-            None => Format::Raw,
-        };
+        let otherwise = if args.lines { Format::Lines } else { Format::Raw };
+        let format = Format::chosen(args.print.format, args.print.json, file.is_some(), otherwise);
         Ok(Job {
             args,
             endpoint,

@@ -2,9 +2,11 @@
 
 use crate::args::RmArgs;
 use crate::failure::Failure;
+use crate::verbs;
 use quintet::named;
 
 pub(crate) fn run(args: &RmArgs) -> Result<(), Failure> {
+    verbs::check("rm", &args.address)?;
     let kind = named::kind(args.address.scheme())?;
     let removed = kind.remove(args.address.name()?);
     // That there is nothing to remove, as always on Windows, is not a matter of how the command was used.

@@ -2,13 +2,15 @@
 
 use crate::args::SendArgs;
 use crate::connection::Outgoing;
-use crate::endpoint::{End, Endpoint};
+use crate::endpoint::{self, End, Endpoint};
 use crate::failure::Failure;
 use crate::input::{Input, PIECE};
 use crate::lines;
 use crate::note::{self, Progress};
 use crate::socket::SocketEnd;
 use crate::text::Encoding;
+use crate::window;
+use quintet::Scheme;
 use quintet::pipe::{Direction, PipeMode};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -16,6 +18,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 pub(crate) fn run(args: &SendArgs) -> Result<(), Failure> {
+    if args.address.scheme() == Scheme::Window {
+        return window::send(args);
+    }
+    endpoint::for_windows(&args.address, args.window.given())?;
     let endpoint = Endpoint::new(&args.address, &args.endpoint, Direction::Out, false)?;
     if let Some(mode) = endpoint.mode {
         check_mode(args, &endpoint, mode)?;

@@ -9,14 +9,10 @@ use crate::patience;
 use crate::record::Source;
 use quintet::pipe::{Direction, PipeMode};
 use quintet::socket::{Access, Listener, Options, Pub, Pull, Push, Rep, Req, Stream, Sub};
-use quintet::{Address, Deadline, Error, ErrorKind, Scheme, Target};
+use quintet::{Address, Deadline, Scheme, Target};
 use std::ffi::OsString;
-use std::io;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
-
-/// How often a client looks whether there is a server by now.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// The library's own default.
 const MAX_MESSAGE: u64 = 64 << 20;
@@ -122,26 +118,10 @@ impl SocketEnd {
             )));
         }
         let time = self.deadline.remaining().map(|time| time.max(INSTANT));
-        Ok(patience::wait_for(
+        Ok(patience::wait_until_there(
             time,
             || self.address.to_string(),
-            |time| {
-                let deadline = Deadline::from(time);
-                loop {
-                    match Stream::connect_to(&self.address, self.access, deadline) {
-                        Err(error) if error.kind() == ErrorKind::NotFound && deadline.has_passed() => {
-                            // The time is up, and this is what was wrong.
-                            let late = io::Error::new(io::ErrorKind::TimedOut, error.to_string());
-                            return Err(Error::from_io(late));
-                        }
-                        Err(error) if error.kind() == ErrorKind::NotFound => {
-                            let left = deadline.remaining().unwrap_or(PAUSE);
-                            std::thread::sleep(left.min(PAUSE));
-                        }
-                        done => return done,
-                    }
-                }
-            },
+            |deadline| Stream::connect_to(&self.address, self.access, deadline),
         )?)
     }
 

@@ -1,7 +1,9 @@
 //! `quintet stat`, and what an object looks like.
 
 use crate::args::StatArgs;
+use crate::endpoint;
 use crate::failure::Failure;
+use crate::object;
 use crate::record;
 use quintet::Scheme;
 use quintet::named::{self, Entry, Owner};
@@ -9,7 +11,9 @@ use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
 pub(crate) fn run(args: &StatArgs) -> Result<(), Failure> {
-    let entry = named::kind(args.address.scheme())?.stat(args.address.name()?)?;
+    endpoint::for_windows(&args.address, args.window.given())?;
+    let address = object::with_flags(&args.address, args.window.options());
+    let entry = named::kind(address.scheme())?.stat_at(&address)?;
     let text = if args.json {
         format!("{:#}\n", object(&entry))
     } else {
@@ -41,9 +45,8 @@ pub(crate) fn object(entry: &Entry) -> Value {
             "clients" | "max_instances" | "count" | "maximum" | "waiting" | "messages" | "pushed"
             | "taken" | "in_hand" | "lost" | "producers" | "consumers" | "capacity" | "max_producers"
             | "published" | "bytes" | "received" | "publishers" | "subscribers" | "max_publishers"
-            | "sequence" | "length" | "readers" | "read_in_place" | "max_in_place" | "max_value" => {
-                value.parse::<u64>().ok().into()
-            }
+            | "sequence" | "length" | "readers" | "read_in_place" | "max_in_place" | "max_value" | "hwnd"
+            | "queued" => value.parse::<u64>().ok().into(),
             "age_s" => value.parse::<f64>().ok().into(),
             "writer" => match value.as_str() {
                 "none" => Value::Null,
@@ -51,7 +54,7 @@ pub(crate) fn object(entry: &Entry) -> Value {
                 "yes" => true.into(),
                 pid => pid.parse::<u64>().ok().into(),
             },
-            "locked" | "set" | "persistent" => (value == "yes").into(),
+            "locked" | "set" | "persistent" | "hung" | "message_only" => (value == "yes").into(),
             _ => value.as_str().into(),
         };
     }

@@ -17,7 +17,7 @@ pub(crate) enum Encoding {
     #[value(aliases = ["gbk", "gb2312"])]
     Gb18030,
     /// What C# calls Unicode
-    #[value(name = "utf-16le", aliases = ["utf16le", "utf-16"])]
+    #[value(name = "utf-16le", aliases = ["utf16le", "utf-16", "utf16"])]
     Utf16Le,
 }
 

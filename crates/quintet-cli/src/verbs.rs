@@ -21,6 +21,17 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Topic => &[
             "pub", "sub", "send", "recv", "hz", "create", "hold", "stat", "rm", "ls",
         ],
+        Scheme::Window => &[
+            "send",
+            "req",
+            "recv",
+            "rep",
+            "post",
+            "broadcast",
+            "find",
+            "stat",
+            "ls",
+        ],
         _ => &["stat", "rm", "ls"],
     }
 }
@@ -61,8 +72,16 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
         }
         ("sub", Scheme::Pipe | Scheme::Fifo) => " (`recv --follow` prints what comes until interrupted)",
         ("req" | "rep", Scheme::Pipe | Scheme::Queue | Scheme::Topic) => {
-            " (sockets have questions and answers: tcp://, ipc://)"
+            " (sockets and windows have questions and answers: tcp://, ipc://, window://)"
         }
+        ("push" | "pub" | "write", Scheme::Window) => {
+            " (`send` waits for the procedure, `post` does not; `broadcast` goes to all windows)"
+        }
+        ("pull" | "sub" | "read" | "create" | "hold", Scheme::Window) => {
+            " (`recv` and `rep` have a window as long as they run)"
+        }
+        ("rm", Scheme::Window) => " (a window goes with its program: `post --msg WM_CLOSE` asks for that)",
+        ("post" | "find" | "broadcast", _) => " (windows have it: window://)",
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

@@ -9,7 +9,7 @@ use quintet::sync::{Event, Mutex, Reset, Semaphore};
 use quintet_testkit::{Process, Test, start as start_test};
 use std::fs;
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 27] = [
     "send",
     "recv",
     "push",
@@ -18,6 +18,9 @@ const VERBS: [&str; 24] = [
     "sub",
     "req",
     "rep",
+    "post",
+    "broadcast",
+    "find",
     "run",
     "create",
     "hold",
@@ -141,6 +144,7 @@ impl Stage<'_> {
                 Some(("fifo", _)) => word.replace(FIFO, &self.fifo),
                 Some(("tcp", _)) => word.replace("5555", &self.port),
                 Some(("ipc", _)) => format!("ipc://{}.socket", self.fifo),
+                Some(("window", "")) => word.to_string(),
                 Some((scheme, _)) => format!("{scheme}://{}", self.name(scheme)),
                 None => word.to_string(),
             });
@@ -448,12 +452,128 @@ fn perform_socket(stage: &mut Stage<'_>, example: &str) {
     }
 }
 
+/// Runs an example with a window.
+fn perform_window(stage: &Stage<'_>, example: &str) {
+    use quintet::window::{Encoding, WM_CLOSE, Window, WindowHandle, post_quit, register_message, run};
+    use std::sync::mpsc;
+    let title = stage.name("window");
+    let file = stage.t.temp_dir().join("frame.raw");
+    fs::write(&file, "a frame").unwrap();
+    let process = std::env::current_exe().unwrap();
+    let here = example
+        .replace("--class Worker", &format!("--class {title}"))
+        .replace(
+            "--process Worker",
+            &format!("--process {}", process.file_name().unwrap().display()),
+        )
+        .replace("frame.raw", file.to_str().unwrap());
+    if ["quintet rep ", "quintet recv "]
+        .iter()
+        .any(|start| example.starts_with(start))
+    {
+        let server = stage.start(&here);
+        let window = quintet_testkit::eventually_some("it has a window", || {
+            WindowHandle::find(None, Some(&title)).ok()
+        });
+        let result = window.copy_data_text(0, "success", Encoding::Ansi).unwrap();
+        match example {
+            "quintet rep window://TestWindow --reply 1" => assert_eq!(result, 1),
+            "quintet rep window://TestWindow --reply 0" => assert_eq!(result, 0),
+            // What takes its place succeeds.
+            "quintet rep window://Check -- grep -q OK" => assert_eq!(result, 0),
+            "quintet recv --follow --encoding ansi --format lines window://TestWindow" => {
+                server.wait_for_stdout("success\n");
+            }
+            _ => panic!("no way to run this example is known here: {example}"),
+        }
+        window.post(WM_CLOSE, 0, 0).unwrap();
+        server.wait_output().succeeded();
+        return;
+    }
+    let (say, came) = mpsc::channel();
+    let builder = Window::builder(&title).class(&title);
+    let thread = std::thread::spawn(move || {
+        let made = say.clone();
+        let window = builder.create(move |message| {
+            let data = message.copy_data().map(|data| (data.id(), data.bytes().to_vec()));
+            say.send((message.number(), message.wparam(), message.lparam(), data))
+                .unwrap();
+            if message.number() == WM_CLOSE {
+                post_quit(0);
+            }
+            5
+        });
+        let window = window.unwrap();
+        made.send((0, window.handle().raw() as usize, 0, None)).unwrap();
+        run().unwrap();
+    });
+    let next = || came.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    let handle = WindowHandle::from_raw(next().1 as u32);
+    let printed = match example {
+        // Others' windows may be in it, and late.
+        _ if example.starts_with("quintet broadcast ") => {
+            String::from_utf8(stage.start(&here).wait_output().stdout).unwrap()
+        }
+        _ => stage.run(&here),
+    };
+    let number = |name| register_message(name).unwrap();
+    match example {
+        "quintet send window://TestWindow success" => {
+            assert_eq!((&*printed, next().3), ("5\n", Some((0, b"success".to_vec()))));
+        }
+        "quintet send --encoding ansi --id 100 window://TestWindow success" => {
+            assert_eq!((&*printed, next().3), ("5\n", Some((100, b"success\0".to_vec()))));
+        }
+        "quintet send --class Worker window:// --file frame.raw" => {
+            assert_eq!(next().3, Some((0, b"a frame".to_vec())));
+        }
+        "quintet send window://TestWindow --msg WM_APP+1 --wparam 7" => {
+            assert_eq!((&*printed, next()), ("5\n", (0x8001, 7, 0, None)));
+        }
+        "quintet req --json window://TestWindow status" => says(&printed, &["\"result\":5"]),
+        "quintet stat window://TestWindow" => says(&printed, &["live", &handle.raw().to_string()]),
+        "quintet ls window" => says(&printed, &[&title]),
+        "quintet post window://TestWindow --msg WM_CLOSE" => assert_eq!(next(), (WM_CLOSE, 0, 0, None)),
+        "quintet post window://TestWindow --msg WM_APP+1 --wparam 7 --lparam -1" => {
+            assert_eq!(next(), (0x8001, 7, -1, None));
+        }
+        "quintet post --class Worker window:// --registered Example.Done" => {
+            assert_eq!(next().0, number("Example.Done"));
+        }
+        "quintet broadcast --registered Example.Changed --wparam 7" => {
+            assert_eq!(next(), (number("Example.Changed"), 7, 0, None));
+        }
+        "quintet broadcast --send --timeout 5 --registered Example.Changed" => {
+            assert_eq!(next().0, number("Example.Changed"));
+            says(&printed, &[&format!("{} 5\n", handle.raw())]);
+        }
+        "quintet find window://TestWindow" | "quintet find --timeout 10 window://TestWindow" => {
+            assert_eq!(printed, format!("{}\n", handle.raw()));
+        }
+        "quintet find --all --json --process Worker window://" => {
+            says(&printed, &[&title, &handle.raw().to_string()]);
+        }
+        _ => panic!("no way to run this example is known here: {example}"),
+    }
+    if example != "quintet post window://TestWindow --msg WM_CLOSE" {
+        handle.post(WM_CLOSE, 0, 0).unwrap();
+    }
+    thread.join().unwrap();
+}
+
 /// Runs one example as it is meant. A new one needs a way to be run here.
 fn perform(t: &Test, example: &str) {
     let mut stage = Stage::new(t);
     match example {
         _ if ["tcp://", "ipc://"].iter().any(|scheme| example.contains(scheme)) => {
             perform_socket(&mut stage, example);
+        }
+        "quintet ls window" => perform_window(&stage, example),
+        _ if ["window://", "broadcast"]
+            .iter()
+            .any(|word| example.contains(word)) =>
+        {
+            perform_window(&stage, example);
         }
         RECV | SEND => assert_eq!(stage.pair(RECV, SEND).0, "hello"),
         "quintet send --listen --mode message pipe://TestPipe hello" => {

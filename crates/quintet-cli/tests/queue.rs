@@ -181,7 +181,7 @@ fn a_deadline_is_124_and_says_how_much_was_not_taken() {
         &run(&t, &["recv", "--timeout", "0", &address]).failed(124),
         &[&address],
     );
-    let output = run_with_input(&t, &["push", "--timeout", "20ms", "--lines", &address], "a\nb\n");
+    let output = run_with_input(&t, &["push", "--timeout", "500ms", "--lines", &address], "a\nb\n");
     says(&output.failed(124), &[&address, "2 of 2 messages were not taken"]);
     says(
         &run(&t, &["send", "--timeout", "0", &address, "x"]).failed(124),

@@ -285,7 +285,7 @@ fn what_makes_no_sense_is_2() {
         (&["create", "pipe://x"], "send, recv"),
         (&["hold", "sem://x", "pipe://x"], "send, recv"),
         (&["create", "fifo:///x"], "send, recv"),
-        (&["create", "window://x"], "it has pipe://"),
+        (&["create", "tls+tcp://localhost:1"], "it has pipe://"),
         // Counts.
         (&["create", "sem://x", "--max", "0"], "--max"),
         (&["create", "sem://x", "--max", "2147483648"], "--max"),

@@ -113,6 +113,14 @@ pub trait NamedKind: fmt::Debug + Sync {
     /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Corrupt`] if something else has its name.
     fn stat(&self, name: &Name) -> Result<Entry>;
 
+    /// As [`stat`](Self::stat), for whatever an address of this scheme says of an object.
+    ///
+    /// # Errors
+    /// Those of [`stat`](Self::stat); [`ErrorKind::InvalidAddress`] for an address that does not say which object.
+    fn stat_at(&self, address: &Address) -> Result<Entry> {
+        self.stat(address.name()?)
+    }
+
     /// Removes a stale object.
     ///
     /// # Errors
@@ -136,6 +144,7 @@ pub fn kinds() -> &'static [&'static dyn NamedKind] {
         &crate::shm::Mailboxes,
         &crate::shm::Queues,
         &crate::shm::Topics,
+        &crate::window::Windows,
         &crate::sync::Semaphores,
         &crate::sync::Mutexes,
         &crate::sync::Events,

@@ -8,6 +8,7 @@ mod objects;
 mod queue;
 mod socket;
 mod topic;
+mod window;
 
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use hz::HzArgs;
@@ -20,6 +21,9 @@ pub(crate) use objects::{
 pub(crate) use queue::{DrainArgs, PullArgs, PushArgs, QueueArgs};
 pub(crate) use socket::{RepArgs, ReqArgs};
 pub(crate) use topic::{PubArgs, SubArgs, TopicArgs};
+pub(crate) use window::{
+    AskArgs, BroadcastArgs, FindArgs, MessageArgs, PeerArgs, PostArgs, WindowArgs, parse_word,
+};
 
 use crate::record::Format;
 use crate::text::Encoding;
@@ -50,6 +54,7 @@ Addresses:
   topic://NAME    a topic in shared memory: each message to all who subscribe
   tcp://HOST:PORT, unix:///PATH, ipc://PATH
                   a socket: bytes, or messages as nng has them, also to other machines
+  window://TITLE  a window: messages that are sent to it, and answered with a number, or posted
 
 Examples:
   # Receive in one terminal, send from another
@@ -70,6 +75,9 @@ Examples:
   quintet hold mailbox://position
   quintet write mailbox://position 120,45
   quintet read mailbox://position
+  # Send to a window, and get its procedure's result
+  quintet rep window://TestWindow --reply 0
+  quintet send window://TestWindow success
   # See what is there
   quintet ls
 
@@ -92,6 +100,9 @@ pub(crate) enum Verb {
     Sub(SubArgs),
     Req(ReqArgs),
     Rep(RepArgs),
+    Post(PostArgs),
+    Broadcast(BroadcastArgs),
+    Find(FindArgs),
     Run(RunArgs),
     Create(CreateArgs),
     Hold(HoldArgs),
@@ -308,7 +319,10 @@ Data is TEXT, or --file, or standard input. In message mode it is one message; w
 A client (the default) waits for a server to appear. `send` ends when everything is in the pipe, where the \
 reader still finds it. Into a FIFO file it goes when somebody reads it. Into a queue see `quintet push --help`. On \
 a topic it waits for a subscriber and publishes: see `quintet pub --help`. Over a socket it sends bytes, as nc(1) does, \
-or with --mode message what `quintet push` sends.
+or with --mode message what `quintet push` sends. To a window it sends a message with the data (WM_COPYDATA), or one of two \
+numbers, waits for the procedure and prints its result. With --encoding the data is text, with the NUL at its end that C# \
+and C programs read to. Without such a window it fails (1), or with --timeout waits so long for one. Of several of that \
+title one gets it.
 
 Examples:
   # To a server, as it reads: bytes, or a message
@@ -324,7 +338,11 @@ Examples:
   # A file to another machine, where runs: quintet recv tcp://*:5555 > file
   quintet send tcp://localhost:5555 --file frame.raw
   # To a program that reads a FIFO file, such as: cat /tmp/fifo (on Linux)
-  quintet send fifo:///tmp/fifo hello")]
+  quintet send fifo:///tmp/fifo hello
+  # To a C# program's window; to one of a class; a message without data
+  quintet send --encoding ansi --id 100 window://TestWindow success
+  quintet send --class Worker window:// --file frame.raw
+  quintet send window://TestWindow --msg WM_APP+1 --wparam 7")]
 pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
@@ -343,7 +361,10 @@ pub(crate) struct SendArgs {
     #[arg(long, conflicts_with = "connect")]
     pub(crate) follow: bool,
 
-    /// Where to: pipe://NAME, queue://NAME, topic://NAME, fifo:///PATH, tcp://HOST:PORT or unix:///PATH
+    #[command(flatten)]
+    pub(crate) window: AskArgs,
+
+    /// Where to: pipe://NAME, queue://NAME, topic://NAME, fifo:///PATH, tcp://HOST:PORT, unix:///PATH or window://TITLE
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -360,7 +381,9 @@ after one message, or --count. With --follow it goes on, a server with further c
 unless standard output is a terminal: then quoted. A FIFO file is created unless it is there; `recv` ends when all \
 writers have closed. From a queue comes one message, or --count: see `quintet pull --help`; from a \
 topic as well, of what is published from now on: see `quintet sub --help`. From a socket come bytes, as of nc(1), or with \
---mode message what `quintet pull` takes.
+--mode message what `quintet pull` takes. With window:// it makes a window, and prints one message that comes to it, or \
+--count, or --follow until the window is closed (WM_CLOSE): the data, with --encoding as text up to the first NUL; of a \
+message without data, on a line, its number and the two that go along. Who sent it gets 0 as the result, or --reply.
 
 Examples:
   # Be the server; what one client writes
@@ -376,7 +399,9 @@ Examples:
   # What comes over a socket, from one client after the other
   quintet recv --follow tcp://localhost:5555
   # Lines that programs write into a FIFO file (on Linux)
-  quintet recv --follow --lines fifo:///tmp/fifo")]
+  quintet recv --follow --lines fifo:///tmp/fifo
+  # What is sent to a window of this title, by C# programs as well
+  quintet recv --follow --encoding ansi --format lines window://TestWindow")]
 pub(crate) struct RecvArgs {
     #[command(flatten)]
     pub(crate) endpoint: EndpointArgs,
@@ -400,7 +425,20 @@ pub(crate) struct RecvArgs {
     #[command(flatten)]
     pub(crate) print: PrintArgs,
 
-    /// Where from: pipe://NAME, queue://NAME, topic://NAME, fifo:///PATH, tcp://HOST:PORT or unix:///PATH
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+
+    /// The result of each message, a number [default: 0]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = parse_word,
+        allow_negative_numbers = true,
+        help_heading = window::HEADING
+    )]
+    pub(crate) reply: Option<i64>,
+
+    /// Where from: pipe://NAME, queue://NAME, topic://NAME, fifo:///PATH, tcp://HOST:PORT, unix:///PATH or window://TITLE
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -416,6 +454,7 @@ With --watch it goes on until interrupted: at a terminal the table is always the
 Examples:
   quintet ls
   quintet ls sem
+  quintet ls window
   quintet ls pipe --json
   quintet ls --watch")]
 pub(crate) struct LsArgs {
@@ -445,13 +484,18 @@ Examples:
   quintet stat pipe://TestPipe
   quintet stat --json pipe://TestPipe
   # Who has the lock?
-  quintet stat mutex://backup")]
+  quintet stat mutex://backup
+  # Whose window is it, and does it serve its messages?
+  quintet stat window://TestWindow")]
 pub(crate) struct StatArgs {
     /// A JSON object
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, sem://NAME, mutex://NAME or event://NAME
+    #[command(flatten)]
+    pub(crate) window: PeerArgs,
+
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, window://TITLE, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

@@ -3,7 +3,8 @@
 use super::memory::parse_some;
 use super::objects::TimeArgs;
 use super::{
-    AccessArgs, DataArgs, EndpointArgs, Pattern, PrintArgs, RecvArgs, SendArgs, SideArgs, parse_time,
+    AccessArgs, AskArgs, DataArgs, EndpointArgs, Pattern, PrintArgs, RecvArgs, SendArgs, SideArgs,
+    WindowArgs, parse_time,
 };
 use clap::{ValueHint, value_parser};
 use quintet::Address;
@@ -107,6 +108,7 @@ impl From<PushArgs> for SendArgs {
             wait_subscriber: 0,
             data: args.data,
             follow: false,
+            window: AskArgs::default(),
             address: args.address,
             text: args.text,
         }
@@ -186,6 +188,8 @@ impl From<PullArgs> for RecvArgs {
             follow: args.follow,
             depth: None,
             print: args.print,
+            window: WindowArgs::default(),
+            reply: None,
             address: args.address,
         }
     }

@@ -1,6 +1,7 @@
-//! The command line of sockets, where they have more than others.
+//! The command line of questions and answers: of sockets, where they have more than others, and windows.
 
-use super::{AccessArgs, DataArgs, EndpointArgs, PrintArgs, SideArgs, parse_time};
+use super::{AccessArgs, AskArgs, DataArgs, EndpointArgs, PrintArgs, SideArgs, WindowArgs, parse_time};
+use crate::text::Encoding;
 use clap::{ValueHint, value_parser};
 use quintet::Address;
 use std::ffi::OsString;
@@ -38,18 +39,20 @@ impl From<SocketArgs> for EndpointArgs {
     }
 }
 
-/// Ask over a socket, and print the reply
+/// Ask over a socket, or a window, and print the reply
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The question is TEXT, or --file, or standard input, or with --lines each line. Connects (the default) and waits for a server. \
 If the server goes before it has replied, or says nothing for a minute, the question is asked again. The other side is \
-`quintet rep`, or a rep socket of nng in any language.
+`quintet rep`, or a rep socket of nng in any language. To a window it is what `quintet send` does: prints the result.
 
 Examples:
   quintet req tcp://localhost:5555 status
   quintet req --timeout 5 ipc:///tmp/server hello
   # Every 10 seconds, three times
-  quintet req --interval 10 --count 3 tcp://localhost:5555 status")]
+  quintet req --interval 10 --count 3 tcp://localhost:5555 status
+  # A window
+  quintet req --json window://TestWindow status")]
 #[command(mut_arg("lines", |lines| lines.help("Each line of the data is a question")))]
 #[command(mut_arg("count", |count| count.help("How many questions: TEXT or the file so many times; with --lines, so many lines at most")))]
 pub(crate) struct ReqArgs {
@@ -67,7 +70,10 @@ pub(crate) struct ReqArgs {
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
 
-    /// Where: tcp://HOST:PORT, unix:///PATH or ipc://PATH
+    #[command(flatten)]
+    pub(crate) window: AskArgs,
+
+    /// Where: tcp://HOST:PORT, unix:///PATH, ipc://PATH or window://TITLE
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 
@@ -88,16 +94,21 @@ impl ReqArgs {
     }
 }
 
-/// Answer what is asked over a socket
+/// Answer what is asked over a socket, or of a window
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Listens (the default) and answers every question, until interrupted or --count: with --reply, or with what COMMAND prints, \
-which has the question on its standard input and is run anew for each. The other side is `quintet req`, or a req socket of nng in any language.
+which has the question on its standard input and is run anew for each. The other side is `quintet req`, or a req socket of nng in any language. With window:// it makes a \
+window; the answer to a message is a number: --reply, or the exit code of COMMAND, which has the data on its standard \
+input. It also ends when the window is closed (WM_CLOSE).
 
 Examples:
   quintet rep tcp://*:5555 --reply hello
   # One question, answered by a program
-  quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z")]
+  quintet rep --count 1 ipc:///tmp/server -- tr a-z A-Z
+  # A window that says yes to all; one that says 0 if it finds OK in the data, and 1 if not
+  quintet rep window://TestWindow --reply 1
+  quintet rep window://Check -- grep -q OK")]
 #[command(group(clap::ArgGroup::new("answer").required(true).args(["reply", "reply_file", "command"])))]
 pub(crate) struct RepArgs {
     #[command(flatten)]
@@ -107,15 +118,28 @@ pub(crate) struct RepArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
-    /// The answer
-    #[arg(long, value_name = "TEXT")]
+    /// The answer; of a window a number
+    #[arg(long, value_name = "TEXT", allow_negative_numbers = true)]
     pub(crate) reply: Option<OsString>,
 
     /// A file that is the answer, read anew for each question
     #[arg(long, value_name = "FILE")]
     pub(crate) reply_file: Option<PathBuf>,
 
-    /// Where: tcp://HOST:PORT, unix:///PATH or ipc://PATH
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+
+    /// The data is text in this encoding, which COMMAND gets in UTF-8, up to the first NUL
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ENCODING",
+        ignore_case = true,
+        help_heading = super::window::HEADING
+    )]
+    pub(crate) encoding: Option<Encoding>,
+
+    /// Where: tcp://HOST:PORT, unix:///PATH, ipc://PATH or window://TITLE
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 

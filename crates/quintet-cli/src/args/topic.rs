@@ -2,8 +2,8 @@
 
 use super::memory::parse_some;
 use super::{
-    AccessArgs, DataArgs, DrainArgs, EndpointArgs, Pattern, PrintArgs, QueueArgs, RecvArgs, SendArgs,
-    SideArgs, parse_time, words,
+    AccessArgs, AskArgs, DataArgs, DrainArgs, EndpointArgs, Pattern, PrintArgs, QueueArgs, RecvArgs,
+    SendArgs, SideArgs, WindowArgs, parse_time, words,
 };
 use clap::{ValueHint, value_parser};
 use quintet::Address;
@@ -128,6 +128,7 @@ impl From<PubArgs> for SendArgs {
             wait_subscriber: args.wait_subscriber.unwrap_or(0).into(),
             data: args.data,
             follow: false,
+            window: AskArgs::default(),
             address: args.address,
             text: args.text,
         }
@@ -192,6 +193,8 @@ impl From<SubArgs> for RecvArgs {
             follow: args.count.is_none(),
             depth: args.depth,
             print: args.print,
+            window: WindowArgs::default(),
+            reply: None,
             address: args.address,
         }
     }

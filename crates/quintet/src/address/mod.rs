@@ -49,7 +49,7 @@ pub struct Address {
 pub enum Target {
     /// A named object.
     Name(Name),
-    /// A window by its title; `None` when the options alone choose it.
+    /// A window by its title; `None` when options alone choose it, in the address or added to it.
     Window(Option<String>),
     /// A host (name, address, or `*` for all interfaces; IPv6 without its brackets) and a port.
     Host {
@@ -89,6 +89,20 @@ impl Address {
             target: Target::Name(name.try_into()?),
             options: Vec::new(),
         })
+    }
+
+    /// The address of a window, by its title, or by options that are to be added.
+    ///
+    /// ```
+    /// use quintet::Address;
+    /// assert_eq!(Address::window(Some("Main window")).to_string(), "window://Main%20window");
+    /// ```
+    pub fn window(title: Option<&str>) -> Self {
+        Address {
+            scheme: Scheme::Window,
+            target: Target::Window(title.map(String::from)),
+            options: Vec::new(),
+        }
     }
 
     /// The scheme: which mechanism.
@@ -237,9 +251,6 @@ impl FromStr for Address {
                 return Err(bad(format!("has the option {key:?} twice")));
             }
             options.push((key, value));
-        }
-        if target == Target::Window(None) && options.is_empty() {
-            return Err(bad("names no window".into()).hint("write window://TITLE or window://?class=CLASS"));
         }
         Ok(Address {
             scheme,

@@ -184,6 +184,13 @@ impl Query {
     }
 }
 
+/// The name of the file that a process runs, for [`Query::is_executable`].
+pub(crate) fn executable_name(process: &Identity) -> Option<String> {
+    let name = process.executable.as_deref()?.file_name()?.to_string_lossy();
+    // What Linux says of a file that was replaced.
+    Some(name.strip_suffix(" (deleted)").unwrap_or(&name).to_string())
+}
+
 fn is_same(wanted: &str, there: &str) -> bool {
     if wanted.is_ascii() {
         wanted.eq_ignore_ascii_case(there)

@@ -67,6 +67,7 @@
 mod broadcast;
 mod exclusive;
 mod handle;
+mod kind;
 mod loops;
 mod message;
 mod numbers;
@@ -79,6 +80,7 @@ pub use crate::os::window_types::{InSend, Pumped, SendMode};
 pub use broadcast::{Answer, broadcast_post, broadcast_send};
 pub use exclusive::exclusive;
 pub use handle::{WindowHandle, WindowInfo};
+pub use kind::Windows;
 pub use loops::{in_send, post_quit, pump, reply, run};
 pub use message::{CopyData, Message};
 pub use numbers::{

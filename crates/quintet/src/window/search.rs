@@ -1,7 +1,11 @@
 use super::WindowHandle;
 use crate::os::window;
-use crate::os::window_types::Query;
-use crate::{Error, ErrorKind, Result};
+use crate::os::window_types::{Query, executable_name};
+use crate::suggest::nearest;
+use crate::{Address, Error, ErrorKind, Result, Target};
+
+/// With more windows than these the nearest title is not looked for, as that takes longer than to find none.
+const MOST_LIKELY: usize = 64;
 
 /// Which windows to look for: those that are all that is said here.
 ///
@@ -17,7 +21,10 @@ use crate::{Error, ErrorKind, Result};
 /// # Ok::<(), quintet::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct WindowSearch(Query);
+pub struct WindowSearch {
+    query: Query,
+    handle: Option<WindowHandle>,
+}
 
 impl WindowSearch {
     /// All windows.
@@ -25,24 +32,71 @@ impl WindowSearch {
         WindowSearch::default()
     }
 
+    /// Those that an address means: `window://TITLE`, of which the title may be missing, with the options `class`, `process`
+    /// (the name of an [`executable`](Self::executable)), `pid` and `hwnd` (the [number](WindowHandle::raw) of a handle).
+    ///
+    /// # Errors
+    /// [`InvalidAddress`](ErrorKind::InvalidAddress) for an address that is not a window's, or that says nothing; for an unknown
+    /// option, a value that makes no sense.
+    ///
+    /// ```
+    /// use quintet::window::{Window, WindowSearch};
+    ///
+    /// # let title = format!("search-at-doc-{}", std::process::id());
+    /// let window = Window::create(&title, |_| 0)?;
+    /// let pid = std::process::id();
+    /// let search = WindowSearch::at(&format!("window://{title}?class=Quintet&pid={pid}").parse()?)?;
+    /// assert_eq!(search.find()?, window.handle());
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn at(address: &Address) -> Result<Self> {
+        let title = title(address)?;
+        address.expect_options(&["class", "process", "pid", "hwnd"])?;
+        if title.is_none() && address.options().next().is_none() {
+            return Err(
+                Error::new(ErrorKind::InvalidAddress, "it does not say which window")
+                    .about(address)
+                    .hint("write window://TITLE or window://?class=CLASS"),
+            );
+        }
+        let option = |key| address.option(key).map(String::from);
+        Ok(WindowSearch {
+            query: Query {
+                class: option("class"),
+                title,
+                pid: address.parse_option("pid")?,
+                executable: option("process"),
+                top_level_only: false,
+            },
+            handle: address.parse_option("hwnd")?.map(WindowHandle::from_raw),
+        })
+    }
+
+    /// That one, if it is all the other things as well.
+    #[must_use]
+    pub fn handle(mut self, handle: WindowHandle) -> Self {
+        self.handle = Some(handle);
+        self
+    }
+
     /// Of this class.
     #[must_use]
     pub fn class(mut self, class: impl Into<String>) -> Self {
-        self.0.class = Some(class.into());
+        self.query.class = Some(class.into());
         self
     }
 
     /// Of this title.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.0.title = Some(title.into());
+        self.query.title = Some(title.into());
         self
     }
 
     /// Of this process.
     #[must_use]
     pub fn pid(mut self, pid: u32) -> Self {
-        self.0.pid = Some(pid);
+        self.query.pid = Some(pid);
         self
     }
 
@@ -50,14 +104,14 @@ impl WindowSearch {
     /// `/proc/PID/exe` has it, not the 15 bytes of `comm`.
     #[must_use]
     pub fn executable(mut self, file_name: impl Into<String>) -> Self {
-        self.0.executable = Some(file_name.into());
+        self.query.executable = Some(file_name.into());
         self
     }
 
     /// No message-only windows.
     #[must_use]
     pub fn top_level_only(mut self) -> Self {
-        self.0.top_level_only = true;
+        self.query.top_level_only = true;
         self
     }
 
@@ -67,16 +121,19 @@ impl WindowSearch {
     /// [`NotFound`](ErrorKind::NotFound) if there is none.
     pub fn find(&self) -> Result<WindowHandle> {
         let mut found = None;
-        window::find(&self.0, &mut |handle| {
-            found = Some(WindowHandle::new(handle));
+        self.each(&mut |handle| {
+            found = Some(handle);
             false
         })?;
         found.ok_or_else(|| {
-            Error::new(
+            let error = Error::new(
                 ErrorKind::NotFound,
                 format!("there is no window {}", self.in_words()),
-            )
-            .hint("quintet ls window shows those there are")
+            );
+            match self.nearest_title() {
+                Some(title) => error.hint(format!("did you mean {title:?}?")),
+                None => error.hint("quintet ls window shows those there are"),
+            }
         })
     }
 
@@ -86,11 +143,52 @@ impl WindowSearch {
     /// When the system does not tell.
     pub fn find_all(&self) -> Result<Vec<WindowHandle>> {
         let mut found = Vec::new();
-        window::find(&self.0, &mut |handle| {
-            found.push(WindowHandle::new(handle));
+        self.each(&mut |handle| {
+            found.push(handle);
             true
         })?;
         Ok(found)
+    }
+
+    /// Calls `found` with those meant, until it says no.
+    fn each(&self, found: &mut dyn FnMut(WindowHandle) -> bool) -> Result<()> {
+        let Some(handle) = self.handle else {
+            return window::find(&self.query, &mut |handle| found(WindowHandle::new(handle)));
+        };
+        let sight = match window::sight(handle.raw()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            sight => sight?,
+        };
+        let query = &self.query;
+        let is_meant = !(query.top_level_only && sight.message_only)
+            && query.is_title(&sight.title)
+            && query.is_class(&sight.class)
+            && query.pid.is_none_or(|pid| pid == sight.owner.pid)
+            && query.is_executable(|| executable_name(&sight.owner));
+        if is_meant {
+            found(handle);
+        }
+        Ok(())
+    }
+
+    /// The title that was probably meant, if there are not too many.
+    fn nearest_title(&self) -> Option<String> {
+        let title = self.query.title.as_deref()?;
+        let others = Query {
+            title: None,
+            ..self.query.clone()
+        };
+        let mut found = Vec::new();
+        let looked = window::find(&others, &mut |handle| {
+            found.push(handle);
+            found.len() <= MOST_LIKELY
+        });
+        if looked.is_err() || found.len() > MOST_LIKELY {
+            return None;
+        }
+        let sights = found.into_iter().filter_map(|handle| window::sight(handle).ok());
+        let titles: Vec<String> = sights.map(|sight| sight.title).collect();
+        nearest(title, titles.iter().map(String::as_str)).map(String::from)
     }
 
     fn in_words(&self) -> String {
@@ -98,20 +196,28 @@ impl WindowSearch {
         let mut say = |what: &str, value: Option<String>| {
             words.extend(value.map(|value| format!("{what} {value}")));
         };
-        say(
-            "of title",
-            self.0.title.as_ref().map(|title| format!("{title:?}")),
-        );
-        say(
-            "of class",
-            self.0.class.as_ref().map(|class| format!("{class:?}")),
-        );
-        say("of process", self.0.pid.map(|pid| pid.to_string()));
-        say("of executable", self.0.executable.clone());
+        let query = &self.query;
+        say("of title", query.title.as_ref().map(|title| format!("{title:?}")));
+        say("of class", query.class.as_ref().map(|class| format!("{class:?}")));
+        say("of process", query.pid.map(|pid| pid.to_string()));
+        say("of executable", query.executable.clone());
+        say("with handle", self.handle.map(|handle| handle.raw().to_string()));
         if words.is_empty() {
             "at all".into()
         } else {
             words.join(", ")
         }
+    }
+}
+
+/// The title in the address of a window.
+pub(super) fn title(address: &Address) -> Result<Option<String>> {
+    match address.target() {
+        Target::Window(title) => Ok(title.clone()),
+        _ => Err(
+            Error::new(ErrorKind::InvalidAddress, "it is not the address of a window")
+                .about(address)
+                .hint("write window://TITLE"),
+        ),
     }
 }

@@ -27,7 +27,17 @@ words!(
 
 impl Encoding {
     /// The text in bytes, with the NUL that receivers read to.
-    pub(super) fn encode(self, text: &str) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// [`Unsupported`](ErrorKind::Unsupported) for text with a NUL in it, or that the encoding does not have.
+    ///
+    /// ```
+    /// use quintet::window::Encoding;
+    ///
+    /// assert_eq!(Encoding::Utf16.encode("ok")?, b"o\0k\0\0\0");
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn encode(self, text: &str) -> Result<Vec<u8>> {
         if text.contains('\0') {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -46,8 +56,14 @@ impl Encoding {
         })
     }
 
-    /// The text up to the first NUL.
-    pub(super) fn decode(self, bytes: &[u8]) -> String {
+    /// The text up to the first NUL; what is no such text becomes `�`.
+    ///
+    /// ```
+    /// use quintet::window::Encoding;
+    ///
+    /// assert_eq!(Encoding::Utf8.decode(b"success\0rest"), "success");
+    /// ```
+    pub fn decode(self, bytes: &[u8]) -> String {
         let to_nul = || bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         match self {
             Encoding::Ansi => window::from_ansi(to_nul()),

@@ -1,8 +1,9 @@
+use super::search::title;
 use super::{Message, WindowHandle};
-use crate::Result;
 use crate::os::window;
 use crate::os::window_types::{Arrival, Making, check_title};
 use crate::sync::Waitable;
+use crate::{Address, Error, ErrorKind, Result};
 use std::rc::Rc;
 
 /// A window of this thread: a title to be found by, and a procedure to be run for each message.
@@ -37,6 +38,43 @@ impl Window {
             visible: false,
             admit_lower_integrity: false,
         }
+    }
+
+    /// As [`builder`](Self::builder), for an address: `window://TITLE?class=C`, of which the title may be missing. Its options
+    /// are `class`, and `message_only`, `visible` and `admit_lower_integrity` (`true`, `false`).
+    ///
+    /// # Errors
+    /// [`InvalidAddress`](crate::ErrorKind::InvalidAddress) for an address that is not a window's, or has neither a title nor a
+    /// class; for an unknown option, a value that makes no sense.
+    ///
+    /// ```
+    /// use quintet::window::Window;
+    ///
+    /// # let title = format!("window-at-doc-{}", std::process::id());
+    /// let window = Window::at(&format!("window://{title}?class=Worker").parse()?)?.create(|_| 0)?;
+    /// assert_eq!(window.handle().class()?, "Worker");
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn at(address: &Address) -> Result<WindowBuilder> {
+        let title = title(address)?;
+        address.expect_options(&["class", "message_only", "visible", "admit_lower_integrity"])?;
+        let class = address.option("class");
+        if title.is_none() && class.is_none() {
+            let error = Error::new(
+                ErrorKind::InvalidAddress,
+                "the window has neither a title nor a class",
+            );
+            return Err(error.about(address).hint("write window://TITLE"));
+        }
+        let option = |key| Ok::<bool, Error>(address.parse_option(key)?.unwrap_or_default());
+        let mut builder = Window::builder(title.unwrap_or_default())
+            .message_only(option("message_only")?)
+            .visible(option("visible")?)
+            .admit_lower_integrity(option("admit_lower_integrity")?);
+        if let Some(class) = class {
+            builder = builder.class(class);
+        }
+        Ok(builder)
     }
 
     /// How others reach it.

@@ -130,7 +130,6 @@ pub(crate) const fn ipc_pair() -> Mechanism {
     }
 }
 
-#[cfg(target_os = "linux")]
 pub(crate) const fn window() -> Mechanism {
     Mechanism {
         scheme: "window://",

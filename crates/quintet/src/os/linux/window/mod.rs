@@ -54,7 +54,9 @@ mod socket;
 
 pub(crate) use messages::Messages;
 
-use crate::os::window_types::{InSend, Letter, Making, Procedure, Pumped, Query, SendMode, Sight};
+use crate::os::window_types::{
+    InSend, Letter, Making, Procedure, Pumped, Query, SendMode, Sight, executable_name,
+};
 use crate::{Deadline, Result};
 use desk::Desk;
 use roll::{Roll, no_window};
@@ -163,12 +165,7 @@ pub(crate) fn find(query: &Query, found: &mut dyn FnMut(u32) -> bool) -> Result<
             && query.is_title(&window.title)
             && query.is_class(&window.class)
             && query.pid.is_none_or(|pid| pid == roll.pid(window.desk))
-            && query.is_executable(|| {
-                let executable = roll.process(window.desk).executable?;
-                let name = executable.file_name()?.to_string_lossy();
-                // What the kernel says of a file that was replaced.
-                Some(name.strip_suffix(" (deleted)").unwrap_or(&name).to_string())
-            })
+            && query.is_executable(|| executable_name(&roll.process(window.desk)))
     };
     roll.each(is_meant, found)
 }
