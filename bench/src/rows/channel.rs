@@ -1,4 +1,5 @@
-//! Channels: what the choice by address costs over the mechanism itself, whose row has the same name without "channel".
+//! Channels: what the choice by address costs over the mechanism itself, whose row stands beside it: of a queue "quintet queue,
+//! one way 64 B, awake", of a pipe "quintet pipe, message, round trip 64 B", of a socket the last one here.
 
 use super::queue::wait_once;
 use crate::harness::Place;
@@ -11,24 +12,35 @@ const BYTES: usize = 64;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> = [
-        ("a queue", Over::Queue, "bare ring, one way 64 B"),
-        ("a pipe", Over::Pipe, "unix seqpacket round trip 64 B, spinning"),
+        (
+            "a queue, one way 64 B",
+            Over::Queue,
+            Measure::OneWay,
+            "bare ring, one way 64 B",
+        ),
+        (
+            "a pipe, round trip 64 B",
+            Over::Pipe,
+            Measure::RoundTrip,
+            "unix seqpacket round trip 64 B, spinning",
+        ),
         #[cfg(target_os = "linux")]
         (
-            "a unix socket",
+            "a unix socket, round trip 64 B",
             Over::Socket,
+            Measure::RoundTrip,
             "unix stream round trip 64 B, spinning",
         ),
     ]
     .into_iter()
-    .map(|(what, over, floor)| {
+    .map(|(what, over, measure, floor)| {
         let work = RoundTrip {
             link: over,
             bytes: BYTES,
             idle: None,
         };
-        let name = format!("quintet channel over {what}, one way 64 B");
-        Row::new(Group::Channel, name, Measure::OneWay, work).against(floor)
+        let name = format!("quintet channel over {what}");
+        Row::new(Group::Channel, name, measure, work).against(floor)
     })
     .collect();
     if cfg!(target_os = "linux") {
@@ -37,9 +49,9 @@ pub(super) fn rows() -> Vec<Row> {
             bytes: BYTES,
             idle: None,
         };
-        let name = "quintet push to pull, unix socket, one way 64 B";
+        let name = "quintet push to pull, unix socket, round trip 64 B";
         rows.push(
-            Row::new(Group::Channel, name, Measure::OneWay, work)
+            Row::new(Group::Channel, name, Measure::RoundTrip, work)
                 .against("unix stream round trip 64 B, spinning"),
         );
     }

@@ -4,7 +4,8 @@ mod common;
 
 use common::*;
 use quintet::shm::Queue;
-use quintet_testkit::{eventually, start as start_test};
+use quintet_testkit::{eventually, start as start_test, start_with_deadline};
+use std::time::Duration;
 
 /// What holds an object of each kind, as long as it lives.
 const HOLDING: [(&str, &[&str]); 8] = [
@@ -20,7 +21,8 @@ const HOLDING: [(&str, &[&str]); 8] = [
 
 #[test]
 fn what_the_killed_left_is_found_and_removed() {
-    let t = start_test();
+    // So many processes take their time in an emulator on a loaded machine.
+    let t = start_with_deadline(Duration::from_secs(240));
     for (scheme, command) in HOLDING {
         let address = format!("{scheme}://{}", t.name("left"));
         let mut holder = start(&t, &[command, &[&address]].concat());

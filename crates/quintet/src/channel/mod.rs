@@ -62,7 +62,7 @@
 //!   received and that came and went between two looks, 50 ms apart, may go unnoticed where there are no connections.
 //! - **A socket that connects** comes back by itself, and what had not left the process goes to the next peer.
 //! - **Over a window** the receiving end is its thread's: only the thread that opened it can receive, and while it does it serves
-//!   all windows of that thread. `try_send` is [`Unsupported`](crate::ErrorKind::Unsupported), and what came too late for its deadline
+//!   all windows of that thread. Dropped in another thread it stays, unread, until its own ends. `try_send` is [`Unsupported`](crate::ErrorKind::Unsupported), and what came too late for its deadline
 //!   may be served nevertheless. A receiver in any other program takes the bytes of `WM_COPYDATA`, with the option `id` as their `dwData`.
 //! - **Over a FIFO** each message is written as one: its length, 4 bytes little-endian, and its bytes.
 //! - On Windows there are no FIFOs, `unix://` and `ipc://` sockets are not there yet, and windows neither:
