@@ -60,7 +60,7 @@ impl Row {
         self
     }
 
-    /// Judged against the floor of that name, in the same repeat. (Messages a second against a floor that is a time: how many go
+    /// Judged against the floor (or the rival) of that name, in the same repeat. (Messages a second against a floor that is a time: how many go
     /// in that time.)
     pub(crate) fn against(mut self, floor: impl Into<String>) -> Self {
         self.against.push(Against {
@@ -90,6 +90,7 @@ pub(crate) enum Group {
     Mailbox,
     Queue,
     Topic,
+    Socket,
     /// Other libraries.
     Peer,
 }
@@ -103,6 +104,7 @@ impl Group {
             Group::Mailbox => "mailbox",
             Group::Queue => "queue",
             Group::Topic => "topic",
+            Group::Socket => "socket",
             Group::Peer => "peer",
         }
     }

@@ -5,6 +5,7 @@ mod pipe;
 mod queue;
 #[cfg(target_os = "linux")]
 mod run;
+mod socket;
 mod sync;
 mod topic;
 
@@ -19,6 +20,7 @@ pub(crate) fn all() -> Vec<Row> {
         mailbox::rows(),
         queue::rows(),
         topic::rows(),
+        socket::rows(),
     ];
     groups.into_iter().flatten().collect()
 }
