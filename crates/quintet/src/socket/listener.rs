@@ -70,7 +70,10 @@ impl Listener {
         )
         .map_err(|error| error.about(&address))?;
         Ok(Listener {
-            address: place::with_port(&address, listening.port())?,
+            address: listening
+                .port()
+                .and_then(|port| place::with_port(&address, port))
+                .map_err(|error| error.about(&address))?,
             place,
             listening,
             _registration: registration,

@@ -36,7 +36,7 @@
 //! (the 8 bytes of the handshake are read into place), and at most 256 are in that state, for at most
 //! [`Options::handshake_timeout`]: who comes beyond that takes the place of the oldest. After the handshake it costs up to
 //! 128 KiB of read-ahead, one message under way, whose memory grows as its bytes arrive and not as its length claims, up to
-//! [`Options::max_message`], and what waits to be sent to it ([`Options::send_mark`]). Whoever breaks the format (no handshake, another
+//! [`Options::max_message`], and what waits to be sent to it ([`Options::send_mark`]); at most [`Options::max_peers`] are let in. Whoever breaks the format (no handshake, another
 //! pattern, too long a message, a message where none belongs) is disconnected, with the reason in [`Stats::last_trouble`] and
 //! in a `tracing` event; the others do not notice. There is no encryption and no authentication over TCP.
 //!
@@ -46,9 +46,9 @@
 //! sent within microseconds of each other are written together, and read together. One background thread a process does what is
 //! due while nobody is in a call: it lets clients in, dials again, and sends the last messages of a burst.
 //!
-//! [`wait_any`](crate::sync::wait_any) takes a [`Stream`] or a [`Listener`] on Linux (`Waitable::readable`). It does not take
-//! the sockets of patterns, whose messages may be in this process already, where no descriptor tells of them; let a thread
-//! receive.
+//! [`wait_any`](crate::sync::wait_any) takes every pattern that receives ([`Pull`], [`Sub`], [`Rep`], [`Pair`]), and on Linux a
+//! [`Stream`] or a [`Listener`] (`Waitable::readable`). While a thread waits so for a pattern, the background thread waits in
+//! that socket's poll, and wakes it.
 
 mod connection;
 mod core;
@@ -72,6 +72,7 @@ mod stats;
 mod stream;
 mod subscribe;
 mod ticker;
+mod watch;
 
 pub use crate::os::types::Access;
 pub use listener::Listener;
