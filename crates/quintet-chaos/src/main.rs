@@ -14,6 +14,7 @@ mod pipe;
 mod queue;
 mod quiet;
 mod report;
+mod socket;
 mod sync;
 mod topic;
 
@@ -62,16 +63,19 @@ enum Storm {
     Mailbox,
     /// Publishers and subscribers of a topic
     Topic,
+    /// Servers, clients, pushers and pullers of sockets
+    Socket,
 }
 
 impl Storm {
-    const ALL: [Storm; 6] = [
+    const ALL: [Storm; 7] = [
         Storm::Pipe,
         Storm::Sync,
         Storm::Names,
         Storm::Queue,
         Storm::Mailbox,
         Storm::Topic,
+        Storm::Socket,
     ];
 
     fn name(self) -> &'static str {
@@ -82,6 +86,7 @@ impl Storm {
             Storm::Queue => "queue",
             Storm::Mailbox => "mailbox",
             Storm::Topic => "topic",
+            Storm::Socket => "socket",
         }
     }
 
@@ -94,6 +99,7 @@ impl Storm {
             Storm::Queue => queue::WORKERS,
             Storm::Mailbox => mailbox::WORKERS,
             Storm::Topic => topic::WORKERS,
+            Storm::Socket => socket::WORKERS,
         }
     }
 
@@ -104,6 +110,7 @@ impl Storm {
             Storm::Queue => queue::work(kind, seed, folder),
             Storm::Mailbox => mailbox::work(kind, seed, folder),
             Storm::Topic => topic::work(kind, seed, folder),
+            Storm::Socket => socket::work(kind, seed, folder),
         }
     }
 
@@ -114,7 +121,7 @@ impl Storm {
             Storm::Queue => queue::begin(folder),
             Storm::Mailbox => mailbox::begin(folder),
             Storm::Topic => topic::begin(folder),
-            Storm::Pipe | Storm::Names => Ok(Box::new(())),
+            Storm::Pipe | Storm::Names | Storm::Socket => Ok(Box::new(())),
         }
     }
 
@@ -133,6 +140,7 @@ impl Storm {
                 sync::nothing_left(folder)
             }
             Storm::Names => sync::nothing_left(folder),
+            Storm::Socket => socket::aftermath(folder),
             Storm::Queue => {
                 queue::aftermath(folder, &*held)?;
                 drop(held);

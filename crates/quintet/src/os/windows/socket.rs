@@ -173,6 +173,9 @@ pub(crate) enum Io {
     Pipe { pipe: NamedPipe, peer: u32 },
 }
 
+/// So much of a long message is read at a time; a pipe gives no more.
+const PIECE: usize = 64 * 1024;
+
 /// So much of a message is handed to the system at a time. (It is copied for that.)
 const AT_ONCE: usize = 256 * 1024;
 
@@ -266,11 +269,12 @@ impl Io {
     }
 
     pub(crate) fn append_to(&self, buf: &mut Vec<u8>, most: usize) -> io::Result<usize> {
-        let len = buf.len();
-        buf.resize(len + most, 0);
-        let got = self.read(&mut buf[len..]);
-        buf.truncate(len + got.as_ref().copied().unwrap_or(0));
-        got
+        // Bytes have to be something before they are read to. Of a long message's memory, which is larger by far than what
+        // comes at a time, that would be most of the work.
+        let mut some = [0; PIECE];
+        let got = self.read(&mut some[..most.min(PIECE)])?;
+        buf.extend_from_slice(&some[..got]);
+        Ok(got)
     }
 
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
