@@ -14,8 +14,9 @@
 //! Linux the same Unix socket. A socket of a pattern has any number of endpoints, each of which listens or dials; who dials
 //! comes back by himself after the other side was away.
 //!
-//! On Windows there is TCP. `ipc://` is a named pipe to nng there, which this module does not speak: it says
-//! [`Unsupported`](crate::ErrorKind::Unsupported). Named pipes as such are in [`pipe`](crate::pipe).
+//! On Windows there is TCP, and `ipc://PATH` is the named pipe `\\.\pipe\PATH`, as in nng, for the patterns; not for a [`Stream`],
+//! as named pipes as such are in [`pipe`](crate::pipe). There are no Unix sockets. (It was tried with Quintet at both ends, under Wine;
+//! not with nng at the other.)
 //!
 //! # What may be lost
 //! The format has no acknowledgements. That a message was *sent* means that this process has taken it; some moments later it
@@ -23,7 +24,8 @@
 //! - what had not left this process is not lost: `Push` and `Pair` give it to the next peer. `Pub` and `Rep`, which mean one
 //!   peer and no other, count it as [`Stats::lost`].
 //! - **what the system had taken and the peer had not read is lost, and nobody can tell how much that is**: up to the buffers
-//!   of both systems (some 200 KiB on a Unix socket, some MiB over TCP), and what the peer had read ahead.
+//!   of both systems (some 200 KiB on a Unix socket, some MiB over TCP, 64 KiB in a
+//!   pipe and 256 KiB on their way there), and what the peer had read ahead.
 //! - a message of which a part had come is never shown; the receiver counts it as [`Stats::broken`]. A sender of which only a
 //!   part had left sends it again, whole. So no message comes twice, but requests: `Req` asks again.
 //! - a subscriber misses what is published while it is not connected.
