@@ -339,33 +339,28 @@ impl Core {
         let Driver { poll, events } = driver;
         let polled = socket::poll(poll, events, time);
         let mut state = self.lock();
-        match polled {
-            Ok(()) => state.handle(events),
-            Err(error) => {
-                tracing::error!("cannot poll: {error}");
-                std::thread::sleep(time.min(SLICE));
-            }
-        }
-        state.pass_time();
+        take_in(&mut state, polled, events, time);
         state
     }
 
     /// What the background thread does when nobody is at it. Whether something was written, so that there may soon be more.
+    ///
+    /// Who has the state is in a call. He is not waited for, as all other sockets would have to wait with us, perhaps for long: who
+    /// sends without a pause hardly ever lets go of it.
     pub(super) fn tick(&self) -> bool {
-        let mut progress = false;
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
         if let Some(mut driver) = self.try_driver() {
-            let mut state = self.drive(&mut driver, Duration::ZERO);
-            progress |= mem::take(&mut state.has_written);
+            let Driver { poll, events } = &mut *driver;
+            let polled = socket::poll(poll, events, Duration::ZERO);
+            take_in(&mut state, polled, events, Duration::ZERO);
             self.tell(&mut state);
-            // In this order: who finds the poll taken waits to be told.
-            drop(driver);
-            drop(state);
         }
-        if let Ok(mut state) = self.state.try_lock() {
-            state.flush_dirty();
-            progress |= mem::take(&mut state.has_written);
-        }
-        progress
+        state.flush_dirty();
+        mem::take(&mut state.has_written)
     }
 
     // Sending.
@@ -586,6 +581,18 @@ impl Core {
         leaving.iter().for_each(Wire::cut);
         poll_while(Deadline::after(FAREWELL), |wire| !wire.is_idle());
     }
+}
+
+/// Does what a poll of at most that time has told, and what is due.
+fn take_in(state: &mut State, polled: std::io::Result<()>, events: &Events, time: Duration) {
+    match polled {
+        Ok(()) => state.handle(events),
+        Err(error) => {
+            tracing::error!("cannot poll: {error}");
+            std::thread::sleep(time.min(SLICE));
+        }
+    }
+    state.pass_time();
 }
 
 /// Adds a message to a connection's queue; a large one past it, as far as there is room. Whether some is left to be written.
