@@ -62,7 +62,7 @@ impl Options {
     }
 
     /// How many peers are let in by who listens: 4096. (A `Pair` has one, whatever this says.) Who comes while there are so many
-    /// is sent away after its handshake, which [`Stats::refused`](super::Stats::refused) counts, and may come again. Those that
+    /// is sent away before its handshake is answered, which [`Stats::refused`](super::Stats::refused) counts, and may come again. Those that
     /// this socket dials itself do not count as let in; they are as many as it dials.
     #[must_use]
     pub fn max_peers(mut self, peers: usize) -> Self {

@@ -268,7 +268,7 @@ impl State {
                     let until = Instant::now() + self.options.handshake;
                     let phase = Phase::Connecting { until };
                     match self.insert(wire, phase, place::framing(is_local)) {
-                        Ok(id) => self.greet(id),
+                        Ok(id) => self.receive(id, until),
                         Err(error) => self.accept_failed(number, &error),
                     }
                 }
@@ -339,15 +339,25 @@ impl State {
         }
     }
 
+    /// Who dials says first what he is.
     fn greet(&mut self, id: Id) {
         let until = Instant::now() + self.options.handshake;
         let protocol = self.protocol;
         let Some(connection) = self.get(id) else {
             return;
         };
-        match connection.say_hello(protocol, until) {
+        connection.begin_to_hear(until);
+        match connection.say_hello(protocol) {
             Ok(()) => self.hear(id),
             Err(reason) => self.close(id, &reason),
+        }
+    }
+
+    /// Who listens says it when he has heard that, and lets the other in: so nobody sends a message to who sends him away.
+    fn receive(&mut self, id: Id, until: Instant) {
+        if let Some(connection) = self.get(id) {
+            connection.begin_to_hear(until);
+            self.hear(id);
         }
     }
 
@@ -356,19 +366,31 @@ impl State {
         let Some(connection) = self.get(id) else {
             return;
         };
+        let is_let_in = connection.dialer.is_none();
         match connection.hear_hello(protocol) {
             Ok(false) => {}
-            Err(reason) => self.close(id, &reason),
+            Err(reason) => {
+                if is_let_in && matches!(reason, Reason::Refused(_)) {
+                    // It is to know with whom it has got mixed up.
+                    let _ = connection.say_hello(protocol);
+                }
+                self.close(id, &reason);
+            }
             Ok(true) => {
                 if matches!(protocol, Protocol::Pair0 | Protocol::Pair1) && !self.open.is_empty() {
                     return self.close(id, &Reason::Refused("this pair has its peer already".into()));
                 }
-                let is_let_in = self.get(id).is_some_and(|connection| connection.dialer.is_none());
                 if is_let_in && self.let_in >= self.options.max_peers {
                     return self.close(
                         id,
                         &Reason::Refused("there are as many peers as may be let in".into()),
                     );
+                }
+                if is_let_in
+                    && let Some(connection) = self.get(id)
+                    && let Err(reason) = connection.say_hello(protocol)
+                {
+                    return self.close(id, &reason);
                 }
                 self.let_in += usize::from(is_let_in);
                 self.pending.retain(|other| *other != id);
