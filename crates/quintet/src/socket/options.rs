@@ -61,9 +61,9 @@ impl Options {
         self
     }
 
-    /// How many peers are let in by who listens: 4096. (A `Pair` has one, whatever this says.) Who comes while there are so many
-    /// is sent away before its handshake is answered, which [`Stats::refused`](super::Stats::refused) counts, and may come again. Those that
-    /// this socket dials itself do not count as let in; they are as many as it dials.
+    /// How many peers are let in by who listens: 4096. (A `Pair` has one, whatever this says.) Who comes while there are so
+    /// many is sent away before its handshake is answered, so that it sends nothing, and may come again;
+    /// [`Stats::refused`](super::Stats::refused) counts that. Those that this socket dials itself are not counted here.
     #[must_use]
     pub fn max_peers(mut self, peers: usize) -> Self {
         self.max_peers = peers;

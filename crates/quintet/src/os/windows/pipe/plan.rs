@@ -53,8 +53,8 @@ impl Plan {
         })
     }
 
-    #[cfg(feature = "socket")]
     /// A pipe at that path for the sockets of patterns, which frame their messages themselves.
+    #[cfg(feature = "socket")]
     pub(in crate::os::windows) fn of_socket(path: Vec<u16>, access: Access) -> Result<Self> {
         Ok(Plan {
             path,
