@@ -60,7 +60,7 @@ impl Row {
         self
     }
 
-    /// Judged against the floor of that name, in the same repeat. (Messages a second against a floor that is a time: how many go
+    /// Judged against the floor (or the rival) of that name, in the same repeat. (Messages a second against a floor that is a time: how many go
     /// in that time.)
     pub(crate) fn against(mut self, floor: impl Into<String>) -> Self {
         self.against.push(Against {
@@ -92,6 +92,7 @@ pub(crate) enum Group {
     Topic,
     Channel,
     Window,
+    Socket,
     /// Other libraries.
     Peer,
 }
@@ -107,6 +108,7 @@ impl Group {
             Group::Topic => "topic",
             Group::Channel => "channel",
             Group::Window => "window",
+            Group::Socket => "socket",
             Group::Peer => "peer",
         }
     }

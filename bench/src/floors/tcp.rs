@@ -2,8 +2,8 @@
 
 use crate::harness::Place;
 use crate::row::{Asleep, Group, Measure, Result, Row};
-use crate::work::{End, Link, RoundTrip};
-use std::io::{Read, Write};
+use crate::work::{End, Link, Messages, RoundTrip};
+use std::io::{IoSlice, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 pub(super) fn rows() -> Vec<Row> {
@@ -18,6 +18,15 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         row("tcp round trip 64 B, same core").on_one_core(),
         row("tcp round trip 64 B, asleep").asleep(Asleep::Both),
+        Row::new(
+            Group::Floor,
+            "tcp, messages of 1 MiB",
+            Measure::Throughput { bytes: 1 << 20 },
+            Messages {
+                link: Framed,
+                bytes: 1 << 20,
+            },
+        ),
     ]
 }
 
@@ -55,5 +64,41 @@ impl End for TcpEnd {
     fn receive(&mut self, buf: &mut Vec<u8>, len: usize) -> Result<()> {
         buf.resize(len, 0);
         Ok(self.0.read_exact(buf)?)
+    }
+}
+
+/// Messages over TCP: eight bytes that say how long it is, then the message.
+struct Framed;
+
+struct FramedEnd(TcpEnd);
+
+impl Link for Framed {
+    type End = FramedEnd;
+
+    fn near(&self, place: &mut Place) -> Result<FramedEnd> {
+        Tcp.near(place).map(FramedEnd)
+    }
+
+    fn far(&self, place: &mut Place) -> Result<FramedEnd> {
+        Tcp.far(place).map(FramedEnd)
+    }
+}
+
+impl End for FramedEnd {
+    fn send(&mut self, data: &[u8]) -> Result<()> {
+        let header = (data.len() as u64).to_le_bytes();
+        let stream = &mut self.0.0;
+        let sent = stream.write_vectored(&[IoSlice::new(&header), IoSlice::new(data)])?;
+        let cut = sent.min(header.len());
+        stream.write_all(&header[cut..])?;
+        Ok(stream.write_all(&data[sent - cut..])?)
+    }
+
+    fn receive(&mut self, buf: &mut Vec<u8>, _: usize) -> Result<()> {
+        let mut header = [0; 8];
+        self.0.0.read_exact(&mut header)?;
+        // Believed: both sides are ours.
+        buf.resize(u64::from_le_bytes(header) as usize, 0);
+        Ok(self.0.0.read_exact(buf)?)
     }
 }

@@ -6,6 +6,7 @@ mod pipe;
 mod queue;
 #[cfg(target_os = "linux")]
 mod run;
+mod socket;
 mod sync;
 mod topic;
 #[cfg(target_os = "linux")]
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Vec<Row> {
         channel::rows(),
         #[cfg(target_os = "linux")]
         window::rows(),
+        socket::rows(),
     ];
     groups.into_iter().flatten().collect()
 }

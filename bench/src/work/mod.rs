@@ -10,6 +10,7 @@ mod messages;
 mod pages;
 mod round_trip;
 mod stream;
+mod transport;
 
 pub(crate) use alone::{Alone, Operation};
 pub(crate) use batches::{BATCH, Batches, Batching, MESSAGE};
@@ -21,6 +22,7 @@ pub(crate) use messages::Messages;
 pub(crate) use pages::{PAGE, Pages};
 pub(crate) use round_trip::{Idle, RoundTrip};
 pub(crate) use stream::Stream;
+pub(crate) use transport::Transport;
 
 use crate::harness::Place;
 use crate::row::Result;

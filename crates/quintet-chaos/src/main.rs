@@ -14,6 +14,7 @@ mod pipe;
 mod queue;
 mod quiet;
 mod report;
+mod socket;
 mod sync;
 mod topic;
 mod window;
@@ -65,6 +66,8 @@ enum Storm {
     Topic,
     /// Windows and those who send to them
     Window,
+    /// Servers, clients, pushers and pullers of sockets
+    Socket,
 }
 
 impl Storm {
@@ -76,6 +79,7 @@ impl Storm {
         Storm::Mailbox,
         Storm::Topic,
         Storm::Window,
+        Storm::Socket,
     ];
 
     fn name(self) -> &'static str {
@@ -87,6 +91,7 @@ impl Storm {
             Storm::Mailbox => "mailbox",
             Storm::Topic => "topic",
             Storm::Window => "window",
+            Storm::Socket => "socket",
         }
     }
 
@@ -100,6 +105,7 @@ impl Storm {
             Storm::Mailbox => mailbox::WORKERS,
             Storm::Topic => topic::WORKERS,
             Storm::Window => window::WORKERS,
+            Storm::Socket => socket::WORKERS,
         }
     }
 
@@ -111,6 +117,7 @@ impl Storm {
             Storm::Mailbox => mailbox::work(kind, seed, folder),
             Storm::Topic => topic::work(kind, seed, folder),
             Storm::Window => window::work(kind, seed, folder),
+            Storm::Socket => socket::work(kind, seed, folder),
         }
     }
 
@@ -123,6 +130,7 @@ impl Storm {
             Storm::Topic => topic::begin(folder),
             Storm::Window => window::begin(folder),
             Storm::Pipe | Storm::Names => Ok(Box::new(())),
+            Storm::Pipe | Storm::Names | Storm::Socket => Ok(Box::new(())),
         }
     }
 
@@ -141,6 +149,7 @@ impl Storm {
                 sync::nothing_left(folder)
             }
             Storm::Names => sync::nothing_left(folder),
+            Storm::Socket => socket::aftermath(folder),
             Storm::Queue => {
                 queue::aftermath(folder, &*held)?;
                 drop(held);

@@ -6,12 +6,15 @@ use common::*;
 use quintet_testkit::{Process, Test, start as start_test};
 use std::process::Command;
 
+/// The first line that begins with this word.
+fn line_of<'a>(who: &str, printed: &'a str) -> &'a str {
+    let mut lines = printed.lines();
+    lines.find(|line| line.starts_with(who)).expect("it says so")
+}
+
 /// The pid after this word.
 fn pid_of(who: &str, printed: &str) -> u32 {
-    let line = printed
-        .lines()
-        .find(|line| line.starts_with(who))
-        .expect("it says so");
+    let line = line_of(who, printed);
     let pid = line.split("(pid ").nth(1).and_then(|rest| rest.split(')').next());
     pid.expect("a pid").parse().expect("a number")
 }
@@ -26,7 +29,8 @@ fn it_shows_three_processes_and_a_table() {
         &[
             "1,000 commands of 64 B",
             "100 frames 1920×1080 to both, at most 3 under way, no copies",
-            "all 2,300 messages were what they should be",
+            "reader  has read 200 results, all of them right",
+            "all 2,500 messages were what they should be",
             "messages",
             "bytes",
             "median",
@@ -39,19 +43,21 @@ fn it_shows_three_processes_and_a_table() {
     }
     // One row for each line of what was sent, under the headings.
     let is_row = |line: &&str| {
-        ["pipe ", "topic ", "queue "]
+        ["pipe ", "topic ", "queue ", "socket "]
             .iter()
             .any(|what| line.starts_with(what))
     };
     let rows: Vec<&str> = printed.lines().filter(is_row).collect();
-    assert_eq!(rows.len(), 3, "{printed}");
+    assert_eq!(rows.len(), 4, "{printed}");
     let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));
     let orders = orders.expect("a row of the anonymous pipe");
     let main = pid_of("main ", &printed);
     let addresses = ["pipe", "sem", "topic", "queue"].map(|kind| format!("{kind}://quintet-demo-{main} "));
-    let bytes = 2 * format!("{}0\n", addresses.concat()).len();
+    let port = line_of("reader ", &printed).rsplit("tcp://").next().unwrap();
+    let order = format!("results tcp://{port} {main}\n");
+    let bytes = 2 * format!("{}0\n", addresses.concat()).len() + order.len();
     let words: Vec<&str> = orders.split_whitespace().skip(5).collect();
-    assert_eq!(words, ["2", &bytes.to_string(), "B", "-", "-"], "{printed}");
+    assert_eq!(words, ["3", &bytes.to_string(), "B", "-", "-"], "{printed}");
     let heading = printed.lines().find(|line| line.contains("median")).unwrap();
     for row in rows.into_iter().chain([orders]) {
         assert_eq!(row.chars().count(), heading.chars().count(), "{printed}");
@@ -71,7 +77,8 @@ fn a_worker_that_is_killed_with_permits_is_replaced() {
             "was told that who had them died",
             "is told by the topic that this subscriber died; the other one is still there",
             "has used the place again of the frame that died with its worker",
-            "all 2,302 messages were what they should be, and the worker that was killed",
+            "reader  has read 201 results, all of them right",
+            "all 2,503 messages were what they should be, and the worker that was killed",
         ],
     );
     let workers: Vec<&str> = printed
@@ -157,8 +164,10 @@ mod linux {
         let t = start_test();
         let (mut demo, worker) = start_demo(&t);
         let main = demo.pid();
+        let reader = pid_of("reader ", &String::from_utf8(demo.stdout()).unwrap());
         demo.kill();
         quintet_testkit::eventually("the worker has ended", || !is_there(worker));
+        quintet_testkit::eventually("the reader has ended", || !is_there(reader));
         // What was killed left its name, which is not one of this test's.
         run(&t, &["rm", &format!("pipe://quintet-demo-{main}")]).succeeded();
         // The worker may have closed these just before the kernel closed them for who was killed.

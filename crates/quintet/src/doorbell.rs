@@ -31,7 +31,7 @@ const PATIENCE: u32 = 1 << 16;
 pub(crate) struct Bell(AtomicU32);
 
 impl Bell {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "socket"))]
     pub(crate) fn new() -> Self {
         Bell(AtomicU32::new(0))
     }

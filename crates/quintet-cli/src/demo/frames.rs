@@ -106,7 +106,7 @@ impl Demo<'_> {
         match said {
             Said::Ready if peer.ready < AT_ONCE => peer.ready += 1,
             Said::Kept if !peer.keeps => peer.keeps = true,
-            Said::Verdict(Verdict { frame, sum }) => {
+            Said::Verdict(verdict @ Verdict { frame, sum }) => {
                 let sent = peer.sent.pop_front().filter(|sent| sent.number == frame);
                 let sent = sent.ok_or_else(out_of_turn)?;
                 if sum != sent.sum {
@@ -115,6 +115,7 @@ impl Demo<'_> {
                     )));
                 }
                 rows.verdicts.note_answer(sent.since.elapsed(), Verdict::LEN);
+                self.results.send(index, verdict)?;
             }
             _ => return Err(out_of_turn()),
         }

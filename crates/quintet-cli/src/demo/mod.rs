@@ -4,11 +4,12 @@
 //! anonymous pipe it tells each where to connect; then it sends small commands to the first, each answered before the next.
 //! Large frames go through a topic to both: made where they are published, and inspected there, so nothing is copied. The
 //! workers' verdicts come through a queue; a semaphore bounds how many frames are under way. With `--kill` a worker dies in the
-//! middle of that.
+//! middle of that. Each verdict that is right goes on over a socket, to a third process.
 
 mod frames;
 mod inspection;
 mod payload;
+mod results;
 mod table;
 mod worker;
 
@@ -20,6 +21,7 @@ use quintet::pipe::{PipeMode, PipeServer, PipeStream};
 use quintet::shm::{Consumer, PeerChange, PeerEvent, Publisher, Queue, Topic, Trusting};
 use quintet::sync::{Permit, Process, Semaphore};
 use quintet::{ErrorKind, PeerIdentity, named};
+use results::Results;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -71,6 +73,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         Peer::start(shared, 0, &mut orders)?,
         Peer::start(shared, 1, &mut orders)?,
     ];
+    let results = Results::start(&mut orders)?;
     let mut demo = Demo {
         shared,
         // SAFETY: only the processes of this demo open the topic, whose name has this one's number in it, and they do so with
@@ -78,6 +81,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         frames: unsafe { topic.publisher()?.trusting() },
         verdicts: queue.consumer()?,
         peers,
+        results,
         number: 0,
         kept: None,
         is_kept_used_again: false,
@@ -112,15 +116,22 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
             return Err(Failure::Failed(format!("a worker has failed: {status}")));
         }
     }
+    let results = demo.results.end()?;
     say(&format!(
         "all {} messages were what they should be{}\n\n",
-        count(commands.messages() + rows.frames.messages() + rows.verdicts.messages()),
+        count(commands.messages() + rows.frames.messages() + rows.verdicts.messages() + results.messages()),
         match args.kill {
             true => ", and the worker that was killed has left nothing undone",
             false => "",
         }
     ))?;
-    say(&table::draw(&mut [orders, commands, rows.frames, rows.verdicts]))
+    say(&table::draw(&mut [
+        orders,
+        commands,
+        rows.frames,
+        rows.verdicts,
+        results,
+    ]))
 }
 
 /// Prints at once, also into a pipe.
@@ -215,6 +226,7 @@ struct Demo<'a> {
     frames: Publisher<Trusting>,
     verdicts: Consumer,
     peers: [Peer; WORKERS],
+    results: Results,
     /// Of the next message.
     number: u64,
     /// Where the frame is that a worker was told to keep.

@@ -1,7 +1,7 @@
 //! The other processes of the demo.
 
 use super::inspection::Inspection;
-use super::payload;
+use super::{payload, results};
 use crate::failure::Failure;
 use quintet::pipe::{self, PipeClient, PipeReader, PipeStream, PipeWriter};
 use quintet::sync::Semaphore;
@@ -35,7 +35,11 @@ pub(crate) fn orders() -> Option<String> {
 pub(crate) fn work(orders: &str) -> Result<(), Failure> {
     // SAFETY: the main process has passed this handle for this, as its variable says, and it is taken this once.
     let orders = unsafe { PipeReader::inherited(orders) }?;
-    let orders = Orders::read(orders)?;
+    let line = read_line(orders)?;
+    if let Some(order) = results::order(&line) {
+        return results::read(order);
+    }
+    let orders = Orders::parse(&line)?;
     let permits = Semaphore::at(&orders.permits)?.open_existing()?;
     let stream = PipeClient::at(&orders.pipe)?
         .connect_timeout(super::PATIENCE)
@@ -54,6 +58,21 @@ pub(crate) fn work(orders: &str) -> Result<(), Failure> {
         work.answer()?;
     }
     Ok(())
+}
+
+/// The line in which the main process says what is to be done.
+fn read_line(from: PipeReader) -> Result<String, Failure> {
+    from.set_read_timeout(Some(super::PATIENCE));
+    let mut line = String::new();
+    BufReader::new(from.take(LONGEST_ORDER))
+        .read_line(&mut line)
+        .map_err(Error::from_io)?;
+    match line.strip_suffix('\n') {
+        Some(line) => Ok(line.into()),
+        None => Err(Failure::Failed(
+            "the main process has ended before it told its worker where to connect".into(),
+        )),
+    }
 }
 
 struct Work {
@@ -113,17 +132,7 @@ impl Orders {
         format!("{pipe} {permits} {frames} {verdicts} {index}\n")
     }
 
-    fn read(from: PipeReader) -> Result<Self, Failure> {
-        from.set_read_timeout(Some(super::PATIENCE));
-        let mut line = String::new();
-        BufReader::new(from.take(LONGEST_ORDER))
-            .read_line(&mut line)
-            .map_err(Error::from_io)?;
-        let Some(line) = line.strip_suffix('\n') else {
-            return Err(Failure::Failed(
-                "the main process has ended before it told its worker where to connect".into(),
-            ));
-        };
+    fn parse(line: &str) -> Result<Self, Failure> {
         let mut words = line.split(' ');
         let mut next = || words.next().unwrap_or_default();
         Ok(Orders {

@@ -9,7 +9,7 @@ use super::windows::socket as sys;
 use super::step::call;
 use super::types::Access;
 use crate::{Deadline, Error, ErrorKind, Result};
-use mio::{Interest, Registry, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
@@ -26,7 +26,10 @@ const BACKLOG: i32 = 4096;
 /// Where a socket is, or should be: addresses that mean the same place.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
+    /// None of a pipe.
     addresses: Vec<SockAddr>,
+    /// What `ipc://` leads to where that is a named pipe.
+    pipe: Option<sys::PipeName>,
     /// The path of a Unix socket; none of an abstract one.
     path: Option<PathBuf>,
     is_local: bool,
@@ -58,6 +61,7 @@ impl Place {
         }
         Ok(Place {
             addresses: addresses.into_iter().map(SockAddr::from).collect(),
+            pipe: None,
             path: None,
             is_local: false,
         })
@@ -68,22 +72,43 @@ impl Place {
         let (address, path) = sys::local_address(path)?;
         Ok(Place {
             addresses: vec![address],
+            pipe: None,
             path,
             is_local: true,
         })
+    }
+
+    /// What `ipc://` means to nng: a Unix socket, or a named pipe where there are none.
+    pub(crate) fn ipc(path: &str) -> Result<Self> {
+        match sys::pipe_name(path)? {
+            None => Place::local(path),
+            Some(pipe) => Ok(Place {
+                addresses: Vec::new(),
+                pipe: Some(pipe),
+                path: None,
+                is_local: true,
+            }),
+        }
     }
 
     pub(crate) fn is_local(&self) -> bool {
         self.is_local
     }
 
-    /// One of its addresses, in turn.
-    pub(crate) fn address(&self, turn: usize) -> &SockAddr {
-        &self.addresses[turn % self.addresses.len()]
+    fn is_abstract(&self) -> bool {
+        self.is_local && self.path.is_none() && self.pipe.is_none()
     }
 
-    fn is_abstract(&self) -> bool {
-        self.is_local && self.path.is_none()
+    /// Refuses a pipe, to who wants a socket of the system's.
+    fn expect_socket(&self) -> Result<()> {
+        match self.pipe {
+            None => Ok(()),
+            Some(_) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "ipc:// is a named pipe here, and no stream of a socket",
+            )
+            .hint("use pipe://, which is made for them, or the sockets of patterns")),
+        }
     }
 }
 
@@ -124,6 +149,7 @@ pub(crate) struct Listening {
 
 pub(crate) fn listen(place: &Place, access: Access) -> Result<Listening> {
     const WHAT: &str = "cannot listen";
+    place.expect_socket()?;
     let asks = place.is_local && access == Access::CurrentUser;
     if let Some(path) = &place.path {
         let socket = make(&place.addresses[0])?;
@@ -197,16 +223,18 @@ impl Listening {
         }
     }
 
-    /// The port that it has.
-    pub(crate) fn port(&self) -> Option<u16> {
-        let address = call(|| self.socket.local_addr()).ok()?.as_socket()?;
-        Some(address.port())
+    /// The port that it has, if there are ports.
+    pub(crate) fn port(&self) -> Result<Option<u16>> {
+        let address = call(|| self.socket.local_addr())
+            .map_err(|error| failed("cannot ask which port it is", error))?;
+        Ok(address.as_socket().map(|address| address.port()))
     }
 }
 
 /// Connects, waiting for that no longer than the deadline. The socket blocks.
 pub(crate) fn connect(place: &Place, access: Access, deadline: Deadline) -> Result<Socket> {
     const WHAT: &str = "cannot connect";
+    place.expect_socket()?;
     let mut last = None;
     for address in &place.addresses {
         let socket = make(address)?;
@@ -268,6 +296,14 @@ pub(crate) fn set_up(socket: &Socket, is_local: bool) -> io::Result<()> {
     call(|| socket.set_tcp_keepalive(&alive))
 }
 
+/// Waits in a poll, for no longer than that. A signal ends it early, with no events.
+pub(crate) fn poll(poll: &mut Poll, events: &mut Events, time: Duration) -> io::Result<()> {
+    call(|| match poll.poll(events, Some(time)) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        polled => polled,
+    })
+}
+
 /// A connection that never blocks, for a poll.
 #[derive(Debug)]
 pub(crate) struct Wire(sys::Io);
@@ -283,14 +319,26 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub(crate) fn new(listening: Listening, is_local: bool) -> Self {
-        Door {
-            port: listening.port(),
-            io: sys::DoorIo::new(listening.socket, is_local),
+    pub(crate) fn open(place: &Place, access: Access) -> Result<Self> {
+        if let Some(pipe) = &place.pipe {
+            let (io, name) = sys::DoorIo::of_pipe(pipe, access)?;
+            return Ok(Door {
+                io,
+                // The pipe itself lets in whom it should.
+                asks: false,
+                is_local: true,
+                name: Some(name),
+                port: None,
+            });
+        }
+        let listening = listen(place, access)?;
+        Ok(Door {
+            port: listening.port()?,
+            io: sys::DoorIo::new(listening.socket, place.is_local),
             asks: listening.asks,
             name: listening.name,
-            is_local,
-        }
+            is_local: place.is_local,
+        })
     }
 
     pub(crate) fn is_local(&self) -> bool {
@@ -309,7 +357,7 @@ impl Door {
     }
 
     /// A client that waits, if there is one; `None` for a stranger, who was sent away.
-    pub(crate) fn accept(&self) -> io::Result<Option<Wire>> {
+    pub(crate) fn accept(&mut self) -> io::Result<Option<Wire>> {
         let io = call(|| self.io.accept())?;
         if self.asks && !io.is_trusted()? {
             return Ok(None);
@@ -320,26 +368,37 @@ impl Door {
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        call(|| registry.register(self.io.source(), token, Interest::READABLE))
+        call(|| self.io.register(registry, token))
     }
 
-    pub(crate) fn deregister(&mut self, registry: &Registry) {
-        let _ = registry.deregister(self.io.source());
+    /// Takes it off the poll. What the system is still at then is to be waited for.
+    pub(crate) fn deregister(self, registry: &Registry) -> Vec<Wire> {
+        self.io.deregister(registry).into_iter().map(Wire).collect()
     }
 }
 
 impl Wire {
     /// Begins to connect: [`is_connected`](Self::is_connected) tells how it went, once it is writable.
-    pub(crate) fn connect(address: &SockAddr, is_local: bool) -> io::Result<Self> {
+    /// `turn`: which of the addresses.
+    pub(crate) fn connect(place: &Place, turn: usize, access: Access) -> io::Result<Self> {
+        if let Some(pipe) = &place.pipe {
+            return Ok(Wire(call(|| sys::Io::connect(pipe, access))?));
+        }
+        let address = &place.addresses[turn % place.addresses.len()];
         let socket = call(|| Socket::new(address.domain(), Type::STREAM, None))?;
         call(|| socket.set_nonblocking(true))?;
         match call(|| socket.connect(address)) {
             Ok(()) => {}
             // A Unix socket whose queue is full says so by "would block": it is not being connected.
-            Err(error) if !is_local && sys::is_in_progress(&error) => {}
+            Err(error) if !place.is_local && sys::is_in_progress(&error) => {}
             Err(error) => return Err(error),
         }
-        Ok(Wire(sys::Io::new(socket, is_local)))
+        Ok(Wire(sys::Io::new(socket, place.is_local)))
+    }
+
+    /// Whether connecting failed only because the other side has to let somebody else in first.
+    pub(crate) fn is_busy(error: &io::Error) -> bool {
+        sys::is_busy(error)
     }
 
     /// Whether it is connected by now; an error if it cannot be.
@@ -359,7 +418,22 @@ impl Wire {
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        call(|| registry.register(self.0.source(), token, both))
+        call(|| self.0.register(registry, token, both))
+    }
+
+    /// Takes it off the poll for good. It comes back if the system is still at something, which is to be waited for.
+    pub(crate) fn retire(self, registry: &Registry) -> Option<Self> {
+        self.0.retire(registry).map(Wire)
+    }
+
+    /// Whether the system is still writing on its own what it has taken over, after [`retire`](Self::retire).
+    pub(crate) fn is_writing(&self) -> bool {
+        self.0.is_writing()
+    }
+
+    /// Whether the system is done with it, so that it ends when it is dropped; after [`cut`](Self::cut).
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.is_idle()
     }
 
     /// Waits a few milliseconds at most for something to read: how much; 0 at the end; "would block" if nothing came.

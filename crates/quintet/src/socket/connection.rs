@@ -98,13 +98,17 @@ impl Connection {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Says which pattern this is. Nothing was written before, so there is room.
-    pub(super) fn say_hello(&mut self, protocol: Protocol, until: Instant) -> Result<(), Reason> {
+    /// From now on it has so long to say what it is.
+    pub(super) fn begin_to_hear(&mut self, until: Instant) {
         self.phase = Phase::Handshake {
             said: [0; HANDSHAKE],
             len: 0,
             until,
         };
+    }
+
+    /// Says which pattern this is. Nothing was written before, so there is room.
+    pub(super) fn say_hello(&mut self, protocol: Protocol) -> Result<(), Reason> {
         match self.wire.write(&[IoSlice::new(&protocol.handshake())]) {
             Ok(HANDSHAKE) => Ok(()),
             Ok(_) => Err(Reason::Gone("it takes no handshake".into())),

@@ -6,14 +6,15 @@
 use super::connection::{Id, Reason, with_rest};
 use super::options::Options;
 use super::protocol::Protocol;
-use super::state::{State, no_peer};
+use super::state::{State, Verdict, no_peer};
 use super::stats::Stats;
+use super::watch::Watch;
 use super::{place, ticker};
 use crate::cleanup::Registration;
-use crate::os::socket::{self, CALLS_CAN_WAIT, Door, PATIENCE};
+use crate::os::socket::{self, CALLS_CAN_WAIT, Door, PATIENCE, Wire};
 use crate::wait::{SLICE, Spin};
 use crate::{Address, Deadline, Error, ErrorKind, Result};
-use mio::{Events, Poll};
+use mio::{Events, Poll, Waker};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -23,6 +24,11 @@ const LARGE: usize = 64 * 1024;
 
 /// With more peers than that, looking at each of them again and again costs more than a wake-up.
 const FEW: usize = 4;
+
+/// How often to look whether the system is done with a socket that ends, and how long it may take after everything was
+/// cancelled.
+const LOOK: Duration = Duration::from_millis(5);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What the poll tells at a time.
 const EVENTS: usize = 256;
@@ -50,6 +56,7 @@ pub(super) struct Core {
     state: Mutex<State>,
     driver: Mutex<Driver>,
     changed: Condvar,
+    watch: Watch,
     spin: Spin,
     linger: Duration,
     max_message: u64,
@@ -106,6 +113,7 @@ impl Core {
                 events: Events::with_capacity(EVENTS),
             }),
             changed: Condvar::new(),
+            watch: Watch::new(),
             spin: Spin::default(),
             linger: options.linger,
             max_message: options.max_message,
@@ -123,8 +131,7 @@ impl Core {
     pub(super) fn listen(&self, address: &Address) -> Result<Address> {
         let access = self.lock().options.access;
         let place = place::of(address, true)?;
-        let listening = socket::listen(&place, access).map_err(|error| error.about(address))?;
-        let door = Door::new(listening, place.is_local());
+        let door = Door::open(&place, access).map_err(|error| error.about(address))?;
         let at = place::with_port(address, door.port())?;
         let mut state = self.lock();
         state
@@ -277,6 +284,50 @@ impl Core {
         if state.waiters > 0 {
             self.changed.notify_all();
         }
+        if state.has_more() {
+            self.watch.ring();
+        }
+    }
+
+    // Waiting together with other things.
+
+    /// Whether there is a message that `judge` takes; it stays. Drops those that it does not take.
+    pub(super) fn has_message<T>(&self, judge: impl FnMut(Id, &[u8], &[Vec<u8>]) -> Verdict<T>) -> bool {
+        // Who else is at the poll tells this thread, which looks again.
+        let mut state = match self.try_driver() {
+            Some(mut driver) => {
+                let mut state = self.drive(&mut driver, Duration::ZERO);
+                self.tell(&mut state);
+                state
+            }
+            None => self.lock(),
+        };
+        let has_message = state.has_message(judge);
+        drop(state);
+        if !has_message && self.watch.is_watched() {
+            ticker::stand_in(self);
+        }
+        has_message
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Waits in the poll, if nobody else does, for so long, or until it is woken; unless `begin` says that this is not the time.
+    /// Whether it has waited.
+    pub(super) fn stand_in(&self, time: Duration, begin: impl FnOnce(&Arc<Waker>) -> bool) -> bool {
+        let Some(mut driver) = self.try_driver() else {
+            return false;
+        };
+        let waker = self.watch.waker(driver.poll.registry());
+        if !waker.is_ok_and(begin) {
+            return false;
+        }
+        let mut state = self.drive(&mut driver, time);
+        self.tell(&mut state);
+        drop(driver);
+        true
     }
 
     /// The poll, unless another thread is at it. A panic there has left it as it was.
@@ -291,37 +342,30 @@ impl Core {
     /// Waits in the poll and does what it tells.
     fn drive(&self, driver: &mut Driver, time: Duration) -> MutexGuard<'_, State> {
         let Driver { poll, events } = driver;
-        let polled = poll.poll(events, Some(time));
+        let polled = socket::poll(poll, events, time);
         let mut state = self.lock();
-        match polled {
-            Ok(()) => state.handle(events),
-            // A signal; whoever waits goes on waiting.
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                tracing::error!("cannot poll: {error}");
-                std::thread::sleep(time.min(SLICE));
-            }
-        }
-        state.pass_time();
+        take_in(&mut state, polled, events, time);
         state
     }
 
     /// What the background thread does when nobody is at it. Whether something was written, so that there may soon be more.
+    ///
+    /// Who has the state is in a call. He is not waited for, as all other sockets would have to wait with us, perhaps for long: who
+    /// sends without a pause hardly ever lets go of it.
     pub(super) fn tick(&self) -> bool {
-        let mut progress = false;
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
         if let Some(mut driver) = self.try_driver() {
-            let mut state = self.drive(&mut driver, Duration::ZERO);
-            progress |= mem::take(&mut state.has_written);
+            let Driver { poll, events } = &mut *driver;
+            let polled = socket::poll(poll, events, Duration::ZERO);
+            take_in(&mut state, polled, events, Duration::ZERO);
             self.tell(&mut state);
-            // In this order: who finds the poll taken waits to be told.
-            drop(driver);
-            drop(state);
         }
-        if let Ok(mut state) = self.state.try_lock() {
-            state.flush_dirty();
-            progress |= mem::take(&mut state.has_written);
-        }
-        progress
+        state.flush_dirty();
+        mem::take(&mut state.has_written)
     }
 
     // Sending.
@@ -510,6 +554,7 @@ impl Core {
     fn close(&self, deadline: Deadline) -> Result<()> {
         let drained = self.block(deadline, |state| Ok(state.is_drained().then_some(())));
         let lost = self.lock().shut();
+        self.settle(deadline);
         match drained {
             Err(error) => Err(error),
             Ok(_) if lost == 0 => Ok(()),
@@ -520,6 +565,38 @@ impl Core {
             .hint("set a longer linger if the peers are slow")),
         }
     }
+
+    /// Waits until the system is done with what it does on its own for this socket. (Where it does that.)
+    fn settle(&self, deadline: Deadline) {
+        let leaving = mem::take(&mut self.lock().leaving);
+        if leaving.is_empty() {
+            return;
+        }
+        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        let Driver { poll, events } = &mut *driver;
+        let mut poll_while = |deadline: Deadline, is_busy: fn(&Wire) -> bool| {
+            while leaving.iter().any(is_busy) && !deadline.has_passed() {
+                if socket::poll(poll, events, deadline.slice(LOOK)).is_err() {
+                    return;
+                }
+            }
+        };
+        poll_while(deadline, Wire::is_writing);
+        leaving.iter().for_each(Wire::cut);
+        poll_while(Deadline::after(FAREWELL), |wire| !wire.is_idle());
+    }
+}
+
+/// Does what a poll of at most that time has told, and what is due.
+fn take_in(state: &mut State, polled: std::io::Result<()>, events: &Events, time: Duration) {
+    match polled {
+        Ok(()) => state.handle(events),
+        Err(error) => {
+            tracing::error!("cannot poll: {error}");
+            std::thread::sleep(time.min(SLICE));
+        }
+    }
+    state.pass_time();
 }
 
 /// Adds a message to a connection's queue; a large one past it, as far as there is room. Whether some is left to be written.

@@ -44,7 +44,7 @@ impl Listener {
     /// [`ErrorKind::AlreadyExists`] if somebody listens there, or something is there that is no socket;
     /// [`ErrorKind::NotFound`] for a host that is not known, or a folder that does not exist;
     /// [`ErrorKind::PermissionDenied`]; [`ErrorKind::InvalidAddress`]; [`ErrorKind::Full`] without a free descriptor;
-    /// [`ErrorKind::Unsupported`] for Unix sockets on Windows.
+    /// [`ErrorKind::Unsupported`] for `unix://` and `ipc://` on Windows.
     pub fn listen<A>(address: A) -> Result<Self>
     where
         A: TryInto<Address>,
@@ -70,7 +70,10 @@ impl Listener {
         )
         .map_err(|error| error.about(&address))?;
         Ok(Listener {
-            address: place::with_port(&address, listening.port())?,
+            address: listening
+                .port()
+                .and_then(|port| place::with_port(&address, port))
+                .map_err(|error| error.about(&address))?,
             place,
             listening,
             _registration: registration,

@@ -14,8 +14,9 @@
 //! Linux the same Unix socket. A socket of a pattern has any number of endpoints, each of which listens or dials; who dials
 //! comes back by himself after the other side was away.
 //!
-//! On Windows there is TCP. `ipc://` is a named pipe to nng there, which this module does not speak: it says
-//! [`Unsupported`](crate::ErrorKind::Unsupported). Named pipes as such are in [`pipe`](crate::pipe).
+//! On Windows there is TCP, and `ipc://PATH` is the named pipe `\\.\pipe\PATH`, as in nng, for the patterns; not for a
+//! [`Stream`], as named pipes as such are in [`pipe`](crate::pipe). There are no Unix sockets. (Tried with Quintet at both
+//! ends, under Wine; not with nng at the other.)
 //!
 //! # What may be lost
 //! The format has no acknowledgements. That a message was *sent* means that this process has taken it; some moments later it
@@ -23,7 +24,8 @@
 //! - what had not left this process is not lost: `Push` and `Pair` give it to the next peer. `Pub` and `Rep`, which mean one
 //!   peer and no other, count it as [`Stats::lost`].
 //! - **what the system had taken and the peer had not read is lost, and nobody can tell how much that is**: up to the buffers
-//!   of both systems (some 200 KiB on a Unix socket, some MiB over TCP), and what the peer had read ahead.
+//!   of both systems (some 200 KiB on a Unix socket, some MiB over TCP, 64 KiB in a pipe and 256 KiB on their way there), and
+//!   what the peer had read ahead.
 //! - a message of which a part had come is never shown; the receiver counts it as [`Stats::broken`]. A sender of which only a
 //!   part had left sends it again, whole. So no message comes twice, but requests: `Req` asks again.
 //! - a subscriber misses what is published while it is not connected.
@@ -33,12 +35,13 @@
 //!
 //! # What a stranger can do
 //! Anybody who can connect can send anything. A connection costs this process less than 1 KiB until its handshake is done
-//! (the 8 bytes of the handshake are read into place), and at most 256 are in that state, for at most
-//! [`Options::handshake_timeout`]: who comes beyond that takes the place of the oldest. After the handshake it costs up to
-//! 128 KiB of read-ahead, one message under way, whose memory grows as its bytes arrive and not as its length claims, up to
-//! [`Options::max_message`], and what waits to be sent to it ([`Options::send_mark`]). Whoever breaks the format (no handshake, another
-//! pattern, too long a message, a message where none belongs) is disconnected, with the reason in [`Stats::last_trouble`] and
-//! in a `tracing` event; the others do not notice. There is no encryption and no authentication over TCP.
+//! (the 8 bytes of the handshake are read into place; on a named pipe of Windows, some 5 KiB), and at most 256 are in that state, for
+//! at most [`Options::handshake_timeout`]: who comes beyond that takes the place of the oldest. At most [`Options::max_peers`] are
+//! let in then. Each of these costs up to 128 KiB of read-ahead, one message under way, whose memory grows as its bytes
+//! arrive and not as its length claims, up to [`Options::max_message`], and what waits to be sent to it ([`Options::send_mark`]).
+//! Whoever breaks the format (no handshake, another pattern, too long a message, a message where none belongs) is
+//! disconnected, with the reason in [`Stats::last_trouble`] and in a `tracing` event; the others do not notice. There is no
+//! encryption and no authentication over TCP.
 //!
 //! # How it works
 //! A socket does its work in the calls of its user: whoever waits for a message lets clients in, reads and writes for all
@@ -46,9 +49,9 @@
 //! sent within microseconds of each other are written together, and read together. One background thread a process does what is
 //! due while nobody is in a call: it lets clients in, dials again, and sends the last messages of a burst.
 //!
-//! [`wait_any`](crate::sync::wait_any) takes a [`Stream`] or a [`Listener`] on Linux (`Waitable::readable`). It does not take
-//! the sockets of patterns, whose messages may be in this process already, where no descriptor tells of them; let a thread
-//! receive.
+//! [`wait_any`](crate::sync::wait_any) takes every pattern that receives ([`Pull`], [`Sub`], [`Rep`], [`Pair`]), and on Linux a
+//! [`Stream`] or a [`Listener`] (`Waitable::readable`). While a thread waits so for a pattern, the background thread waits in
+//! that socket's poll, and wakes it.
 
 mod connection;
 mod core;
@@ -72,6 +75,7 @@ mod stats;
 mod stream;
 mod subscribe;
 mod ticker;
+mod watch;
 
 pub use crate::os::types::Access;
 pub use listener::Listener;

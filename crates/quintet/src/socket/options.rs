@@ -15,6 +15,7 @@ use std::time::Duration;
 pub struct Options {
     pub(super) max_message: u64,
     pub(super) send_mark: usize,
+    pub(super) max_peers: usize,
     pub(super) linger: Duration,
     pub(super) handshake: Duration,
     pub(super) access: Access,
@@ -28,6 +29,7 @@ impl Default for Options {
         Options {
             max_message: 64 << 20,
             send_mark: 1 << 20,
+            max_peers: 4096,
             linger: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             access: Access::CurrentUser,
@@ -56,6 +58,15 @@ impl Options {
     #[must_use]
     pub fn send_mark(mut self, bytes: usize) -> Self {
         self.send_mark = bytes.max(1);
+        self
+    }
+
+    /// How many peers are let in by who listens: 4096. (A `Pair` has one, whatever this says.) Who comes while there are so
+    /// many is sent away before its handshake is answered, so that it sends nothing, and may come again;
+    /// [`Stats::refused`](super::Stats::refused) counts that. Those that this socket dials itself are not counted here.
+    #[must_use]
+    pub fn max_peers(mut self, peers: usize) -> Self {
+        self.max_peers = peers;
         self
     }
 

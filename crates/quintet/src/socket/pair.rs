@@ -4,6 +4,7 @@ use super::pattern::pattern;
 use super::protocol::Protocol;
 use super::receiving::receive;
 use super::state::Verdict;
+use super::watch::waitable;
 use crate::{Deadline, Result};
 
 /// How many sockets a message of version 1 has passed; this is the first.
@@ -98,15 +99,22 @@ impl Pair {
     /// Those of [`recv_timeout`](Self::recv_timeout).
     pub fn recv_into(&self, message: &mut Vec<u8>, deadline: impl Into<Deadline>) -> Result<()> {
         let header = self.header.len();
-        receive(
-            &self.handle.core,
-            deadline.into(),
-            message,
-            |_, message, _| match message.get(..header) {
-                Some([]) => Verdict::Take((), header),
-                Some([0, 0, 0, hops]) if *hops > 0 => Verdict::Take((), header),
-                _ => Verdict::Discard,
-            },
-        )
+        receive(&self.handle.core, deadline.into(), message, |_, message, _| {
+            judge(message, header)
+        })
+    }
+}
+
+waitable!(Pair, |pair| |_, message: &[u8], _| judge(
+    message,
+    pair.header.len()
+));
+
+/// What to do with a message, whose header should be so long.
+fn judge(message: &[u8], header: usize) -> Verdict<()> {
+    match message.get(..header) {
+        Some([]) => Verdict::Take((), header),
+        Some([0, 0, 0, hops]) if *hops > 0 => Verdict::Take((), header),
+        _ => Verdict::Discard,
     }
 }

@@ -21,7 +21,7 @@ macro_rules! pattern {
             /// [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists) if somebody listens there, or something is
             /// there that is no socket; [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a host that is not known;
             /// [`ErrorKind::PermissionDenied`](crate::ErrorKind::PermissionDenied);
-            /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` and `ipc://` on Windows.
+            /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` on Windows.
             pub fn listen<A>(&self, address: A) -> crate::Result<crate::Address>
             where
                 A: TryInto<crate::Address>,
@@ -38,7 +38,7 @@ macro_rules! pattern {
             /// # Errors
             /// [`ErrorKind::InvalidAddress`](crate::ErrorKind::InvalidAddress);
             /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a host that is not known;
-            /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` and `ipc://` on Windows.
+            /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` on Windows.
             pub fn dial<A>(&self, address: A) -> crate::Result<()>
             where
                 A: TryInto<crate::Address>,

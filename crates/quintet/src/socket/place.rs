@@ -12,7 +12,8 @@ pub(super) fn of(address: &Address, listens: bool) -> Result<Place> {
             "* is for who listens: every interface of the machine",
         )),
         (Scheme::Tcp, Target::Host { host, port }) => Place::tcp(host, *port),
-        (Scheme::Unix | Scheme::Ipc, Target::Path(path)) => Place::local(path),
+        (Scheme::Unix, Target::Path(path)) => Place::local(path),
+        (Scheme::Ipc, Target::Path(path)) => Place::ipc(path),
         _ => Err(
             Error::new(ErrorKind::InvalidAddress, "this is not the address of a socket")
                 .hint("sockets have tcp://HOST:PORT, unix:///PATH, ipc://PATH"),

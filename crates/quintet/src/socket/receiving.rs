@@ -54,6 +54,8 @@ macro_rules! receiving {
                 super::receiving::receive(&self.handle.core, deadline.into(), message, $judge)
             }
         }
+
+        super::watch::waitable!($type, |socket| $judge);
     };
 }
 pub(super) use receiving;

@@ -5,6 +5,7 @@ use super::pattern::pattern;
 use super::protocol::Protocol;
 use super::receiving::receive;
 use super::state::Verdict;
+use super::watch::waitable;
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::sync::Arc;
 
@@ -109,6 +110,11 @@ impl Rep {
         })
     }
 }
+
+waitable!(Rep, |rep| |_, message: &[u8], _| match header_len(message) {
+    Some(len) => Verdict::Take((), len),
+    None => Verdict::Discard,
+});
 
 /// The bytes of a request's header: words up to the one that is marked as the last; `None` if there is no such word, or too
 /// late a one.

@@ -76,6 +76,8 @@ pub(super) struct State {
     pending: VecDeque<Id>,
     /// Those whose handshake is done, in the order of their turns.
     open: Vec<Id>,
+    /// How many of them came by themselves.
+    let_in: usize,
     turn: usize,
     /// Those that have a message; those that may have one in the system's buffer; those that have something to write.
     ready: VecDeque<Id>,
@@ -87,6 +89,8 @@ pub(super) struct State {
     /// What a subscriber wants to hear.
     pub(super) topics: Vec<Vec<u8>>,
     pub(super) waiters: usize,
+    /// What the system is still at, of a socket that has ended.
+    pub(super) leaving: Vec<Wire>,
     /// Whether something was written since the background thread last looked.
     pub(super) has_written: bool,
 }
@@ -103,6 +107,7 @@ impl State {
             free: Vec::new(),
             pending: VecDeque::new(),
             open: Vec::new(),
+            let_in: 0,
             turn: 0,
             ready: VecDeque::new(),
             hungry: Vec::new(),
@@ -111,6 +116,7 @@ impl State {
             stats: Stats::default(),
             topics: Vec::new(),
             waiters: 0,
+            leaving: Vec::new(),
             has_written: false,
         }
     }
@@ -185,6 +191,8 @@ impl State {
             acceptable: true,
             retry: None,
         });
+        // Somebody may have come before it was watched; and a pipe waits for nobody before it is asked.
+        self.accept(self.doors.len() - 1);
         Ok(())
     }
 
@@ -203,11 +211,15 @@ impl State {
         let dialer = &mut self.dialers[number];
         dialer.at = None;
         let is_local = dialer.place.is_local();
-        let address = dialer.place.address(dialer.turn).clone();
+        let begun = Wire::connect(&dialer.place, dialer.turn, self.options.access);
         dialer.turn += 1;
+        if begun.as_ref().is_err_and(Wire::is_busy) {
+            // Somebody is there.
+            dialer.pause = self.options.reconnect.0;
+        }
         let until = Instant::now() + CONNECT;
-        let begun = Wire::connect(&address, is_local)
-            .and_then(|wire| self.insert(wire, Phase::Connecting { until }, place::framing(is_local)));
+        let begun =
+            begun.and_then(|wire| self.insert(wire, Phase::Connecting { until }, place::framing(is_local)));
         match begun {
             Ok(id) => {
                 if let Some(connection) = self.get(id) {
@@ -256,7 +268,7 @@ impl State {
                     let until = Instant::now() + self.options.handshake;
                     let phase = Phase::Connecting { until };
                     match self.insert(wire, phase, place::framing(is_local)) {
-                        Ok(id) => self.greet(id),
+                        Ok(id) => self.receive(id, until),
                         Err(error) => self.accept_failed(number, &error),
                     }
                 }
@@ -327,15 +339,25 @@ impl State {
         }
     }
 
+    /// Who dials says first what he is.
     fn greet(&mut self, id: Id) {
         let until = Instant::now() + self.options.handshake;
         let protocol = self.protocol;
         let Some(connection) = self.get(id) else {
             return;
         };
-        match connection.say_hello(protocol, until) {
+        connection.begin_to_hear(until);
+        match connection.say_hello(protocol) {
             Ok(()) => self.hear(id),
             Err(reason) => self.close(id, &reason),
+        }
+    }
+
+    /// Who listens says it when he has heard that, and lets the other in: so nobody sends a message to who sends him away.
+    fn receive(&mut self, id: Id, until: Instant) {
+        if let Some(connection) = self.get(id) {
+            connection.begin_to_hear(until);
+            self.hear(id);
         }
     }
 
@@ -344,13 +366,33 @@ impl State {
         let Some(connection) = self.get(id) else {
             return;
         };
+        let is_let_in = connection.dialer.is_none();
         match connection.hear_hello(protocol) {
             Ok(false) => {}
-            Err(reason) => self.close(id, &reason),
+            Err(reason) => {
+                if is_let_in && matches!(reason, Reason::Refused(_)) {
+                    // It is to know with whom it has got mixed up.
+                    let _ = connection.say_hello(protocol);
+                }
+                self.close(id, &reason);
+            }
             Ok(true) => {
                 if matches!(protocol, Protocol::Pair0 | Protocol::Pair1) && !self.open.is_empty() {
                     return self.close(id, &Reason::Refused("this pair has its peer already".into()));
                 }
+                if is_let_in && self.let_in >= self.options.max_peers {
+                    return self.close(
+                        id,
+                        &Reason::Refused("there are as many peers as may be let in".into()),
+                    );
+                }
+                if is_let_in
+                    && let Some(connection) = self.get(id)
+                    && let Err(reason) = connection.say_hello(protocol)
+                {
+                    return self.close(id, &reason);
+                }
+                self.let_in += usize::from(is_let_in);
                 self.pending.retain(|other| *other != id);
                 self.open.push(id);
                 self.stats.connected += 1;
@@ -490,6 +532,8 @@ impl State {
             connection.writable = false;
             connection.readable = true;
             connection.hung_up = true;
+            // If it is there still, as when the system was short of memory for the write, it is to know, and to come again.
+            connection.wire.end_writing();
             self.keep_unsent(id);
             self.pump(id);
             self.send_backlog();
@@ -542,6 +586,7 @@ impl State {
         let was_open = connection.is_open() && self.open.contains(&id);
         if was_open {
             self.open.retain(|other| *other != id);
+            self.let_in -= usize::from(connection.dialer.is_none());
             self.stats.disconnected += 1;
             self.stats.broken += u64::from(connection.incoming.is_in_the_middle());
         } else {
@@ -766,6 +811,34 @@ impl State {
         None
     }
 
+    /// As [`next_message`](Self::next_message), but what `judge` takes stays where it is.
+    pub(super) fn has_message<T>(
+        &mut self,
+        mut judge: impl FnMut(Id, &[u8], &[Vec<u8>]) -> Verdict<T>,
+    ) -> bool {
+        for _ in 0..UNWANTED {
+            let Some(id) = self.ready.front().copied() else {
+                self.pump_all(false);
+                if self.ready.is_empty() {
+                    return false;
+                }
+                continue;
+            };
+            let topics = std::mem::take(&mut self.topics);
+            let message = self.get(id).map(|connection| connection.incoming.message());
+            let is_wanted = matches!(message, Some(Ok(Some(message))) if matches!(judge(id, message, &topics), Verdict::Take(..)));
+            if !is_wanted {
+                self.ready.pop_front();
+                self.take_message(id, &mut judge, &topics, &mut Vec::new());
+            }
+            self.topics = topics;
+            if is_wanted {
+                return true;
+            }
+        }
+        false
+    }
+
     fn take_message<T>(
         &mut self,
         id: Id,
@@ -808,8 +881,8 @@ impl State {
         let lost = self.waiting();
         self.stats.lost += lost;
         self.backlog.clear();
-        for mut listening in self.doors.drain(..) {
-            listening.door.deregister(&self.registry);
+        for listening in self.doors.drain(..) {
+            self.leaving.extend(listening.door.deregister(&self.registry));
         }
         for slot in &mut self.slots {
             if let Some(connection) = slot.connection.take() {
@@ -817,6 +890,8 @@ impl State {
                 connection.wire.end_writing();
                 // What is read here is not wanted any more; unread, it would make the system withdraw what was sent.
                 while let Ok(1..) = connection.wire.read(&mut [0; 4096]) {}
+                self.leaving
+                    .extend(Arc::into_inner(connection.wire).and_then(|wire| wire.retire(&self.registry)));
             }
         }
         self.open.clear();

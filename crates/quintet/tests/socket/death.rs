@@ -139,6 +139,8 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
     let rep = Rep::new().unwrap();
     let req = Req::new().unwrap();
     req.dial(rep.listen(ANY_PORT).unwrap()).unwrap();
+    // So that the deadline is not over before it has asked.
+    req.wait_for_peers(1, PATIENCE).unwrap();
     fails(
         req.request_timeout("?", Duration::from_millis(50)),
         ErrorKind::TimedOut,

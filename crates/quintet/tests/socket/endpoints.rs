@@ -89,7 +89,7 @@ fn an_address_in_use_and_a_host_that_is_not_known_are_errors_at_once() {
     fails(req.dial("tcp://no-such-host.invalid:1"), ErrorKind::NotFound);
     fails(req.dial("mutex://x"), ErrorKind::InvalidAddress);
     if cfg!(windows) {
-        fails(req.dial("ipc://x"), ErrorKind::Unsupported);
+        fails(req.dial("unix:///x"), ErrorKind::Unsupported);
     }
 }
 

@@ -7,8 +7,11 @@ mod endpoints;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod local;
+mod many;
 mod marks;
 mod patterns;
+#[cfg(target_os = "linux")]
+mod steps;
 mod streams;
 
 use quintet::{Address, Error, ErrorKind};
@@ -26,10 +29,13 @@ use crowd::{asks_many, is_server_of_many, is_short_of_files};
 #[cfg(target_os = "linux")]
 use local::{dies_listening, is_peer};
 #[cfg(target_os = "linux")]
+use steps::dies_at_any_step;
+#[cfg(target_os = "linux")]
 quintet_testkit::peers!(
     answers_half,
     asks_many,
     dies_answering,
+    dies_at_any_step,
     dies_listening,
     dies_sending,
     is_peer,
@@ -68,6 +74,8 @@ fn places(t: &Test) -> Vec<Address> {
         ] {
             places.push(text.parse().unwrap());
         }
+    } else {
+        places.push(format!("ipc://{}/ipc", t.name("folder")).parse().unwrap());
     }
     places
 }

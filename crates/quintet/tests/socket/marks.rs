@@ -1,8 +1,8 @@
 //! High-water marks, and the end of a socket.
 
 use super::{ANY_PORT, PATIENCE, fails, number_of, numbered};
-use quintet::ErrorKind;
 use quintet::socket::{Options, Pub, Pull, Push, Rep, Stream, Sub};
+use quintet::{Deadline, ErrorKind, test_hooks};
 use quintet_testkit::{eventually, start};
 use std::thread;
 use std::time::Duration;
@@ -203,4 +203,51 @@ fn closing_waits_for_a_slow_peer_and_reports_what_it_could_not_send() {
         assert_eq!(number_of(&pull.recv_timeout(PATIENCE).unwrap(), PIECE), number);
     }
     fails(pull.recv_timeout(Duration::from_millis(50)), ErrorKind::TimedOut);
+}
+
+#[test]
+fn so_many_peers_are_let_in_and_the_next_one_when_one_has_gone() {
+    let _t = start();
+    let pull = Pull::with(&Options::new().max_peers(2)).unwrap();
+    let address = pull.listen(ANY_PORT).unwrap();
+    let dial = || {
+        let push = Push::new().unwrap();
+        push.dial(&address).unwrap();
+        push
+    };
+    let (first, second) = (dial(), dial());
+    pull.wait_for_peers(2, PATIENCE).unwrap();
+    let third = dial();
+    eventually("the third is refused", || pull.stats().refused > 0);
+    let stats = pull.stats();
+    assert_eq!(stats.peers, 2, "{stats:?}");
+    assert!(stats.last_trouble.unwrap().contains("as many peers"));
+    // It comes again by itself.
+    drop(first);
+    third.send_timeout("mine", PATIENCE).unwrap();
+    assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), b"mine");
+    second.send_timeout("and mine", PATIENCE).unwrap();
+    assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), b"and mine");
+    // Whom it dials itself is another matter.
+    let other = Push::new().unwrap();
+    pull.dial(other.listen(ANY_PORT).unwrap()).unwrap();
+    pull.wait_for_peers(3, PATIENCE).unwrap();
+}
+
+#[test]
+fn who_waits_for_room_sleeps() {
+    let _t = start();
+    let pull = Pull::new().unwrap();
+    let push = Push::with(&Options::new().send_mark(1)).unwrap();
+    push.dial(pull.listen(ANY_PORT).unwrap()).unwrap();
+    push.wait_for_peers(1, PATIENCE).unwrap();
+    while push.send_timeout([7; PIECE], Deadline::now()).is_ok() {}
+    test_hooks::fail_at(u64::MAX, 0);
+    let calls = |time| {
+        fails(push.send_timeout("one more", time), ErrorKind::TimedOut);
+        test_hooks::disarm()
+    };
+    let calls = calls(Duration::from_millis(500));
+    // Each wait is 50 ms at least, and has a look before and behind it.
+    assert!(calls <= 50, "{calls} system calls");
 }

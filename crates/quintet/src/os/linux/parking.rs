@@ -23,6 +23,12 @@ impl Place {
             bed: Bed::default(),
         }
     }
+
+    /// For threads of this process.
+    #[cfg(feature = "socket")]
+    pub(crate) fn of_process() -> Self {
+        Place::new()
+    }
 }
 
 #[cfg(not(loom))]

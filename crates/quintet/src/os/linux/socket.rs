@@ -11,6 +11,7 @@ use crate::wait;
 use crate::{Deadline, Error, ErrorKind, Result};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
@@ -20,6 +21,7 @@ use rustix::net::{
     SendFlags,
 };
 use socket2::{SockAddr, Socket};
+use std::convert::Infallible;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -50,6 +52,18 @@ pub(crate) fn local_address(text: &str) -> Result<(SockAddr, Option<PathBuf>)> {
             Ok((address, Some(path)))
         }
     }
+}
+
+/// The name of a pipe that `ipc://` would be: it is a Unix socket here.
+pub(crate) type PipeName = Infallible;
+
+pub(crate) fn pipe_name(_: &str) -> Result<Option<PipeName>> {
+    Ok(None)
+}
+
+/// A Unix socket whose queue is full says so by "would block".
+pub(crate) fn is_busy(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// The file of a listening socket.
@@ -242,11 +256,30 @@ impl Io {
         }
     }
 
-    pub(crate) fn source(&mut self) -> &mut dyn Source {
-        match self {
+    pub(crate) fn connect(pipe: &PipeName, _: Access) -> io::Result<Self> {
+        match *pipe {}
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token, what: Interest) -> io::Result<()> {
+        let source: &mut dyn Source = match self {
             Io::Tcp(stream) => stream,
             Io::Local(stream) => stream,
-        }
+        };
+        source.register(registry, token, what)
+    }
+
+    /// Nothing is left to be waited for; that it is closed takes it off the poll.
+    pub(crate) fn retire(self, _: &Registry) -> Option<Self> {
+        None
+    }
+
+    /// Never: what a call has written is with the system, and no longer here.
+    pub(crate) fn is_writing(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        true
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -387,14 +420,28 @@ impl DoorIo {
         }
     }
 
-    pub(crate) fn source(&mut self) -> &mut dyn Source {
+    pub(crate) fn of_pipe(pipe: &PipeName, _: Access) -> Result<(Self, Name)> {
+        match *pipe {}
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
         match self {
             DoorIo::Tcp(listener) => listener,
             DoorIo::Local(listener) => listener,
         }
     }
 
-    pub(crate) fn accept(&self) -> io::Result<Io> {
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(self.source(), token, Interest::READABLE)
+    }
+
+    /// Nothing is left to be waited for.
+    pub(crate) fn deregister(mut self, registry: &Registry) -> Option<Io> {
+        let _ = registry.deregister(self.source());
+        None
+    }
+
+    pub(crate) fn accept(&mut self) -> io::Result<Io> {
         Ok(match self {
             DoorIo::Tcp(listener) => Io::Tcp(listener.accept()?.0),
             DoorIo::Local(listener) => Io::Local(listener.accept()?.0),

@@ -66,6 +66,15 @@ impl Place {
         }
     }
 
+    /// For threads of this process, all of whom are woken.
+    #[cfg(feature = "socket")]
+    pub(crate) fn of_process() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let beside = format!(r"Local\quintet.process.{}", std::process::id());
+        Place::for_all(&beside, number as usize, Access::CurrentUser)
+    }
+
     /// What to wait for while the word is that.
     pub(in crate::os::windows) fn handle(&self, word: u32) -> Result<HANDLE> {
         let (bed, turn) = match &self.beds {

@@ -1,22 +1,32 @@
-//! Sockets as Windows has them: TCP.
+//! Sockets as Windows has them: TCP, and what nng has in place of Unix sockets, named pipes.
+//!
+//! A pipe here is a server's or client's end whose reads and writes the poll's completion port tells of. There is always a read
+//! under way, and a write goes on by itself after the call has taken the bytes over. So who ends has to wait for both.
 
+use super::claim::Claim;
+use super::peer::{End, Peer};
+use super::pipe::{self, Plan};
 use super::process::Identity;
 use crate::os::step::call;
 use crate::os::types::Access;
 use crate::{Deadline, Error, ErrorKind, Result};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
+use mio::windows::NamedPipe;
+use mio::{Interest, Registry, Token};
 use socket2::{SockAddr, Socket};
-use std::convert::Infallible;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::os::windows::io::AsRawSocket;
+use std::os::windows::io::{AsHandle, AsRawHandle, AsRawSocket, FromRawHandle, IntoRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use windows_sys::Win32::Foundation::{ERROR_PIPE_BUSY, HANDLE};
 use windows_sys::Win32::Networking::WinSock::{
     POLLRDNORM, POLLWRNORM, SOCKET_ERROR, WSAEINPROGRESS, WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, WSAPOLLFD,
     WSAPoll,
 };
+use windows_sys::Win32::System::IO::CancelIoEx;
 
 /// The poll tells again only after a call that would have blocked.
 pub(crate) const SHORT_READ_EMPTIES: bool = false;
@@ -28,20 +38,59 @@ pub(crate) const CALLS_CAN_WAIT: bool = false;
 pub(crate) const PATIENCE: Duration = Duration::ZERO;
 
 fn no_unix_sockets() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "there are no Unix sockets here; ipc:// is a named pipe on Windows, which Quintet's sockets do not speak yet",
-    )
-    .hint("use tcp://, or pipe:// for a named pipe")
+    Error::new(ErrorKind::Unsupported, "there are no Unix sockets here")
+        .hint("use tcp://, or ipc://, which is a named pipe here")
 }
 
 pub(crate) fn local_address(_: &str) -> Result<(SockAddr, Option<PathBuf>)> {
     Err(no_unix_sockets())
 }
 
-/// The file of a listening socket: there are none.
+/// The path of a pipe, as nng makes it: the folder of all pipes, and what the address says.
+#[derive(Clone, Debug)]
+pub(crate) struct PipeName(String);
+
+/// The longest that the system takes.
+const LONGEST: usize = 256;
+
+pub(crate) fn pipe_name(path: &str) -> Result<Option<PipeName>> {
+    let whole = format!("{}{path}", pipe::FOLDER);
+    if path.is_empty() || whole.encode_utf16().count() > LONGEST || path.contains('\0') {
+        return Err(Error::new(
+            ErrorKind::InvalidAddress,
+            format!(
+                "a pipe's path has 1 to {} characters",
+                LONGEST - pipe::FOLDER.len()
+            ),
+        ));
+    }
+    Ok(Some(PipeName(whole)))
+}
+
+impl PipeName {
+    fn wide(&self) -> Vec<u16> {
+        super::wide(&self.0)
+    }
+
+    /// The object name of the claim that goes with it. Names of pipes know no case; names of objects have no backslashes.
+    fn claim(&self) -> String {
+        let key = self.0[pipe::FOLDER.len()..].to_lowercase().replace('\\', "/");
+        // The path itself may be nearly as long as a name can be.
+        let key: String = key.chars().take(LONGEST - CLAIM.len()).collect();
+        format!("{CLAIM}{key}")
+    }
+}
+
+const CLAIM: &str = r"Local\quintet.ipc.";
+
+/// All instances of the pipe have a client, and the server has yet to make another.
+pub(crate) fn is_busy(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ERROR_PIPE_BUSY.cast_signed())
+}
+
+/// That this process is the one that listens at a pipe's name. The pipe itself goes with its last end.
 #[derive(Debug)]
-pub(crate) struct Name(Infallible);
+pub(crate) struct Name(Mutex<Option<Claim>>);
 
 impl Name {
     pub(crate) fn bind(_: &Socket, _: &Path, _: Access) -> Result<Self> {
@@ -49,7 +98,7 @@ impl Name {
     }
 
     pub(crate) fn release(&self) {
-        match self.0 {}
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
@@ -119,24 +168,96 @@ pub(crate) fn write(socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize>
 
 /// A connection.
 #[derive(Debug)]
-pub(crate) struct Io(TcpStream);
+pub(crate) enum Io {
+    Tcp(TcpStream),
+    Pipe { pipe: NamedPipe, peer: u32 },
+}
+
+/// So much of a long message is read at a time; a pipe gives no more.
+const PIECE: usize = 64 * 1024;
+
+/// So much of a message is handed to the system at a time. (It is copied for that.)
+const AT_ONCE: usize = 256 * 1024;
 
 impl Io {
     pub(crate) fn new(socket: Socket, _is_local: bool) -> Self {
-        Io(TcpStream::from_std(socket.into()))
+        Io::Tcp(TcpStream::from_std(socket.into()))
     }
 
-    pub(crate) fn source(&mut self) -> &mut dyn Source {
-        &mut self.0
+    fn of_pipe(pipe: OwnedHandle) -> NamedPipe {
+        // SAFETY: the handle is an open pipe's, made for overlapped I/O, and handed over.
+        unsafe { NamedPipe::from_raw_handle(pipe.into_raw_handle()) }
+    }
+
+    /// Connects to a server that has room, at once.
+    pub(crate) fn connect(name: &PipeName, access: Access) -> io::Result<Self> {
+        let pipe = pipe::open_both_ways(&name.wide())
+            .map_err(|code| io::Error::from_raw_os_error(code.cast_signed()))?;
+        let peer = Peer::of(pipe.as_handle(), End::Client);
+        pipe::check_server(pipe.as_handle(), &peer, access).map_err(io::Error::other)?;
+        Ok(Io::Pipe {
+            pipe: Io::of_pipe(pipe),
+            peer: peer.pid,
+        })
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token, what: Interest) -> io::Result<()> {
+        match self {
+            Io::Tcp(stream) => stream.register(registry, token, what),
+            // A server's end was watched already, for its client.
+            Io::Pipe { pipe, .. } => match pipe.register(registry, token, what) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    pipe.reregister(registry, token, what)
+                }
+                done => done,
+            },
+        }
+    }
+
+    /// A pipe comes back, as its read, if nothing else, is still under way.
+    pub(crate) fn retire(mut self, registry: &Registry) -> Option<Self> {
+        match &mut self {
+            Io::Tcp(_) => None,
+            Io::Pipe { pipe, .. } => pipe.deregister(registry).ok().map(|()| self),
+        }
+    }
+
+    /// Whether what a call has taken over is on its way; of one that was retired.
+    pub(crate) fn is_writing(&self) -> bool {
+        match self {
+            Io::Tcp(_) => false,
+            // It takes nothing any more, and says so unless there is another reason.
+            Io::Pipe { pipe, .. } => would_block((&*pipe).write(&[])),
+        }
+    }
+
+    /// Whether nothing is under way; of one that was retired.
+    pub(crate) fn is_idle(&self) -> bool {
+        let Io::Pipe { pipe, .. } = self else {
+            return true;
+        };
+        let mut unwanted = [0; 4096];
+        let is_reading = loop {
+            match (&*pipe).read(&mut unwanted) {
+                Ok(1..) => {}
+                read => break would_block(read),
+            }
+        };
+        !(is_reading || self.is_writing() || would_block(pipe.connect()))
     }
 
     pub(crate) fn set_up(&self) -> io::Result<()> {
-        let socket = socket2::SockRef::from(&self.0);
-        crate::os::socket::set_up(&socket, false)
+        match self {
+            Io::Tcp(stream) => crate::os::socket::set_up(&socket2::SockRef::from(stream), false),
+            Io::Pipe { .. } => Ok(()),
+        }
     }
 
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        (&self.0).read(buf)
+        match self {
+            Io::Tcp(stream) => (&*stream).read(buf),
+            Io::Pipe { pipe, .. } => (&*pipe).read(buf),
+        }
     }
 
     pub(crate) fn read_waiting(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -148,23 +269,44 @@ impl Io {
     }
 
     pub(crate) fn append_to(&self, buf: &mut Vec<u8>, most: usize) -> io::Result<usize> {
-        let len = buf.len();
-        buf.resize(len + most, 0);
-        let got = (&self.0).read(&mut buf[len..]);
-        buf.truncate(len + got.as_ref().copied().unwrap_or(0));
-        got
+        // Bytes have to be something before they are read to. Of a long message's memory, which is larger by far than what
+        // comes at a time, that would be most of the work.
+        let mut some = [0; PIECE];
+        let got = self.read(&mut some[..most.min(PIECE)])?;
+        buf.extend_from_slice(&some[..got]);
+        Ok(got)
     }
 
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&self.0).write_vectored(parts)
+        match self {
+            Io::Tcp(stream) => (&*stream).write_vectored(parts),
+            Io::Pipe { pipe, .. } => {
+                let mut left = AT_ONCE;
+                let some: Vec<IoSlice<'_>> = parts
+                    .iter()
+                    .map(|part| {
+                        let len = part.len().min(left);
+                        left -= len;
+                        IoSlice::new(&part[..len])
+                    })
+                    .collect();
+                (&*pipe).write_vectored(&some)
+            }
+        }
     }
 
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
+        match self {
+            Io::Tcp(stream) => stream.take_error(),
+            Io::Pipe { pipe, .. } => pipe.take_error(),
+        }
     }
 
     pub(crate) fn has_peer(&self) -> io::Result<bool> {
-        match self.0.peer_addr() {
+        let Io::Tcp(stream) = self else {
+            return Ok(true);
+        };
+        match stream.peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
@@ -172,38 +314,170 @@ impl Io {
     }
 
     pub(crate) fn is_its_own_peer(&self) -> bool {
-        crate::os::socket::is_its_own_peer(&socket2::SockRef::from(&self.0))
+        match self {
+            Io::Tcp(stream) => crate::os::socket::is_its_own_peer(&socket2::SockRef::from(stream)),
+            Io::Pipe { .. } => false,
+        }
     }
 
     pub(crate) fn is_trusted(&self) -> io::Result<bool> {
         Ok(true)
     }
 
+    /// A pipe has no half that ends by itself.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
+        match (self, how) {
+            (Io::Tcp(stream), how) => stream.shutdown(how),
+            (Io::Pipe { pipe, .. }, Shutdown::Both) => {
+                // SAFETY: the pipe is open; all its operations are meant.
+                let done = unsafe { CancelIoEx(pipe.as_raw_handle() as HANDLE, std::ptr::null()) };
+                match done {
+                    0 => Err(io::Error::last_os_error()),
+                    _ => Ok(()),
+                }
+            }
+            (Io::Pipe { .. }, _) => Ok(()),
+        }
     }
 
     pub(crate) fn peer(&self) -> String {
-        self.0
-            .peer_addr()
-            .map_or_else(|_| "a peer".into(), |address| address.to_string())
+        match self {
+            Io::Tcp(stream) => stream
+                .peer_addr()
+                .map_or_else(|_| "a peer".into(), |address| address.to_string()),
+            Io::Pipe { peer: 0, .. } => "a peer".into(),
+            Io::Pipe { peer, .. } => format!("pid {peer}"),
+        }
     }
 }
 
-/// A listening socket.
+fn would_block<T>(done: io::Result<T>) -> bool {
+    done.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// What listens.
 #[derive(Debug)]
-pub(crate) struct DoorIo(TcpListener);
+pub(crate) enum DoorIo {
+    Tcp(TcpListener),
+    Pipe(PipeDoor),
+}
+
+/// The instances of a pipe that wait for clients, of which there are always some: who comes while there is none is told
+/// that the pipe is busy.
+#[derive(Debug)]
+pub(crate) struct PipeDoor {
+    plan: Plan,
+    ready: Vec<NamedPipe>,
+    /// Where the poll tells of them, as soon as it does.
+    poll: Option<(Registry, Token)>,
+}
+
+/// So many clients can connect at the same moment.
+const READY: usize = 8;
+
+impl PipeDoor {
+    /// Makes the instances that are missing, and has the poll tell of their clients. Whether one has a client already.
+    fn fill(&mut self) -> io::Result<()> {
+        let Some((registry, token)) = &self.poll else {
+            return Ok(());
+        };
+        while self.ready.len() < READY {
+            let pipe = self.plan.make_another().map_err(io::Error::other)?;
+            let mut pipe = Io::of_pipe(pipe);
+            pipe.register(registry, *token, Interest::WRITABLE)?;
+            self.ready.push(pipe);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) -> io::Result<Io> {
+        // Without a free one the name may be lost with the next client that goes.
+        self.fill()?;
+        for at in 0..self.ready.len() {
+            match self.ready[at].connect() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                done => {
+                    let pipe = self.ready.swap_remove(at);
+                    done?;
+                    // Told before as a part of what failed.
+                    if let Some(error) = pipe.take_error()? {
+                        return Err(error);
+                    }
+                    let peer = Peer::of(borrowed(&pipe), End::Server).pid;
+                    return Ok(Io::Pipe { pipe, peer });
+                }
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+/// The handle, as long as the pipe is there.
+fn borrowed(pipe: &NamedPipe) -> std::os::windows::io::BorrowedHandle<'_> {
+    // SAFETY: the pipe keeps its handle open, and is borrowed for as long.
+    unsafe { std::os::windows::io::BorrowedHandle::borrow_raw(pipe.as_raw_handle()) }
+}
 
 impl DoorIo {
     pub(crate) fn new(socket: Socket, _is_local: bool) -> Self {
-        DoorIo(TcpListener::from_std(socket.into()))
+        DoorIo::Tcp(TcpListener::from_std(socket.into()))
     }
 
-    pub(crate) fn source(&mut self) -> &mut dyn Source {
-        &mut self.0
+    /// Takes the name, and makes the pipe.
+    pub(crate) fn of_pipe(name: &PipeName, access: Access) -> Result<(Self, Name)> {
+        let path = name.wide();
+        let text = format!("path={}\npid={}\n", name.0, std::process::id());
+        let claim = Claim::take(&name.claim(), &text, || pipe::is_there(&path))?.ok_or_else(taken)?;
+        let plan = Plan::of_socket(path, access)?;
+        let first = plan.make_first(|| false).map_err(|error| match error.kind() {
+            ErrorKind::Busy => taken(),
+            _ => error,
+        })?;
+        let door = PipeDoor {
+            plan,
+            ready: vec![Io::of_pipe(first)],
+            poll: None,
+        };
+        Ok((DoorIo::Pipe(door), Name(Mutex::new(Some(claim)))))
     }
 
-    pub(crate) fn accept(&self) -> io::Result<Io> {
-        Ok(Io(self.0.accept()?.0))
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            DoorIo::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
+            DoorIo::Pipe(door) => {
+                for pipe in &mut door.ready {
+                    pipe.register(registry, token, Interest::WRITABLE)?;
+                }
+                door.poll = Some((registry.try_clone()?, token));
+                Ok(())
+            }
+        }
     }
+
+    /// The instances that wait for clients, until they are known not to.
+    pub(crate) fn deregister(self, registry: &Registry) -> Vec<Io> {
+        match self {
+            DoorIo::Tcp(mut listener) => {
+                let _ = listener.deregister(registry);
+                Vec::new()
+            }
+            DoorIo::Pipe(door) => door
+                .ready
+                .into_iter()
+                .filter_map(|pipe| Io::Pipe { pipe, peer: 0 }.retire(registry))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn accept(&mut self) -> io::Result<Io> {
+        match self {
+            DoorIo::Tcp(listener) => Ok(Io::Tcp(listener.accept()?.0)),
+            DoorIo::Pipe(door) => door.accept(),
+        }
+    }
+}
+
+fn taken() -> Error {
+    Error::new(ErrorKind::AlreadyExists, "another program listens there")
+        .hint("end the program that has it, or choose another address")
 }

@@ -108,6 +108,12 @@ fn attempt(path: &[u16], options: &ClientOptions) -> Result<std::result::Result<
     Connection::new(PipeEnd::client(pipe), peer, &terms).map(Ok)
 }
 
+/// Opens a client's end that reads and writes.
+#[cfg(feature = "socket")]
+pub(in crate::os::windows) fn open_both_ways(path: &[u16]) -> std::result::Result<OwnedHandle, Code> {
+    open_for(path, Direction::InOut)
+}
+
 /// Opens the client's end, or says the number of the error.
 fn open_for(path: &[u16], direction: Direction) -> std::result::Result<OwnedHandle, Code> {
     // The right to make instances is a server's, and not in what servers give to others; the others' rights are asked
@@ -161,7 +167,11 @@ fn read_messages(pipe: BorrowedHandle<'_>) -> Result<()> {
 ///
 /// Whose the pipe is, is the kernel's word. The server's process is asked too, but may be one that we cannot look at (a
 /// service), or may be gone, its pipe handed on.
-fn check_server(pipe: BorrowedHandle<'_>, peer: &Peer, access: Access) -> Result<()> {
+pub(in crate::os::windows) fn check_server(
+    pipe: BorrowedHandle<'_>,
+    peer: &Peer,
+    access: Access,
+) -> Result<()> {
     if access == Access::Everyone {
         return Ok(());
     }

@@ -58,7 +58,7 @@ impl State {
 impl Instances {
     pub(super) fn create(name: &Name, options: &ServerOptions) -> Result<Arc<Self>> {
         let plan = Plan::new(name, options)?;
-        let first = plan.make_first(name)?;
+        let first = plan.make_first(|| path::is_left_over(name))?;
         let instances = Instances {
             plan,
             max: options.max_instances.unwrap_or(u32::MAX),

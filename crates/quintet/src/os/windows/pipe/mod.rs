@@ -26,3 +26,10 @@ pub(crate) use connect::connect;
 pub(crate) use connection::Connection;
 pub(crate) use listener::Listener;
 pub(crate) use look::{list, remove, stat};
+// For the sockets of patterns, whose pipes are of their own kind.
+#[cfg(feature = "socket")]
+pub(super) use connect::{check_server, open_both_ways};
+#[cfg(feature = "socket")]
+pub(super) use path::{FOLDER, is_there};
+#[cfg(feature = "socket")]
+pub(super) use plan::Plan;

@@ -11,7 +11,7 @@ use windows_sys::Win32::Foundation::{
 use windows_sys::Win32::System::Pipes::WaitNamedPipeW;
 
 /// The folder of all pipes.
-pub(super) const FOLDER: &str = r"\\.\pipe\";
+pub(in crate::os::windows) const FOLDER: &str = r"\\.\pipe\";
 
 /// The path of a name, for people.
 pub(super) fn shown(name: &Name) -> String {
@@ -68,6 +68,12 @@ pub(super) fn wait(path: &[u16], time: Duration) -> Result<There> {
         }
         Err(code) => Err(error::of("cannot look for the pipe", code)),
     }
+}
+
+/// Whether there is a pipe, whoever has it.
+#[cfg(feature = "socket")]
+pub(in crate::os::windows) fn is_there(path: &[u16]) -> Result<bool> {
+    Ok(wait(path, Duration::ZERO)? != There::Nothing)
 }
 
 /// Whether a pipe none of whose instances is free, and on which nobody has a claim, is one whose Quintet server is

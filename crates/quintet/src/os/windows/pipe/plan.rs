@@ -2,6 +2,8 @@
 
 use super::{connect, kernel, path};
 use crate::os::pipe_types::{Direction, PipeMode, ServerOptions};
+#[cfg(feature = "socket")]
+use crate::os::types::Access;
 use crate::os::windows::call::{self, Code};
 use crate::os::windows::error;
 use crate::os::windows::security::{self, Descriptor};
@@ -23,7 +25,7 @@ pub(super) const BUFFER: u32 = 64 * 1024;
 
 /// How the instances of a pipe are made.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(in crate::os::windows) struct Plan {
     path: Vec<u16>,
     access: u32,
     mode: u32,
@@ -51,8 +53,21 @@ impl Plan {
         })
     }
 
+    /// A pipe at that path for the sockets of patterns, which frame their messages themselves.
+    #[cfg(feature = "socket")]
+    pub(in crate::os::windows) fn of_socket(path: Vec<u16>, access: Access) -> Result<Self> {
+        Ok(Plan {
+            path,
+            access: PIPE_ACCESS_DUPLEX,
+            mode: PIPE_TYPE_BYTE | PIPE_READMODE_BYTE,
+            in_buffer: BUFFER,
+            out_buffer: BUFFER,
+            security: Descriptor::of_pipe(access)?,
+        })
+    }
+
     /// Makes another instance of the pipe that there is.
-    pub(super) fn make_another(&self) -> Result<OwnedHandle> {
+    pub(in crate::os::windows) fn make_another(&self) -> Result<OwnedHandle> {
         self.make(0)
             .map_err(|code| error::of("cannot create an instance of the pipe", code))
     }
@@ -87,11 +102,12 @@ impl Plan {
     }
 
     /// Makes the first instance of a new pipe. We have the claim, so no server of Quintet's in this session lives.
-    pub(super) fn make_first(&self, name: &Name) -> Result<OwnedHandle> {
+    /// `is_left_over` says whether what is there is known to be what such a server left.
+    pub(in crate::os::windows) fn make_first(&self, is_left_over: impl Fn() -> bool) -> Result<OwnedHandle> {
         let found = path::wait(&self.path, Duration::ZERO)?;
         match found {
             path::There::Free => return Err(taken()),
-            path::There::Busy if !path::is_left_over(name) && !self.is_only_clients() => return Err(taken()),
+            path::There::Busy if !is_left_over() && !self.is_only_clients() => return Err(taken()),
             path::There::Busy => return self.join(),
             path::There::Nothing => {}
         }
