@@ -429,7 +429,7 @@ fn what_makes_no_sense_is_2() {
         (&["recv", &odd_limit], "max_message"),
         (&["recv", "fifo://f"], "fifo:///PATH"),
         (&["stat", &address], "it has pipe://"),
-        (&["rm", &address], "it has pipe://"),
+        (&["rm", &address], "which has send, recv"),
         (&["ls", "fifo"], "pipe"),
     ] {
         let output = run(&t, args);

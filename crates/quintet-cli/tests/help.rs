@@ -725,6 +725,32 @@ fn perform(t: &Test, example: &str) {
         "quintet ls" | "quintet ls sem" | "quintet ls pipe --json" => {
             stage.run(example);
         }
+        "quintet ls --watch" => {
+            let server = quintet::pipe::PipeServer::create(&*stage.name).unwrap();
+            let watch = stage.start(example);
+            watch.wait_for_stdout(&server.address().to_string());
+            interrupt(watch);
+        }
+        // Others may have left something, which is theirs to find: tests/doctor.rs looks at that, and removes its own.
+        "quintet doctor" => {
+            let output = stage.start(example).wait_output();
+            says(&String::from_utf8_lossy(&output.stdout), &["open files"]);
+        }
+        "quintet doctor --json" => {
+            let output = stage.start(example).wait_output();
+            says(
+                &String::from_utf8_lossy(&output.stdout),
+                &["\"stale\"", "\"limits\""],
+            );
+        }
+        "quintet doctor --fix" => {}
+        "quintet doctor --fix queue://jobs topic://camera" => {
+            let name = |scheme| stage.name(scheme);
+            let queue = quintet::shm::Queue::create_or_open(&name("queue")).unwrap();
+            let topic = quintet::shm::Topic::create_or_open(&name("topic")).unwrap();
+            stage.run(example);
+            drop((queue, topic));
+        }
         "quintet stat pipe://TestPipe" | "quintet stat --json pipe://TestPipe" => {
             let server = quintet::pipe::PipeServer::create(&*stage.name).unwrap();
             says(

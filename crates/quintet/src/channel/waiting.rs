@@ -80,6 +80,7 @@ impl<T> Finding<T> {
         self.found = None;
     }
 
+    #[cfg(target_os = "linux")]
     pub(super) fn take(&mut self) -> Option<T> {
         self.found.take()
     }
