@@ -71,7 +71,7 @@ enum Storm {
 }
 
 impl Storm {
-    const ALL: [Storm; 7] = [
+    const ALL: [Storm; 8] = [
         Storm::Pipe,
         Storm::Sync,
         Storm::Names,

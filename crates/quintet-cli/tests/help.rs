@@ -746,8 +746,8 @@ fn perform(t: &Test, example: &str) {
         "quintet doctor --fix" => {}
         "quintet doctor --fix queue://jobs topic://camera" => {
             let name = |scheme| stage.name(scheme);
-            let queue = quintet::shm::Queue::create_or_open(&name("queue")).unwrap();
-            let topic = quintet::shm::Topic::create_or_open(&name("topic")).unwrap();
+            let queue = quintet::shm::Queue::create_or_open(name("queue")).unwrap();
+            let topic = quintet::shm::Topic::create_or_open(name("topic")).unwrap();
             stage.run(example);
             drop((queue, topic));
         }
