@@ -129,7 +129,6 @@ impl Storm {
             Storm::Mailbox => mailbox::begin(folder),
             Storm::Topic => topic::begin(folder),
             Storm::Window => window::begin(folder),
-            Storm::Pipe | Storm::Names => Ok(Box::new(())),
             Storm::Pipe | Storm::Names | Storm::Socket => Ok(Box::new(())),
         }
     }
