@@ -28,7 +28,13 @@ pub(crate) fn long(m: &Mechanism) {
     let theirs = with(&m.theirs(receiver.address(), &query), &[m.for_long]);
     let mut peer = t.spawn("end", &["send", &theirs]);
     peer.hear();
-    for len in [1 << 20, LONGEST, 1] {
+    // Wine 8 passes what is sent to a window on its receiver's stack, which overflows.
+    let longest = if cfg!(windows) && m.is("window") {
+        1_000_000
+    } else {
+        LONGEST
+    };
+    for len in [1_000_000, longest, 1] {
         peer.tell(&format!("long {len}"));
         assert!(receive(&mut receiver) == message_of(len), "{len} bytes");
         peer.expect("sent");
