@@ -6,8 +6,9 @@ use common::*;
 use quintet::shm::{Mailbox, Queue, SharedMemory, Topic};
 use quintet::socket::Listener;
 use quintet::sync::{Event, Mutex, Reset, Semaphore};
-use quintet_testkit::{Process, Test, start as start_test};
+use quintet_testkit::{Process, Test, start as start_test, start_with_deadline};
 use std::fs;
+use std::time::Duration;
 
 const VERBS: [&str; 27] = [
     "send",
@@ -774,7 +775,8 @@ fn perform(t: &Test, example: &str) {
 
 #[test]
 fn every_example_runs() {
-    let t = start_test();
+    // They are many, two of them demos, and the machine may be an emulated one.
+    let t = start_with_deadline(Duration::from_secs(300));
     let examples = examples(&t);
     assert!(examples.len() > 15, "{examples:?}");
     for example in examples {
