@@ -20,7 +20,7 @@ fn pid_of(who: &str, printed: &str) -> u32 {
 }
 
 #[test]
-fn it_shows_three_processes_and_a_table() {
+fn it_shows_four_processes_and_a_table() {
     let t = start_test();
     let printed = run(&t, &["demo", "--messages", "1000"]).succeeded();
     assert_ne!(pid_of("main ", &printed), pid_of("worker ", &printed));
@@ -30,7 +30,8 @@ fn it_shows_three_processes_and_a_table() {
             "1,000 commands of 64 B",
             "100 frames 1920×1080 to both, at most 3 under way, no copies",
             "reader  has read 200 results, all of them right",
-            "all 2,500 messages were what they should be",
+            "has told the main window: success; and was answered",
+            "all 2,504 messages were what they should be",
             "messages",
             "bytes",
             "median",
@@ -43,16 +44,17 @@ fn it_shows_three_processes_and_a_table() {
     }
     // One row for each line of what was sent, under the headings.
     let is_row = |line: &&str| {
-        ["pipe ", "topic ", "queue ", "socket "]
+        ["pipe ", "topic ", "queue ", "socket ", "window "]
             .iter()
             .any(|what| line.starts_with(what))
     };
     let rows: Vec<&str> = printed.lines().filter(is_row).collect();
-    assert_eq!(rows.len(), 4, "{printed}");
+    assert_eq!(rows.len(), 5, "{printed}");
     let orders = printed.lines().find(|line| line.starts_with("anonymous pipe "));
     let orders = orders.expect("a row of the anonymous pipe");
     let main = pid_of("main ", &printed);
-    let addresses = ["pipe", "sem", "topic", "queue"].map(|kind| format!("{kind}://quintet-demo-{main} "));
+    let addresses =
+        ["pipe", "sem", "topic", "queue", "window"].map(|kind| format!("{kind}://quintet-demo-{main} "));
     let port = line_of("reader ", &printed).rsplit("tcp://").next().unwrap();
     let order = format!("results tcp://{port} {main}\n");
     let bytes = 2 * format!("{}0\n", addresses.concat()).len() + order.len();
@@ -78,7 +80,7 @@ fn a_worker_that_is_killed_with_permits_is_replaced() {
             "is told by the topic that this subscriber died; the other one is still there",
             "has used the place again of the frame that died with its worker",
             "reader  has read 201 results, all of them right",
-            "all 2,503 messages were what they should be, and the worker that was killed",
+            "all 2,507 messages were what they should be, and the worker that was killed",
         ],
     );
     let workers: Vec<&str> = printed
@@ -203,7 +205,11 @@ mod linux {
             ("pipe://x", 1, "before it told"),
             ("where?\n", 2, "no scheme"),
             ("pipe://x sem://x\n", 2, "no scheme"),
-            ("pipe://x sem://x topic://x queue://x\n", 1, "which it is"),
+            (
+                "pipe://x sem://x topic://x queue://x window://x\n",
+                1,
+                "which it is",
+            ),
         ] {
             let output = t.run_with_input(&mut worker("0"), input.as_bytes());
             says(&output.failed(code), &[why]);

@@ -514,7 +514,7 @@ pub(crate) struct RmArgs {
     pub(crate) address: Address,
 }
 
-/// See it work: three processes, with pipes, shared memory and a semaphore between them, every message verified
+/// See it work: four processes, with all five mechanisms between them, every message verified
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

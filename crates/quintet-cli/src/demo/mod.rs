@@ -1,14 +1,16 @@
-//! `quintet demo`: what Quintet does, shown between three real processes, every message verified.
+//! `quintet demo`: what Quintet does, shown between four real processes, every message verified.
 //!
 //! The main process serves a named pipe in message mode and starts two workers, which are this program again. Over an
 //! anonymous pipe it tells each where to connect; then it sends small commands to the first, each answered before the next.
 //! Large frames go through a topic to both: made where they are published, and inspected there, so nothing is copied. The
 //! workers' verdicts come through a queue; a semaphore bounds how many frames are under way. With `--kill` a worker dies in the
-//! middle of that. Each verdict that is right goes on over a socket, to a third process.
+//! middle of that. Each verdict that is right goes on over a socket, to a reader, the fourth process. At the end each worker
+//! reports to the main process's window, and is answered.
 
 mod frames;
 mod inspection;
 mod payload;
+mod reports;
 mod results;
 mod table;
 mod worker;
@@ -20,7 +22,8 @@ use frames::{Rows, Sent};
 use quintet::pipe::{PipeMode, PipeServer, PipeStream};
 use quintet::shm::{Consumer, PeerChange, PeerEvent, Publisher, Queue, Topic, Trusting};
 use quintet::sync::{Permit, Process, Semaphore};
-use quintet::{ErrorKind, PeerIdentity, named};
+use quintet::{Address, ErrorKind, PeerIdentity, named};
+use reports::Reports;
 use results::Results;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -58,11 +61,13 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let permits = Semaphore::create_new(&name, all, all)?;
     let topic = Topic::builder(&name)?.publishers(1).capacity(ROOM).create_new()?;
     let queue = Queue::builder(&name)?.producers(WORKERS).create_new()?;
+    let window = Address::window(Some(&name));
     let shared = Shared {
         server: &server,
         permits: &permits,
         topic: &topic,
         queue: &queue,
+        window: &window,
     };
     say(&format!(
         "main    (pid {pid}) serves {} in message mode\n",
@@ -109,7 +114,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     } else {
         demo.send_frames(FRAMES, &mut rows)?;
     }
+    // Not before it is served.
+    let reports = Reports::open(&name)?;
     demo.end_frames()?;
+    let reports = reports.take(demo.peers.iter_mut().map(|peer| &mut peer.worker))?;
     for peer in &mut demo.peers {
         let status = peer.worker.wait()?;
         if !status.success() {
@@ -119,7 +127,13 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let results = demo.results.end()?;
     say(&format!(
         "all {} messages were what they should be{}\n\n",
-        count(commands.messages() + rows.frames.messages() + rows.verdicts.messages() + results.messages()),
+        count(
+            commands.messages()
+                + rows.frames.messages()
+                + rows.verdicts.messages()
+                + results.messages()
+                + reports.messages()
+        ),
         match args.kill {
             true => ", and the worker that was killed has left nothing undone",
             false => "",
@@ -131,6 +145,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         rows.frames,
         rows.verdicts,
         results,
+        reports,
     ]))
 }
 
@@ -146,6 +161,8 @@ struct Shared<'a> {
     permits: &'a Semaphore,
     topic: &'a Topic,
     queue: &'a Queue,
+    /// Of the main window.
+    window: &'a Address,
 }
 
 /// A worker, connected.
@@ -170,6 +187,7 @@ impl Peer {
             permits: shared.permits.address().clone(),
             frames: shared.topic.address().clone(),
             verdicts: shared.queue.address().clone(),
+            reports: shared.window.clone(),
             index,
         };
         let line = orders.line();

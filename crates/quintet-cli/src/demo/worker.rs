@@ -1,7 +1,7 @@
 //! The other processes of the demo.
 
 use super::inspection::Inspection;
-use super::{payload, results};
+use super::{payload, reports, results};
 use crate::failure::Failure;
 use quintet::pipe::{self, PipeClient, PipeReader, PipeStream, PipeWriter};
 use quintet::sync::Semaphore;
@@ -52,7 +52,8 @@ pub(crate) fn work(orders: &str) -> Result<(), Failure> {
     };
     while work.next()? {
         if work.message == payload::FRAMES {
-            return inspection.run(&permits);
+            inspection.run(&permits)?;
+            return reports::report(&orders.reports, orders.index);
         }
         work.check()?;
         work.answer()?;
@@ -116,6 +117,8 @@ pub(super) struct Orders {
     pub(super) frames: Address,
     /// Where the verdicts go.
     pub(super) verdicts: Address,
+    /// Whom to report to at the end.
+    pub(super) reports: Address,
     /// Which of the workers it is: 0 or 1.
     pub(super) index: u8,
 }
@@ -127,9 +130,10 @@ impl Orders {
             permits,
             frames,
             verdicts,
+            reports,
             index,
         } = self;
-        format!("{pipe} {permits} {frames} {verdicts} {index}\n")
+        format!("{pipe} {permits} {frames} {verdicts} {reports} {index}\n")
     }
 
     fn parse(line: &str) -> Result<Self, Failure> {
@@ -140,6 +144,7 @@ impl Orders {
             permits: next().parse()?,
             frames: next().parse()?,
             verdicts: next().parse()?,
+            reports: next().parse()?,
             index: next()
                 .parse()
                 .map_err(|_| Failure::Failed("the worker was not told which it is".into()))?,
