@@ -65,8 +65,7 @@
 //!   all windows of that thread. Dropped in another thread it stays, unread, until its own ends. `try_send` is [`Unsupported`](crate::ErrorKind::Unsupported), and what came too late for its deadline
 //!   may be served nevertheless. A receiver in any other program takes the bytes of `WM_COPYDATA`, with the option `id` as their `dwData`.
 //! - **Over a FIFO** each message is written as one: its length, 4 bytes little-endian, and its bytes.
-//! - On Windows there are no FIFOs, `unix://` and `ipc://` sockets are not there yet, and windows neither:
-//!   [`Unsupported`](crate::ErrorKind::Unsupported).
+//! - On Windows there are no FIFOs, and `unix://` sockets are not there yet: [`Unsupported`](crate::ErrorKind::Unsupported).
 
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]
 mod channel;

@@ -133,7 +133,6 @@ conformance! {
     tcp_pair;
     #[cfg(target_os = "linux")]
     unix;
-    #[cfg(target_os = "linux")]
     ipc_pair;
     window;
     #[cfg(target_os = "linux")]

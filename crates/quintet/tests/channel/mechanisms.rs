@@ -120,11 +120,14 @@ pub(crate) const fn unix() -> Mechanism {
     }
 }
 
-#[cfg(target_os = "linux")]
 pub(crate) const fn ipc_pair() -> Mechanism {
     Mechanism {
         scheme: "ipc://",
+        #[cfg(target_os = "linux")]
         kind: Kind::Path,
+        // That of a pipe.
+        #[cfg(windows)]
+        kind: Kind::Named,
         query: "pattern=pair",
         ..NAMED
     }
