@@ -107,6 +107,14 @@ impl Finding {
 }
 
 fn remove(entry: &Entry) -> Fate {
+    // Meanwhile somebody may have made another one in its place, which may be there to stay.
+    let look = || named::kind(entry.address.scheme())?.stat(entry.address.name()?);
+    match look() {
+        Ok(now) if now.liveness == Liveness::Stale && now.created == entry.created => {}
+        Ok(_) => return Fate::OvertakenBy("in use again by now"),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Fate::OvertakenBy("gone by now"),
+        Err(error) => return Fate::Failed(error.to_string()),
+    }
     let removed = named::kind(entry.address.scheme()).and_then(|kind| kind.remove(entry.address.name()?));
     match removed {
         Ok(()) => Fate::Removed,

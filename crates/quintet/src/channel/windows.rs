@@ -148,7 +148,12 @@ impl WindowReceiver {
                 *message = taken;
                 return Ok(());
             }
+            let over = deadline.has_passed();
             match window::pump(deadline)? {
+                // Other messages, of which there may be no end.
+                Pumped::Served if over && lock(&self.inbox).is_empty() => {
+                    return Err(Error::new(ErrorKind::TimedOut, "no message came in time"));
+                }
                 Pumped::Served => {}
                 Pumped::Nothing => {
                     return Err(Error::new(ErrorKind::TimedOut, "no message came in time"));

@@ -553,8 +553,12 @@ impl Core {
 
     fn close(&self, deadline: Deadline) -> Result<()> {
         let drained = self.block(deadline, |state| Ok(state.is_drained().then_some(())));
-        let lost = self.lock().shut();
-        self.settle(deadline);
+        let mut lost = self.lock().shut();
+        let cut_off = self.settle(deadline);
+        if cut_off > 0 {
+            self.lock().stats.lost += cut_off;
+            lost += cut_off;
+        }
         match drained {
             Err(error) => Err(error),
             Ok(_) if lost == 0 => Ok(()),
@@ -566,11 +570,12 @@ impl Core {
         }
     }
 
-    /// Waits until the system is done with what it does on its own for this socket. (Where it does that.)
-    fn settle(&self, deadline: Deadline) {
+    /// Waits until the system is done with what it does on its own for this socket. (Where it does that.) How many connections
+    /// were still being written to, each a message or several that were not taken.
+    fn settle(&self, deadline: Deadline) -> u64 {
         let leaving = mem::take(&mut self.lock().leaving);
         if leaving.is_empty() {
-            return;
+            return 0;
         }
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let Driver { poll, events } = &mut *driver;
@@ -582,8 +587,10 @@ impl Core {
             }
         };
         poll_while(deadline, Wire::is_writing);
+        let cut_off = leaving.iter().filter(|wire| wire.is_writing()).count() as u64;
         leaving.iter().for_each(Wire::cut);
         poll_while(Deadline::after(FAREWELL), |wire| !wire.is_idle());
+        cut_off
     }
 }
 

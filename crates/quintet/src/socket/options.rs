@@ -1,6 +1,9 @@
 use crate::os::types::Access;
 use std::time::Duration;
 
+/// No time is longer, so that each can be added to any.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How the sockets of the patterns are to be; what is not said has its default.
 ///
 /// ```
@@ -80,7 +83,7 @@ impl Options {
     /// How long a peer has to say which pattern it speaks: 10 s.
     #[must_use]
     pub fn handshake_timeout(mut self, time: Duration) -> Self {
-        self.handshake = time;
+        self.handshake = time.min(LONGEST);
         self
     }
 
@@ -95,7 +98,8 @@ impl Options {
     /// that lasts a second makes the next pause the first again.
     #[must_use]
     pub fn reconnect(mut self, first: Duration, most: Duration) -> Self {
-        self.reconnect = (first.max(Duration::from_millis(1)), most.max(first));
+        let first = first.clamp(Duration::from_millis(1), LONGEST);
+        self.reconnect = (first, most.clamp(first, LONGEST));
         self
     }
 

@@ -85,6 +85,8 @@ pub(super) struct State {
     dirty: Vec<Id>,
     /// Messages of a connection that broke, for the next one.
     backlog: VecDeque<Vec<u8>>,
+    /// Whether somebody down the stack does that.
+    is_handing_on: bool,
     pub(super) stats: Stats,
     /// What a subscriber wants to hear.
     pub(super) topics: Vec<Vec<u8>>,
@@ -113,6 +115,7 @@ impl State {
             hungry: Vec::new(),
             dirty: Vec::new(),
             backlog: VecDeque::new(),
+            is_handing_on: false,
             stats: Stats::default(),
             topics: Vec::new(),
             waiters: 0,
@@ -577,7 +580,9 @@ impl State {
         let Some(connection) = self.slots[slot].connection.take() else {
             return;
         };
-        if connection.lent || connection.is_awaited {
+        // Who was let in and breaks the format: what is still being written to him would keep a pipe of Windows open.
+        let is_sent_away = connection.is_open() && matches!(reason, Reason::Refused(_));
+        if connection.lent || connection.is_awaited || is_sent_away {
             connection.wire.cut();
         }
         self.slots[slot].uses += 1;
@@ -741,14 +746,19 @@ impl State {
 
     /// Hands the messages of broken connections to those that stand.
     pub(super) fn send_backlog(&mut self) {
+        // What is queued may be flushed, or a connection be closed, and both come here: as deep as there are messages.
+        if std::mem::replace(&mut self.is_handing_on, true) {
+            return;
+        }
         while !self.backlog.is_empty()
             && let Some(id) = self.pick()
         {
             let Some(message) = self.backlog.pop_front() else {
-                return;
+                break;
             };
             self.queue(id, &[], &message, false);
         }
+        self.is_handing_on = false;
     }
 
     pub(super) fn has_backlog(&self) -> bool {
@@ -889,7 +899,12 @@ impl State {
                 slot.uses += 1;
                 connection.wire.end_writing();
                 // What is read here is not wanted any more; unread, it would make the system withdraw what was sent.
-                while let Ok(1..) = connection.wire.read(&mut [0; 4096]) {}
+                // A peer that sends faster than that is not waited for.
+                for _ in 0..256 {
+                    if !matches!(connection.wire.read(&mut [0; 4096]), Ok(1..)) {
+                        break;
+                    }
+                }
                 self.leaving
                     .extend(Arc::into_inner(connection.wire).and_then(|wire| wire.retire(&self.registry)));
             }

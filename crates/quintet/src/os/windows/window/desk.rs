@@ -110,6 +110,10 @@ pub(super) fn keep_panic(panic: Panic) {
 
 /// Goes on with a panic that was kept while the system called us.
 pub(super) fn resume_panic() {
+    // A second one would end the process; this one waits.
+    if std::thread::panicking() {
+        return;
+    }
     if let Some(panic) = with(|desk| desk.panic.take()).flatten() {
         resume_unwind(panic);
     }
@@ -160,8 +164,12 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
             return None;
         }
         WM_NCDESTROY => {
-            // Only of a window that was not dropped, but destroyed by other code of this program.
-            drop(remove(window));
+            // Only of a window that was not dropped, but destroyed by other code of this program. Anybody can send that number,
+            // or post it; the system itself does neither.
+            let is_posted = with(|desk| desk.dispatched.get()).flatten() == Some((window, number));
+            if !is_posted && flags() == ISMEX_NOSEND {
+                drop(remove(window));
+            }
             return None;
         }
         _ if !is_for_procedures(number) => return None,
