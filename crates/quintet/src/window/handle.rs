@@ -60,13 +60,16 @@ impl WindowHandle {
     /// windows is served. To a window of this thread it is a call of its procedure.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is no such window, or it was destroyed before it served the message;
-    /// [`PeerDied`](ErrorKind::PeerDied) if its process ends meanwhile; [`Disconnected`](ErrorKind::Disconnected) if its
-    /// procedure panicked; [`PermissionDenied`](ErrorKind::PermissionDenied) on Windows if its
+    /// [`NotFound`](ErrorKind::NotFound) if there is no such window, or it was destroyed before it served the message (on
+    /// Windows: or while it did); [`PeerDied`](ErrorKind::PeerDied) if its process ends meanwhile;
+    /// [`Disconnected`](ErrorKind::Disconnected) if its procedure panicked; [`PermissionDenied`](ErrorKind::PermissionDenied) on Windows if its
     /// process has a higher integrity; [`Unsupported`](ErrorKind::Unsupported) for one of the system's messages that
     /// carry more than two numbers; [`Full`](ErrorKind::Full) if too many messages wait already (windows that send to each
     /// other without end). On Windows, where another thread gets a result and nothing else, a procedure that panicked, or was not
     /// run because too many were running, gives 0.
+    ///
+    /// Some controls of Windows (list views, tree views) have messages of their own, from `WM_USER` on, in which a number is a place
+    /// in memory. Do not send these to controls of this process: they write there.
     pub fn send(self, number: u32, wparam: usize, lparam: isize) -> Result<isize> {
         self.send_timeout(number, wparam, lparam, SendMode::Normal, Deadline::NEVER)
     }

@@ -147,8 +147,8 @@ impl WindowBuilder {
         self
     }
 
-    /// Whether it is a message-only window: one that gets no broadcasts. Windows programs find it only where they look for
-    /// such (`FindWindowEx` with `HWND_MESSAGE`).
+    /// Whether it is a message-only window: one that gets no broadcasts, and that `EnumWindows` does not list on
+    /// Windows.
     #[must_use]
     pub fn message_only(mut self, yes: bool) -> Self {
         self.message_only = yes;

@@ -184,7 +184,9 @@ pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: D
         data,
     } = *letter;
     let Some(bytes) = data else {
-        // SAFETY: the numbers of messages that point to something are not sent so: see `carries_more`.
+        // SAFETY: the numbers of the system's messages that point to something are not sent so: see `carries_more`. (What a
+        // control of the system in this process makes of its own numbers, from WM_USER on, the caller has to know: the docs of
+        // `send` say so.)
         return unsafe { target.send(number, wparam, lparam, mode, deadline) };
     };
     if target.is_in_this_process() {
