@@ -97,13 +97,16 @@ impl Socket {
 
     pub(super) fn close(self, deadline: Deadline) -> Result<()> {
         match self.kind {
-            Kind::Push(socket) => socket.close_by(deadline),
-            Kind::Pull(socket) => socket.close_by(deadline),
-            // The other half goes on with it.
-            Kind::Pair(socket) => match Arc::try_unwrap(socket) {
-                Ok(socket) => socket.close_by(deadline),
-                Err(_) => Ok(()),
-            },
+            Kind::Push(socket) => socket.close_timeout(deadline),
+            Kind::Pull(socket) => socket.close_timeout(deadline),
+            Kind::Pair(socket) => {
+                let drained = socket.drain(deadline);
+                // Unless the other half goes on with it.
+                match Arc::into_inner(socket) {
+                    Some(socket) => socket.close_timeout(deadline),
+                    None => drained,
+                }
+            }
         }
     }
 

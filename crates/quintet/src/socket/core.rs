@@ -551,8 +551,22 @@ impl Core {
 
     // The end.
 
+    pub(super) fn drain(&self, deadline: Deadline) -> Result<()> {
+        match self.drained(deadline)? {
+            Some(()) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::TimedOut,
+                "not all was taken by the peers in time",
+            )),
+        }
+    }
+
+    fn drained(&self, deadline: Deadline) -> Result<Option<()>> {
+        self.block(deadline, |state| Ok(state.is_drained().then_some(())))
+    }
+
     fn close(&self, deadline: Deadline) -> Result<()> {
-        let drained = self.block(deadline, |state| Ok(state.is_drained().then_some(())));
+        let drained = self.drained(deadline);
         let mut lost = self.lock().shut();
         let cut_off = self.settle(deadline);
         if cut_off > 0 {

@@ -38,6 +38,11 @@ pub struct Pair {
 pattern!(Pair);
 
 impl Pair {
+    /// Waits until what was sent is in the system's hands.
+    pub(crate) fn drain(&self, deadline: Deadline) -> Result<()> {
+        self.handle.core.drain(deadline)
+    }
+
     /// As [`new`](Self::new), otherwise than by default.
     ///
     /// # Errors

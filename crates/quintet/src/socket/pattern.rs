@@ -74,9 +74,11 @@ macro_rules! pattern {
             }
 
             /// As [`close`](Self::close), until a deadline in place of the linger.
-            #[allow(dead_code, reason = "channels have not all patterns")]
-            pub(crate) fn close_by(self, deadline: crate::Deadline) -> crate::Result<()> {
-                self.handle.close_by(deadline)
+            ///
+            /// # Errors
+            /// Those of `close`.
+            pub fn close_timeout(self, deadline: impl Into<crate::Deadline>) -> crate::Result<()> {
+                self.handle.close_by(deadline.into())
             }
         }
     };

@@ -1,4 +1,4 @@
-use super::{PATIENCE, fails};
+use super::{PATIENCE, SHORT, fails};
 use quintet::channel::{Channel, Duplex};
 use quintet::{Address, ErrorKind};
 use quintet_testkit::start;
@@ -85,4 +85,18 @@ fn what_goes_one_way_is_no_conversation() {
             ErrorKind::Unsupported,
         );
     }
+}
+
+#[test]
+fn half_of_one_says_what_it_leaves_when_it_is_closed() {
+    let _t = start();
+    let theirs = Duplex::open("tcp://127.0.0.1:0?role=listen").unwrap();
+    let mut ours = Duplex::open(theirs.address().clone().without_options()).unwrap();
+    ours.wait_for_peer(PATIENCE).unwrap();
+    let (mut sender, receiver) = ours.split(PATIENCE).unwrap();
+    // Nobody receives.
+    let message = vec![7; 100_000];
+    while sender.send_timeout(&message, SHORT).is_ok() {}
+    fails(sender.close(SHORT), ErrorKind::TimedOut);
+    drop((receiver, theirs));
 }
