@@ -1,8 +1,8 @@
 //! Over a mailbox: what is received is the newest, and what nobody had received before is gone.
 
 use super::settings::Settings;
-use super::waiting::{Finding, Presence, Sight, until_somebody, until_there};
-use crate::shm::{Mailbox, MailboxReader, MailboxWriter};
+use super::waiting::{Finding, Presence, Sight, until_somebody};
+use crate::shm::{Mailbox, MailboxBuilder, MailboxReader, MailboxWriter};
 use crate::{Deadline, Result};
 
 fn find(settings: &Settings) -> Result<impl FnMut() -> Result<Mailbox> + Send + 'static> {
@@ -12,15 +12,8 @@ fn find(settings: &Settings) -> Result<impl FnMut() -> Result<Mailbox> + Send + 
     {
         builder = builder.size(longest);
     }
-    let settings = settings.clone();
-    Ok(move || {
-        let mailbox = match settings.creates() {
-            true => builder.clone().create_or_open(),
-            false => builder.clone().open_existing(),
-        }?;
-        settings.check_longest(mailbox.size())?;
-        Ok(mailbox)
-    })
+    let (make, open) = (MailboxBuilder::create_or_open, MailboxBuilder::open_existing);
+    Ok(settings.finder(builder, make, open, Mailbox::size))
 }
 
 #[derive(Debug)]
@@ -39,23 +32,21 @@ impl MailboxSender {
         let mut find = find(settings)?;
         // Kept while another one is its writer, so that it does not go with that one.
         let mut kept: Option<Mailbox> = None;
-        let find = move |deadline| {
-            until_there(deadline, || {
-                let mailbox = match kept.take() {
-                    Some(mailbox) => mailbox,
-                    None => find()?,
-                };
-                match mailbox.writer() {
-                    Ok(writer) => Ok(Writing { writer, mailbox }),
-                    Err(error) => {
-                        kept = Some(mailbox);
-                        Err(error)
-                    }
+        let find = move || {
+            let mailbox = match kept.take() {
+                Some(mailbox) => mailbox,
+                None => find()?,
+            };
+            match mailbox.writer() {
+                Ok(writer) => Ok(Writing { writer, mailbox }),
+                Err(error) => {
+                    kept = Some(mailbox);
+                    Err(error)
                 }
-            })
+            }
         };
         Ok(MailboxSender {
-            end: Finding::new(find)?,
+            end: Finding::when_there(find)?,
         })
     }
 
@@ -84,18 +75,16 @@ pub(super) struct MailboxReceiver(Finding<Reading>);
 impl MailboxReceiver {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
         let mut find = find(settings)?;
-        let find = move |deadline| {
-            until_there(deadline, || {
-                let mailbox = find()?;
-                Ok(Reading {
-                    reader: mailbox.reader()?,
-                    presence: Presence::new(senders(&mailbox)),
-                    mailbox,
-                    lost: 0,
-                })
+        let find = move || {
+            let mailbox = find()?;
+            Ok(Reading {
+                reader: mailbox.reader()?,
+                presence: Presence::new(senders(&mailbox)),
+                mailbox,
+                lost: 0,
             })
         };
-        Finding::new(find).map(MailboxReceiver)
+        Finding::when_there(find).map(MailboxReceiver)
     }
 
     #[inline]

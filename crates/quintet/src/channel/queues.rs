@@ -1,8 +1,8 @@
 //! Over a queue: store and forward, to one of those who receive.
 
 use super::settings::Settings;
-use super::waiting::{Finding, Presence, Sight, until_somebody, until_there};
-use crate::shm::{Consumer, Producer, Queue};
+use super::waiting::{Finding, Presence, Sight, until_somebody};
+use crate::shm::{Consumer, Producer, Queue, QueueBuilder};
 use crate::{Deadline, Result};
 
 /// Finds the queue, or makes it.
@@ -11,15 +11,8 @@ fn find(settings: &Settings) -> Result<impl FnMut() -> Result<Queue> + Send + 's
     if let Some(ring) = settings.ring_for_longest() {
         builder = builder.capacity(ring);
     }
-    let settings = settings.clone();
-    Ok(move || {
-        let queue = match settings.creates() {
-            true => builder.clone().create_or_open(),
-            false => builder.clone().open_existing(),
-        }?;
-        settings.check_longest(queue.max_message())?;
-        Ok(queue)
-    })
+    let (make, open) = (QueueBuilder::create_or_open, QueueBuilder::open_existing);
+    Ok(settings.finder(builder, make, open, Queue::max_message))
 }
 
 #[derive(Debug)]
@@ -36,17 +29,15 @@ pub(super) struct QueueSender(Finding<Pushing>);
 impl QueueSender {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
         let mut find = find(settings)?;
-        let find = move |deadline| {
-            until_there(deadline, || {
-                let queue = find()?;
-                Ok(Pushing {
-                    producer: queue.producer()?,
-                    presence: Presence::new(receivers(&queue)),
-                    queue,
-                })
+        let find = move || {
+            let queue = find()?;
+            Ok(Pushing {
+                producer: queue.producer()?,
+                presence: Presence::new(receivers(&queue)),
+                queue,
             })
         };
-        Finding::new(find).map(QueueSender)
+        Finding::when_there(find).map(QueueSender)
     }
 
     #[inline]
@@ -96,17 +87,15 @@ pub(super) struct QueueReceiver(Finding<Popping>);
 impl QueueReceiver {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
         let mut find = find(settings)?;
-        let find = move |deadline| {
-            until_there(deadline, || {
-                let queue = find()?;
-                Ok(Popping {
-                    consumer: queue.consumer()?,
-                    presence: Presence::new(senders(&queue)),
-                    queue,
-                })
+        let find = move || {
+            let queue = find()?;
+            Ok(Popping {
+                consumer: queue.consumer()?,
+                presence: Presence::new(senders(&queue)),
+                queue,
             })
         };
-        Finding::new(find).map(QueueReceiver)
+        Finding::when_there(find).map(QueueReceiver)
     }
 
     #[inline]

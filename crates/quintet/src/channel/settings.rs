@@ -132,6 +132,23 @@ impl Settings {
         Some(longest.saturating_add(16).saturating_mul(2))
     }
 
+    /// Opens an object, or makes it if this end may; `longest` is what it then takes.
+    pub(super) fn finder<B: Clone + Send + 'static, O: 'static>(
+        &self,
+        builder: B,
+        make: fn(B) -> Result<O>,
+        open: fn(B) -> Result<O>,
+        longest: fn(&O) -> usize,
+    ) -> impl FnMut() -> Result<O> + Send + 'static {
+        let settings = self.clone();
+        move || {
+            let find = if settings.creates() { make } else { open };
+            let object = find(builder.clone())?;
+            settings.check_longest(longest(&object))?;
+            Ok(object)
+        }
+    }
+
     /// Makes sure that what is there takes messages that are as long as was said.
     pub(super) fn check_longest(&self, has: usize) -> Result<()> {
         match self.max_message {

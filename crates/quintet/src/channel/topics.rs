@@ -1,8 +1,8 @@
 //! Over a topic: to all who receive, and nobody waits for them.
 
 use super::settings::Settings;
-use super::waiting::{Finding, Presence, Sight, until_somebody, until_there};
-use crate::shm::{Publisher, Subscriber, Topic};
+use super::waiting::{Finding, Presence, Sight, until_somebody};
+use crate::shm::{Publisher, Subscriber, Topic, TopicBuilder};
 use crate::{Deadline, ErrorKind, Result};
 
 fn find(settings: &Settings) -> Result<impl FnMut() -> Result<Topic> + Send + 'static> {
@@ -10,15 +10,8 @@ fn find(settings: &Settings) -> Result<impl FnMut() -> Result<Topic> + Send + 's
     if let Some(ring) = settings.ring_for_longest() {
         builder = builder.capacity(ring);
     }
-    let settings = settings.clone();
-    Ok(move || {
-        let topic = match settings.creates() {
-            true => builder.clone().create_or_open(),
-            false => builder.clone().open_existing(),
-        }?;
-        settings.check_longest(topic.max_message())?;
-        Ok(topic)
-    })
+    let (make, open) = (TopicBuilder::create_or_open, TopicBuilder::open_existing);
+    Ok(settings.finder(builder, make, open, Topic::max_message))
 }
 
 #[derive(Debug)]
@@ -34,16 +27,14 @@ pub(super) struct TopicSender(Finding<Publishing>);
 impl TopicSender {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
         let mut find = find(settings)?;
-        let find = move |deadline| {
-            until_there(deadline, || {
-                let topic = find()?;
-                Ok(Publishing {
-                    publisher: topic.publisher()?,
-                    _topic: topic,
-                })
+        let find = move || {
+            let topic = find()?;
+            Ok(Publishing {
+                publisher: topic.publisher()?,
+                _topic: topic,
             })
         };
-        Finding::new(find).map(TopicSender)
+        Finding::when_there(find).map(TopicSender)
     }
 
     #[inline]
@@ -73,17 +64,15 @@ impl TopicReceiver {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
         let mut find = find(settings)?;
         let depth = settings.depth;
-        let find = move |deadline| {
-            until_there(deadline, || {
-                let topic = find()?;
-                Ok(Subscribing {
-                    subscriber: topic.subscriber_with(depth)?,
-                    presence: Presence::new(senders(&topic)),
-                    topic,
-                })
+        let find = move || {
+            let topic = find()?;
+            Ok(Subscribing {
+                subscriber: topic.subscriber_with(depth)?,
+                presence: Presence::new(senders(&topic)),
+                topic,
             })
         };
-        Finding::new(find).map(TopicReceiver)
+        Finding::when_there(find).map(TopicReceiver)
     }
 
     #[inline]

@@ -27,7 +27,7 @@ pub(super) fn late(error: Error) -> Error {
 }
 
 /// Tries until it works, or fails otherwise than by not being there yet.
-pub(super) fn until_there<T>(deadline: Deadline, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+fn until_there<T>(deadline: Deadline, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match attempt() {
             Err(error) if is_not_yet(&error) && !deadline.has_passed() => {
@@ -58,6 +58,11 @@ impl<T> Finding<T> {
             find: Box::new(find),
             found,
         })
+    }
+
+    /// Of something that tells nobody when it has come.
+    pub(super) fn when_there(mut find: impl FnMut() -> Result<T> + Send + 'static) -> Result<Self> {
+        Finding::new(move |deadline| until_there(deadline, &mut find))
     }
 
     /// What was found and will not be looked for again.

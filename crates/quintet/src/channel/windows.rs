@@ -1,7 +1,7 @@
 //! Over window messages with data (`WM_COPYDATA`), as Windows programs send and take them.
 
 use super::settings::Settings;
-use super::waiting::{Finding, gone, until_there};
+use super::waiting::{Finding, gone};
 use crate::wait::SLICE;
 use crate::window::{self, Message, Pumped, SendMode, Window, WindowHandle, WindowSearch};
 use crate::{Address, Deadline, Error, ErrorKind, Result, Target};
@@ -31,32 +31,10 @@ pub(super) struct WindowSender {
 
 impl WindowSender {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
-        let address = &settings.plain;
-        let id = address.parse_option("id")?.unwrap_or(0);
-        if let Some(handle) = address.parse_option("hwnd")? {
-            let handle = WindowHandle::from_raw(handle);
-            let find = move |deadline| until_there(deadline, || handle.info().map(|_| handle));
-            return Ok(WindowSender {
-                target: Finding::new(find)?,
-                id,
-            });
-        }
-        let mut search = WindowSearch::new();
-        if let Target::Window(Some(title)) = address.target() {
-            search = search.title(title);
-        }
-        if let Some(class) = address.option("class") {
-            search = search.class(class);
-        }
-        if let Some(process) = address.option("process") {
-            search = search.executable(process);
-        }
-        if let Some(pid) = address.parse_option("pid")? {
-            search = search.pid(pid);
-        }
-        let find = move |deadline| until_there(deadline, || search.find());
+        let id = settings.plain.parse_option("id")?.unwrap_or(0);
+        let search = WindowSearch::at(&settings.plain.clone().without(|key| key == "id"))?;
         Ok(WindowSender {
-            target: Finding::new(find)?,
+            target: Finding::when_there(move || search.find())?,
             id,
         })
     }
