@@ -17,7 +17,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     RegisterClassExW, UnregisterClassW, WNDCLASSEXW, WS_OVERLAPPEDWINDOW,
 };
 
-/// How many windows of each class there are, by its name in lower case.
+/// How many windows of each class there are, by its [`folded`] name.
 static CLASSES: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
 
 /// A class, for one window of it. The last one takes it away.
@@ -31,8 +31,7 @@ pub(super) struct Class {
 impl Class {
     pub(super) fn of(name: &str) -> Result<Self> {
         let (text, module) = (wide(name), module()?);
-        // The system does not tell upper and lower case either.
-        let name = name.to_lowercase();
+        let name = folded(name);
         let mut classes = CLASSES.lock().unwrap_or_else(PoisonError::into_inner);
         if !classes.contains_key(&name) {
             register(&text, module)?;
@@ -55,6 +54,19 @@ impl Drop for Class {
             None => {}
         }
     }
+}
+
+/// What names have in common that are the same to the system, which does not tell upper and lower case: each character by
+/// itself, in upper case where that is one character too. (In lower case it would be more: the Kelvin sign is no K to it.)
+fn folded(name: &str) -> String {
+    let upper = |character: char| {
+        let mut upper = character.to_uppercase();
+        match (upper.next(), upper.next()) {
+            (Some(one), None) => one,
+            _ => character,
+        }
+    };
+    name.chars().map(upper).collect()
 }
 
 /// Makes a window of that class.
@@ -163,6 +175,16 @@ mod tests {
     use super::*;
     use std::rc::Rc;
 
+    fn making(class: &str) -> Making<'_> {
+        Making {
+            class,
+            title: "",
+            message_only: true,
+            visible: false,
+            admit_lower_integrity: false,
+        }
+    }
+
     fn is_there(class: &[u16]) -> bool {
         let mut found = WNDCLASSEXW {
             cbSize: size_of::<WNDCLASSEXW>() as u32,
@@ -175,13 +197,7 @@ mod tests {
     #[test]
     fn a_class_goes_with_its_last_window() {
         let name = format!("quintet-class-{}", std::process::id());
-        let making = Making {
-            class: &name,
-            title: "",
-            message_only: true,
-            visible: false,
-            admit_lower_integrity: false,
-        };
+        let making = making(&name);
         let make = || super::super::Window::create(&making, Rc::new(|_| 0)).unwrap();
         let class = wide(&name);
         for _ in 0..3 {
@@ -224,13 +240,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let making = Making {
-                        class: &name,
-                        title: "",
-                        message_only: true,
-                        visible: false,
-                        admit_lower_integrity: false,
-                    };
+                    let making = making(&name);
                     for _ in 0..200 {
                         super::super::Window::create(&making, Rc::new(|_| 0)).unwrap();
                     }

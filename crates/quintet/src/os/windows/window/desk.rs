@@ -82,6 +82,16 @@ pub(super) fn can_have_messages() -> bool {
     with(|desk| desk.quits.get() || !desk.windows.borrow().is_empty()).unwrap_or(false)
 }
 
+/// Whether that is a window of this thread.
+pub(super) fn has(window: HWND) -> bool {
+    with(|desk| desk.windows.borrow().contains_key(&window)).unwrap_or(false)
+}
+
+/// Whether no procedure is running.
+pub(super) fn is_idle() -> bool {
+    with(|desk| desk.running.borrow().is_empty()).unwrap_or(false)
+}
+
 /// Notes whether the end of the loop has been asked for.
 pub(super) fn note_quits(quits: bool) {
     with(|desk| desk.quits.set(quits));

@@ -1,6 +1,6 @@
 //! A thread's loop.
 
-use super::desk;
+use super::{desk, parcel};
 use crate::os::step;
 use crate::os::window_types::{Pumped, WM_QUIT};
 use crate::os::windows::call::Code;
@@ -56,11 +56,15 @@ enum Next {
 /// from the queue is served before that.
 fn serve_next() -> Result<Next> {
     let mut message = MSG::default();
+    let leavings = parcel::leavings();
     let peeked = step::call(|| {
         // SAFETY: a message is written to a place of ours. What has been sent is served by this call.
         Ok::<_, Code>(unsafe { PeekMessageW(&mut message, ptr::null_mut(), 0, 0, PM_REMOVE) } != 0)
     });
     if !peeked.map_err(|code| error::of("cannot look for messages", code))? {
+        if let Some(leavings) = leavings.filter(|_| desk::is_idle()) {
+            parcel::all_served(leavings, desk::has);
+        }
         desk::resume_panic();
         return Ok(Next::Nothing);
     }
