@@ -80,6 +80,10 @@ pub(crate) fn remove(name: &Name) -> Result<()> {
             // With the claim, so that no server of ours is just about to take the name.
             let claim = runtime::Claim::take(&key, "")?
                 .ok_or_else(|| Error::new(ErrorKind::Busy, "a server is just being created"))?;
+            // One that knows nothing of claims may have come meanwhile.
+            if path::probe(&path)? != There::Stale {
+                return Err(Error::new(ErrorKind::Busy, "a server has just taken the name"));
+            }
             let removed = fs::remove_file(&path);
             drop(claim);
             removed.map_err(|error| Error::os(format!("cannot remove {}", path.display()), error))
