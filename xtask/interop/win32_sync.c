@@ -20,6 +20,8 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
+#include "win32_answers.h"
+
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>
@@ -28,33 +30,6 @@
 
 static wchar_t path[300];
 static HANDLE object;
-
-static void answer(const char *text)
-{
-    printf("%s\n", text);
-    fflush(stdout);
-}
-
-static void answer_error(void)
-{
-    printf("error %lu\n", GetLastError());
-    fflush(stdout);
-}
-
-static void answer_done(BOOL done)
-{
-    if (done)
-        answer("done");
-    else
-        answer_error();
-}
-
-/* The input makes no sense: that ends the program, and the case. */
-static void refuse(const char *line)
-{
-    fprintf(stderr, "what is \"%s\"?\n", line);
-    exit(2);
-}
 
 static void have(HANDLE handle, const char *how)
 {

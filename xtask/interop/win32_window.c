@@ -21,6 +21,8 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
+#include "win32_answers.h"
+
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>
@@ -40,36 +42,10 @@ static const char broadcast_name[] = "Quintet.Interop";
 static UINT broadcast_number;
 static HWND window;
 
-static void answer(const char *text)
-{
-    printf("%s\n", text);
-    fflush(stdout);
-}
-
-static void answer_error(void)
-{
-    printf("error %lu\n", GetLastError());
-    fflush(stdout);
-}
-
 static void answer_number(LONG_PTR number)
 {
     printf("%lld\n", (long long)number);
     fflush(stdout);
-}
-
-static void answer_done(BOOL done)
-{
-    if (done)
-        answer("done");
-    else
-        answer_error();
-}
-
-static void refuse(const char *what)
-{
-    fprintf(stderr, "what is \"%s\"?\n", what);
-    exit(2);
 }
 
 static const wchar_t *wide(const char *text)

@@ -87,7 +87,7 @@ fn address(stage: &Stage, transport: &str) -> Result<(String, Option<PathBuf>)> 
         let listener = TcpListener::bind("127.0.0.1:0")?;
         return Ok((format!("tcp://{}", listener.local_addr()?), None));
     }
-    let path = PathBuf::from("/tmp").join(stage.name());
+    let path = stage.folder().join("socket");
     Ok((format!("ipc://{}", path.display()), Some(path)))
 }
 

@@ -42,6 +42,11 @@ impl Stage {
         &self.name
     }
 
+    /// The stage's own folder, which goes with the suite.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The pipe's address for `quintet`.
     pub(crate) fn address(&self) -> String {
         self.address_of("pipe")

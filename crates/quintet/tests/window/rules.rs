@@ -615,7 +615,10 @@ fn a_thread_that_ends_takes_its_windows_with_it() {
     let (tell, hear) = channel();
     let (end, ended) = channel::<()>();
     thread_local! {
-        #[allow(clippy::missing_const_for_thread_local, reason = "for Windows, clippy does not see that it is")]
+        #[cfg_attr(
+            windows,
+            expect(clippy::missing_const_for_thread_local, reason = "clippy does not see there that it is")
+        )]
         static KEPT: Cell<Option<Window>> = const { Cell::new(None) };
     }
     let owner = thread::spawn(move || {
