@@ -109,8 +109,8 @@ struct Stage<'t> {
     name: String,
     /// The path of the examples' FIFO.
     fifo: String,
-    /// What the examples' port 5555 is here.
-    port: String,
+    /// What the examples' TCP addresses are here.
+    place: String,
     input: &'static str,
 }
 
@@ -123,7 +123,7 @@ impl Stage<'_> {
                 true => t.temp_dir().join("fifo").display().to_string(),
                 false => FIFO.into(),
             },
-            port: String::new(),
+            place: String::new(),
             input: "",
         }
     }
@@ -143,7 +143,7 @@ impl Stage<'_> {
             .split_whitespace()
             .map(|word| match word.split_once("://") {
                 Some(("fifo", _)) => word.replace(FIFO, &self.fifo),
-                Some(("tcp", _)) => word.replace("5555", &self.port),
+                Some(("tcp", _)) => self.place.clone(),
                 Some(("ipc", _)) => format!("ipc://{}.socket", self.fifo),
                 Some(("window", "")) => word.to_string(),
                 Some((scheme, _)) => format!("{scheme}://{}", self.name(scheme)),
@@ -388,11 +388,9 @@ fn perform_mailbox(stage: &mut Stage<'_>, example: &str) {
 
 /// Those of sockets. Each is run at a place of its own, its other side with it.
 fn perform_socket(stage: &mut Stage<'_>, example: &str) {
-    let port = Listener::listen("tcp://127.0.0.1:0")
-        .unwrap()
-        .address()
-        .to_string();
-    stage.port = port.rsplit(':').next().unwrap().to_string();
+    let listener = Listener::listen(any_port()).unwrap();
+    stage.place = listener.address().to_string();
+    drop(listener);
     let tcp = "tcp://localhost:5555";
     match example {
         "quintet send tcp://localhost:5555 --file frame.raw" => {

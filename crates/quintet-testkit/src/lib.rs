@@ -38,6 +38,7 @@
 mod captured;
 mod eventually;
 mod leaks;
+mod loopback;
 mod os;
 #[cfg(target_os = "linux")]
 mod other_user;
@@ -55,6 +56,7 @@ mod watched;
 mod wire;
 
 pub use eventually::{eventually, eventually_some};
+pub use loopback::loopback;
 pub use peer::Peer;
 #[doc(hidden)]
 pub use peer_process::peer_process;

@@ -1,7 +1,7 @@
 //! What the tests of the command share.
 #![allow(dead_code, reason = "each test file needs its own part")]
 
-use quintet_testkit::{Process, Test};
+use quintet_testkit::{Process, Test, loopback};
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -15,6 +15,11 @@ pub(crate) fn quintet(args: &[&str]) -> Command {
 /// A pipe that nobody else uses.
 pub(crate) fn pipe(t: &Test) -> String {
     format!("pipe://{}", t.name("pipe"))
+}
+
+/// A TCP port that the system chooses, at an address that is this call's alone.
+pub(crate) fn any_port() -> String {
+    format!("tcp://{}:0", loopback())
 }
 
 /// Runs the command to its end.

@@ -1,12 +1,12 @@
 use super::{PATIENCE, SHORT, fails};
 use quintet::channel::{Channel, Duplex};
 use quintet::{Address, ErrorKind};
-use quintet_testkit::start;
+use quintet_testkit::{loopback, start};
 
 fn addresses(t: &quintet_testkit::Test) -> Vec<String> {
     vec![
         format!("pipe://{}", t.name("duplex")),
-        "tcp://127.0.0.1:0".into(),
+        format!("tcp://{}:0", loopback()),
         #[cfg(target_os = "linux")]
         format!("unix://{}", t.temp_dir().join("d").display()),
     ]
@@ -90,7 +90,7 @@ fn what_goes_one_way_is_no_conversation() {
 #[test]
 fn half_of_one_says_what_it_leaves_when_it_is_closed() {
     let _t = start();
-    let theirs = Duplex::open("tcp://127.0.0.1:0?role=listen").unwrap();
+    let theirs = Duplex::open(format!("tcp://{}:0?role=listen", loopback())).unwrap();
     let mut ours = Duplex::open(theirs.address().clone().without_options()).unwrap();
     ours.wait_for_peer(PATIENCE).unwrap();
     let (mut sender, receiver) = ours.split(PATIENCE).unwrap();

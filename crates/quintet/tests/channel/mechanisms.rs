@@ -1,5 +1,5 @@
 use quintet::Address;
-use quintet_testkit::Test;
+use quintet_testkit::{Test, loopback};
 
 /// One mechanism, and what the documentation says that is particular to it.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ pub(crate) const fn mailbox() -> Mechanism {
 
 pub(crate) const fn tcp() -> Mechanism {
     Mechanism {
-        scheme: "tcp://127.0.0.1:0",
+        scheme: "tcp://",
         kind: Kind::Host,
         forbids: false,
         ..NAMED
@@ -161,7 +161,7 @@ impl Mechanism {
             Kind::Named => t.name("channel"),
             #[cfg(target_os = "linux")]
             Kind::Path => t.temp_dir().join("c").display().to_string(),
-            Kind::Host => String::new(),
+            Kind::Host => format!("{}:0", loopback()),
         };
         with(&format!("{}{place}", self.scheme), &[self.query])
     }

@@ -1,6 +1,6 @@
 //! Many clients, and too few descriptors.
 
-use super::{ANY_PORT, PATIENCE};
+use super::{PATIENCE, any_port};
 use quintet::socket::{Listener, Rep, Req, Stream};
 use quintet::{Deadline, ErrorKind};
 use quintet_testkit::{Role, eventually, start, start_with_deadline};
@@ -75,7 +75,7 @@ fn a_server_has_a_thousand_clients_at_once() {
 pub(crate) fn is_server_of_many(p: &mut Role) {
     allow_files(2000);
     let rep = Rep::new().unwrap();
-    p.say(rep.listen(ANY_PORT).unwrap());
+    p.say(rep.listen(any_port()).unwrap());
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -96,8 +96,8 @@ pub(crate) fn is_server_of_many(p: &mut Role) {
 /// Serves with hardly any descriptors, and says when it ran out of them.
 pub(crate) fn is_short_of_files(p: &mut Role) {
     let rep = Rep::new().unwrap();
-    let listener = Listener::listen(ANY_PORT).unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let listener = Listener::listen(any_port()).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     p.say(format!("{address} {}", listener.address()));
     let used = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
     allow_files(used + 4);
@@ -149,7 +149,7 @@ fn without_descriptors_clients_wait_and_are_let_in_when_there_are_some() {
 fn a_hundred_connections_come_and_go_and_leave_nothing() {
     let _t = start();
     let rep = Rep::new().unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     thread::scope(|scope| {
         let server = scope.spawn(|| {
             for _ in 0..100 {

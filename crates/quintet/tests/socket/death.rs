@@ -1,6 +1,6 @@
 //! Peers that are killed at a bad moment.
 
-use super::{ANY_PORT, PATIENCE, fails, number_of, numbered};
+use super::{PATIENCE, any_port, fails, number_of, numbered};
 use quintet::ErrorKind;
 #[cfg(target_os = "linux")]
 use quintet::socket::Options;
@@ -31,7 +31,7 @@ pub(crate) fn sends_half(p: &mut Role) {
 fn half_a_message_of_who_was_killed_is_counted_and_never_seen() {
     let t = start();
     let pull = Pull::new().unwrap();
-    let address = pull.listen(ANY_PORT).unwrap().to_string();
+    let address = pull.listen(any_port()).unwrap().to_string();
     for len in ["100", "400000"] {
         let mut peer = t.spawn("sends_half", &[&address, len]);
         peer.expect("half");
@@ -63,7 +63,7 @@ pub(crate) fn dies_sending(p: &mut Role) {
 fn of_who_is_killed_while_it_sends_all_comes_up_to_some_message() {
     let t = start();
     let pull = Pull::new().unwrap();
-    let address = pull.listen(ANY_PORT).unwrap().to_string();
+    let address = pull.listen(any_port()).unwrap().to_string();
     for round in 1..=5 {
         let mut peer = t.spawn("dies_sending", &[&address]);
         for number in 0..200 * round {
@@ -87,14 +87,14 @@ fn of_who_is_killed_while_it_sends_all_comes_up_to_some_message() {
 #[cfg(target_os = "linux")]
 pub(crate) fn dies_answering(p: &mut Role) {
     let rep = Rep::new().unwrap();
-    p.say(rep.listen(ANY_PORT).unwrap());
+    p.say(rep.listen(any_port()).unwrap());
     let _request = rep.recv().unwrap();
     p.die();
 }
 
 /// Takes a request by hand, and dies in the middle of its answer.
 pub(crate) fn answers_half(p: &mut Role) {
-    let listener = Listener::listen(ANY_PORT).unwrap();
+    let listener = Listener::listen(any_port()).unwrap();
     p.say(listener.address());
     let stream = listener.accept().unwrap();
     stream.write_all([0, b'S', b'P', 0, 0, 0x31, 0, 0]).unwrap();
@@ -121,7 +121,7 @@ fn a_request_whose_server_dies_is_answered_by_another() {
         req.dial(doomed.hear().as_str()).unwrap();
         req.wait_for_peers(1, PATIENCE).unwrap();
         let rep = Rep::new().unwrap();
-        let address = rep.listen(ANY_PORT).unwrap();
+        let address = rep.listen(any_port()).unwrap();
         thread::scope(|scope| {
             let asker = scope.spawn(|| req.request_timeout("help", PATIENCE).unwrap());
             doomed.wait_exit();
@@ -138,7 +138,7 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
     let _t = start();
     let rep = Rep::new().unwrap();
     let req = Req::new().unwrap();
-    req.dial(rep.listen(ANY_PORT).unwrap()).unwrap();
+    req.dial(rep.listen(any_port()).unwrap()).unwrap();
     // So that the deadline is not over before it has asked.
     req.wait_for_peers(1, PATIENCE).unwrap();
     fails(
@@ -157,7 +157,7 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
 fn what_had_not_left_for_who_was_killed_goes_to_another() {
     let t = start();
     let push = Push::with(&Options::new().send_mark(64 << 20)).unwrap();
-    let address = push.listen(ANY_PORT).unwrap().to_string();
+    let address = push.listen(any_port()).unwrap().to_string();
     // It takes one message, and reads no more.
     let mut stopped = t.spawn("talks", &["pull", &address]);
     push.wait_for_peers(1, PATIENCE).unwrap();
@@ -196,7 +196,7 @@ pub(crate) fn is_server(p: &mut Role) {
 fn a_server_that_is_killed_and_started_again_under_load_answers_everything_in_the_end() {
     let t = start_with_deadline(2 * PATIENCE);
     // A port that is free; the servers take it one after the other.
-    let address = Rep::new().unwrap().listen(ANY_PORT).unwrap().to_string();
+    let address = Rep::new().unwrap().listen(any_port()).unwrap().to_string();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..4)

@@ -1,6 +1,6 @@
 //! Listening and dialing, in either order, and again.
 
-use super::{ANY_PORT, PATIENCE, fails, places};
+use super::{PATIENCE, any_port, fails, places};
 use quintet::socket::{Options, Pair, Pull, Push, Rep, Req};
 use quintet::{Deadline, ErrorKind};
 use quintet_testkit::{eventually, start};
@@ -65,7 +65,7 @@ fn a_socket_has_several_endpoints_of_both_kinds() {
         pushes.push(push);
     }
     let listening = Push::new().unwrap();
-    pull.dial(listening.listen(ANY_PORT).unwrap()).unwrap();
+    pull.dial(listening.listen(any_port()).unwrap()).unwrap();
     pushes.push(listening);
     for push in &pushes {
         push.send_timeout("from one", PATIENCE).unwrap();
@@ -98,11 +98,11 @@ fn both_versions_of_pair_work_and_do_not_mix() {
     let _t = start();
     let new = || Pair::with(&Options::new().pair_version1()).unwrap();
     let (one, other) = (new(), new());
-    other.dial(one.listen(ANY_PORT).unwrap()).unwrap();
+    other.dial(one.listen(any_port()).unwrap()).unwrap();
     other.send_timeout("hello", PATIENCE).unwrap();
     assert_eq!(one.recv_timeout(PATIENCE).unwrap(), b"hello");
     let (new, old) = (new(), Pair::new().unwrap());
-    old.dial(new.listen(ANY_PORT).unwrap()).unwrap();
+    old.dial(new.listen(any_port()).unwrap()).unwrap();
     eventually("the old one is refused", || new.stats().refused > 0);
     let trouble = new.stats().last_trouble.unwrap();
     assert!(trouble.contains("speaks pair"), "{trouble}");

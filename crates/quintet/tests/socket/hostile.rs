@@ -1,6 +1,6 @@
 //! Peers that do what they must not: each is disconnected with a reason, and the others do not notice.
 
-use super::{ANY_PORT, PATIENCE};
+use super::{PATIENCE, any_port};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use quintet::Address;
@@ -34,7 +34,7 @@ fn is_thrown_out(address: &Address, bytes: &[u8]) {
 fn who_breaks_the_rules_is_disconnected_with_a_reason() {
     let _t = start();
     let pull = Pull::with(&Options::new().max_message(1 << 20)).unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     let honest = Push::new().unwrap();
     honest.dial(&address).unwrap();
     let long = [&PUSH[..], &u64::MAX.to_be_bytes()].concat();
@@ -67,7 +67,7 @@ fn who_breaks_the_rules_is_disconnected_with_a_reason() {
 fn who_sends_where_nothing_is_expected_is_disconnected() {
     let _t = start();
     let publisher = Pub::new().unwrap();
-    let address = publisher.listen(ANY_PORT).unwrap();
+    let address = publisher.listen(any_port()).unwrap();
     is_thrown_out(&address, &[&SUB[..], &2u64.to_be_bytes(), b"hi"].concat());
     assert_eq!(publisher.stats().refused, 1);
 }
@@ -76,7 +76,7 @@ fn who_sends_where_nothing_is_expected_is_disconnected() {
 fn who_does_not_say_what_he_is_is_disconnected_in_time_nobody_else_waits_for_him() {
     let _t = start();
     let pull = Pull::with(&Options::new().handshake_timeout(Duration::from_millis(200))).unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     let slow = Stream::connect_timeout(&address, PATIENCE).unwrap();
     slow.write_all(&PUSH[..5]).unwrap();
     let honest = Push::new().unwrap();
@@ -93,7 +93,7 @@ fn who_does_not_say_what_he_is_is_disconnected_in_time_nobody_else_waits_for_him
 fn silent_connections_are_bounded_in_number() {
     let _t = start();
     let pull = Pull::new().unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     let silent: Vec<Stream> = (0..300)
         .map(|_| Stream::connect_timeout(&address, PATIENCE).unwrap())
         .collect();
@@ -111,7 +111,7 @@ fn silent_connections_are_bounded_in_number() {
 fn requests_without_a_proper_header_are_dropped_and_counted() {
     let _t = start();
     let rep = Rep::new().unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     let odd = Stream::connect_timeout(&address, PATIENCE).unwrap();
     odd.write_all(REQ).unwrap();
     for message in [&b""[..], b"abc", b"abcd", &[0; 200], &[0x7f; 64]] {
@@ -146,7 +146,7 @@ fn requests_without_a_proper_header_are_dropped_and_counted() {
 fn any_bytes_leave_a_server_as_it_was() {
     let _t = start();
     let rep = Rep::with(&Options::new().max_message(4096)).unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     thread::scope(|scope| {
         let server = scope.spawn(|| {
             loop {

@@ -62,7 +62,7 @@ fn bytes_without_a_file_are_no_file_and_tcp_passes_none() {
     fails(server.receive_file(), ErrorKind::Corrupt);
     drop(client);
     fails(server.receive_file(), ErrorKind::Disconnected);
-    let listener = Listener::listen(super::ANY_PORT).unwrap();
+    let listener = Listener::listen(super::any_port()).unwrap();
     let tcp = Stream::connect_timeout(listener.address(), PATIENCE).unwrap();
     fails(
         tcp.send_file(&File::open("/dev/null").unwrap()),

@@ -15,7 +15,7 @@ mod steps;
 mod streams;
 
 use quintet::{Address, Error, ErrorKind};
-use quintet_testkit::Test;
+use quintet_testkit::{Test, loopback};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -50,8 +50,10 @@ quintet_testkit::peers!(answers_half, sends_half, talks);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A port of this machine that the system chooses.
-const ANY_PORT: &str = "tcp://127.0.0.1:0";
+/// A port that the system chooses, at an address that is this call's alone.
+fn any_port() -> String {
+    format!("tcp://{}:0", loopback())
+}
 
 #[track_caller]
 fn fails<T: Debug>(result: Result<T, Error>, kind: ErrorKind) -> Error {
@@ -63,7 +65,7 @@ fn fails<T: Debug>(result: Result<T, Error>, kind: ErrorKind) -> Error {
 
 /// Where to listen: one address of each kind that there is here.
 fn places(t: &Test) -> Vec<Address> {
-    let mut places = vec![ANY_PORT.parse().unwrap()];
+    let mut places = vec![any_port().parse().unwrap()];
     if cfg!(target_os = "linux") {
         let folder = t.temp_dir();
         let folder = folder.to_str().unwrap();

@@ -1,6 +1,6 @@
 //! Sockets among other things to wait for.
 
-use super::{ANY_PORT, PATIENCE, places};
+use super::{PATIENCE, any_port, places};
 use quintet::Deadline;
 use quintet::socket::{Pair, Pub, Pull, Push, Rep, Req, Sub};
 use quintet::sync::{Event, Reset, Waitable, wait_any};
@@ -47,12 +47,12 @@ fn a_message_ends_a_wait_and_stays_to_be_received() {
 fn several_sockets_of_several_patterns_are_waited_for_at_once() {
     let _t = start();
     let (one, other) = (Pair::new().unwrap(), Pair::new().unwrap());
-    other.dial(one.listen(ANY_PORT).unwrap()).unwrap();
+    other.dial(one.listen(any_port()).unwrap()).unwrap();
     let (rep, req) = (Rep::new().unwrap(), Req::new().unwrap());
-    req.dial(rep.listen(ANY_PORT).unwrap()).unwrap();
+    req.dial(rep.listen(any_port()).unwrap()).unwrap();
     let (publisher, subscriber) = (Pub::new().unwrap(), Sub::new().unwrap());
     subscriber.subscribe("wanted");
-    subscriber.dial(publisher.listen(ANY_PORT).unwrap()).unwrap();
+    subscriber.dial(publisher.listen(any_port()).unwrap()).unwrap();
     publisher.wait_for_peers(1, PATIENCE).unwrap();
     let items: [Waitable<'_>; 3] = [(&one).into(), (&rep).into(), (&subscriber).into()];
     let next = || wait_any(&items, PATIENCE).unwrap().index;

@@ -1,6 +1,6 @@
 //! High-water marks, and the end of a socket.
 
-use super::{ANY_PORT, PATIENCE, fails, number_of, numbered};
+use super::{PATIENCE, any_port, fails, number_of, numbered};
 use quintet::socket::{Options, Pub, Pull, Push, Rep, Stream, Sub};
 use quintet::{Deadline, ErrorKind, test_hooks};
 use quintet_testkit::{eventually, start};
@@ -14,7 +14,7 @@ fn a_push_waits_at_its_mark_and_loses_nothing() {
     let _t = start();
     let pull = Pull::new().unwrap();
     let push = Push::with(&Options::new().send_mark(100_000)).unwrap();
-    push.dial(pull.listen(ANY_PORT).unwrap()).unwrap();
+    push.dial(pull.listen(any_port()).unwrap()).unwrap();
     push.wait_for_peers(1, PATIENCE).unwrap();
     let mut sent = 0;
     let error = loop {
@@ -40,7 +40,7 @@ fn a_slow_subscriber_misses_messages_and_a_fast_one_does_not() {
     const MESSAGES: usize = 4000;
     let _t = start();
     let publisher = Pub::with(&Options::new().send_mark(4 << 20)).unwrap();
-    let address = publisher.listen(ANY_PORT).unwrap();
+    let address = publisher.listen(any_port()).unwrap();
     let subscriber = || {
         let subscriber = Sub::new().unwrap();
         subscriber.subscribe("");
@@ -84,7 +84,7 @@ fn a_flood_of_what_nobody_wants_does_not_outlast_a_deadline() {
     let publisher = Pub::new().unwrap();
     let sub = Sub::new().unwrap();
     sub.subscribe("wanted");
-    sub.dial(publisher.listen(ANY_PORT).unwrap()).unwrap();
+    sub.dial(publisher.listen(any_port()).unwrap()).unwrap();
     publisher.wait_for_peers(1, PATIENCE).unwrap();
     let over = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
@@ -109,7 +109,7 @@ fn a_flood_of_what_nobody_wants_does_not_outlast_a_deadline() {
 fn a_client_that_does_not_read_its_replies_costs_a_bounded_memory_and_no_other_client() {
     let _t = start();
     let rep = Rep::with(&Options::new().send_mark(50_000)).unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     // By hand, as no client of ours is that rude: requests without end, and no reply is read.
     let rude = Stream::connect_timeout(&address, PATIENCE).unwrap();
     rude.write_all([0, b'S', b'P', 0, 0, 0x30, 0, 0]).unwrap();
@@ -151,7 +151,7 @@ fn a_client_that_does_not_read_its_replies_costs_a_bounded_memory_and_no_other_c
 fn a_message_beyond_the_limit_is_not_sent_and_one_from_a_peer_not_taken() {
     let _t = start();
     let pull = Pull::with(&Options::new().max_message(1000)).unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     let push = Push::with(&Options::new().max_message(1000)).unwrap();
     push.dial(&address).unwrap();
     fails(push.send(vec![0; 1001]), ErrorKind::TooLarge);
@@ -172,7 +172,7 @@ fn a_message_beyond_the_limit_is_not_sent_and_one_from_a_peer_not_taken() {
 fn closing_waits_for_a_slow_peer_and_reports_what_it_could_not_send() {
     let _t = start();
     let pull = Pull::new().unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     let mark = Options::new().send_mark(64 << 20);
     let fill = |push: &Push| {
         push.dial(&address).unwrap();
@@ -209,7 +209,7 @@ fn closing_waits_for_a_slow_peer_and_reports_what_it_could_not_send() {
 fn so_many_peers_are_let_in_and_the_next_one_when_one_has_gone() {
     let _t = start();
     let pull = Pull::with(&Options::new().max_peers(2)).unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     let dial = || {
         let push = Push::new().unwrap();
         push.dial(&address).unwrap();
@@ -230,7 +230,7 @@ fn so_many_peers_are_let_in_and_the_next_one_when_one_has_gone() {
     assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), b"and mine");
     // Whom it dials itself is another matter.
     let other = Push::new().unwrap();
-    pull.dial(other.listen(ANY_PORT).unwrap()).unwrap();
+    pull.dial(other.listen(any_port()).unwrap()).unwrap();
     pull.wait_for_peers(3, PATIENCE).unwrap();
 }
 
@@ -239,7 +239,7 @@ fn who_waits_for_room_sleeps() {
     let _t = start();
     let pull = Pull::new().unwrap();
     let push = Push::with(&Options::new().send_mark(1)).unwrap();
-    push.dial(pull.listen(ANY_PORT).unwrap()).unwrap();
+    push.dial(pull.listen(any_port()).unwrap()).unwrap();
     push.wait_for_peers(1, PATIENCE).unwrap();
     while push.send_timeout([7; PIECE], Deadline::now()).is_ok() {}
     test_hooks::fail_at(u64::MAX, 0);
@@ -262,7 +262,7 @@ fn many_short_ones_that_wait_for_a_peer_all_go_to_the_next() {
         .handshake_timeout(Duration::MAX)
         .reconnect(Duration::MAX, Duration::MAX);
     let first = Pull::with(&options).unwrap();
-    let address = first.listen(ANY_PORT).unwrap().to_string();
+    let address = first.listen(any_port()).unwrap().to_string();
     push.dial(&address).unwrap();
     let mut sent = 0_u64;
     loop {

@@ -1,6 +1,6 @@
 //! What each pattern means, between processes.
 
-use super::{ANY_PORT, PATIENCE, fails, number_of, numbered, places};
+use super::{PATIENCE, any_port, fails, number_of, numbered, places};
 use quintet::socket::{Options, Pair, Pub, Pull, Push, Rep, Req, Sub};
 use quintet::{Deadline, ErrorKind};
 use quintet_testkit::{Role, eventually, start};
@@ -150,7 +150,7 @@ fn requests_go_to_all_servers_by_turns() {
     let servers = [Rep::new().unwrap(), Rep::new().unwrap(), Rep::new().unwrap()];
     let req = Req::new().unwrap();
     for server in &servers {
-        req.dial(server.listen(ANY_PORT).unwrap()).unwrap();
+        req.dial(server.listen(any_port()).unwrap()).unwrap();
     }
     thread::scope(|scope| {
         let asker = scope.spawn(|| {
@@ -174,7 +174,7 @@ fn requests_go_to_all_servers_by_turns() {
 fn several_requests_are_under_way_at_once_and_answered_in_any_order() {
     let _t = start();
     let rep = Rep::new().unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     thread::scope(|scope| {
         for number in 0..8 {
             let address = &address;
@@ -200,7 +200,7 @@ fn a_request_without_a_reply_is_asked_again() {
     let _t = start();
     let rep = Rep::new().unwrap();
     let req = Req::with(&Options::new().retry(Duration::from_millis(20))).unwrap();
-    req.dial(rep.listen(ANY_PORT).unwrap()).unwrap();
+    req.dial(rep.listen(any_port()).unwrap()).unwrap();
     thread::scope(|scope| {
         let asker = scope.spawn(|| req.request_timeout("?", PATIENCE).unwrap());
         // Dropped without an answer, as by a server that has lost it.
@@ -218,7 +218,7 @@ fn a_late_reply_is_not_taken_for_the_next_ones() {
     let _t = start();
     let rep = Rep::new().unwrap();
     let req = Req::new().unwrap();
-    req.dial(rep.listen(ANY_PORT).unwrap()).unwrap();
+    req.dial(rep.listen(any_port()).unwrap()).unwrap();
     req.wait_for_peers(1, PATIENCE).unwrap();
     thread::scope(|scope| {
         let impatient = scope.spawn(|| req.request_timeout("first", Duration::from_millis(50)));
@@ -239,7 +239,7 @@ fn work_is_handed_to_all_who_pull_each_piece_once() {
     const PIECES: usize = 3000;
     let _t = start();
     let push = Push::new().unwrap();
-    let address = push.listen(ANY_PORT).unwrap();
+    let address = push.listen(any_port()).unwrap();
     let pulls: Vec<Pull> = (0..3).map(|_| Pull::new().unwrap()).collect();
     for pull in &pulls {
         pull.dial(&address).unwrap();
@@ -262,7 +262,7 @@ fn work_is_handed_to_all_who_pull_each_piece_once() {
 fn a_pull_takes_from_all_who_push() {
     let _t = start();
     let pull = Pull::new().unwrap();
-    let address = pull.listen(ANY_PORT).unwrap();
+    let address = pull.listen(any_port()).unwrap();
     thread::scope(|scope| {
         for pusher in 0..4 {
             let address = &address;
@@ -294,7 +294,7 @@ fn a_pull_takes_from_all_who_push() {
 fn a_pair_has_one_peer() {
     let _t = start();
     let pair = Pair::new().unwrap();
-    let address = pair.listen(ANY_PORT).unwrap();
+    let address = pair.listen(any_port()).unwrap();
     let first = Pair::new().unwrap();
     first.dial(&address).unwrap();
     pair.wait_for_peers(1, PATIENCE).unwrap();
@@ -319,7 +319,7 @@ fn threads_share_a_socket() {
     let _t = start();
     let pull = Pull::new().unwrap();
     let push = Push::new().unwrap();
-    push.dial(pull.listen(ANY_PORT).unwrap()).unwrap();
+    push.dial(pull.listen(any_port()).unwrap()).unwrap();
     thread::scope(|scope| {
         let takers: Vec<_> = (0..4)
             .map(|_| {
@@ -353,7 +353,7 @@ fn the_last_messages_of_a_burst_go_out_though_nothing_more_is_called() {
     let _t = start();
     let pull = Pull::new().unwrap();
     let push = Push::new().unwrap();
-    push.dial(pull.listen(ANY_PORT).unwrap()).unwrap();
+    push.dial(pull.listen(any_port()).unwrap()).unwrap();
     for number in 0..5000 {
         push.send_timeout(numbered(number, 8), PATIENCE).unwrap();
     }

@@ -1,6 +1,6 @@
 //! Processes that die before any of their system calls, and calls that fail.
 
-use super::{ANY_PORT, PATIENCE, number_of, numbered};
+use super::{PATIENCE, any_port, number_of, numbered};
 use quintet::socket::{Options, Pull, Push, Rep, Req};
 use quintet::{Address, Result, test_hooks};
 use quintet_testkit::{Role, eventually, start_with_deadline};
@@ -119,7 +119,7 @@ fn fail_each(act: impl Fn() -> Result<()>) {
 fn an_asker_whose_calls_fail_gets_its_answer_or_an_error() {
     let _t = start_with_deadline(Duration::from_secs(120));
     let rep = Rep::new().unwrap();
-    let address = rep.listen(ANY_PORT).unwrap();
+    let address = rep.listen(any_port()).unwrap();
     let enough = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| answer(&rep, &enough));
@@ -136,7 +136,7 @@ fn a_server_whose_calls_fail_serves_on() {
     let _t = start_with_deadline(Duration::from_secs(120));
     fail_each(|| {
         let rep = Rep::new()?;
-        let address = rep.listen(ANY_PORT)?;
+        let address = rep.listen(any_port())?;
         let enough = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {

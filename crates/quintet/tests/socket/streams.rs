@@ -1,6 +1,6 @@
 //! Streams of bytes.
 
-use super::{ANY_PORT, PATIENCE, fails};
+use super::{PATIENCE, any_port, fails};
 use quintet::socket::{Listener, Stream};
 use quintet::{Address, Deadline, ErrorKind};
 use quintet_testkit::{Test, start};
@@ -76,7 +76,7 @@ fn deadlines_are_kept_by_all_that_waits() {
 #[test]
 fn errors_say_what_is_wrong() {
     let _t = start();
-    let listener = Listener::listen(ANY_PORT).unwrap();
+    let listener = Listener::listen(any_port()).unwrap();
     let address = listener.address().clone();
     let error = fails(Listener::listen(&address), ErrorKind::AlreadyExists);
     assert!(
@@ -105,7 +105,7 @@ fn errors_say_what_is_wrong() {
 #[test]
 fn who_waits_in_a_read_is_woken_by_a_disconnect() {
     let _t = start();
-    let listener = Listener::listen(ANY_PORT).unwrap();
+    let listener = Listener::listen(any_port()).unwrap();
     let client = Stream::connect_timeout(listener.address(), PATIENCE).unwrap();
     let _server = listener.accept_timeout(PATIENCE).unwrap();
     thread::scope(|scope| {
