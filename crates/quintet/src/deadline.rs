@@ -19,35 +19,51 @@ use std::time::{Duration, Instant};
 /// assert!(Deadline::now().has_passed());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadline(Option<Instant>);
+pub struct Deadline {
+    /// `None`: never.
+    at: Option<Instant>,
+    /// Whether it was to be no wait from the beginning. (A short one may be over before we come to ask.)
+    is_try: bool,
+}
 
 impl Deadline {
     /// No deadline: wait as long as it takes.
-    pub const NEVER: Deadline = Deadline(None);
+    pub const NEVER: Deadline = Deadline {
+        at: None,
+        is_try: false,
+    };
 
     /// A deadline that has passed already: do not wait.
     pub fn now() -> Self {
-        Deadline(Some(Instant::now()))
+        Deadline::after(Duration::ZERO)
     }
 
     /// `duration` from now; [`NEVER`](Self::NEVER) when the clock cannot express it.
     pub fn after(duration: Duration) -> Self {
-        Deadline(Instant::now().checked_add(duration))
+        Deadline {
+            at: Instant::now().checked_add(duration),
+            is_try: duration.is_zero(),
+        }
     }
 
     /// The time left (zero once it has passed), or `None` if there is no deadline.
     pub fn remaining(self) -> Option<Duration> {
-        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+        self.at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Whether the moment has come.
     pub fn has_passed(self) -> bool {
-        self.0.is_some_and(|at| at <= Instant::now())
+        self.at.is_some_and(|at| at <= Instant::now())
     }
 
     /// Whether there is no deadline at all.
     pub fn is_never(self) -> bool {
-        self.0.is_none()
+        self.at.is_none()
+    }
+
+    /// Whether no wait was asked for: made of a zero duration.
+    pub(crate) fn is_try(self) -> bool {
+        self.is_try
     }
 
     /// The time to sleep at most when waking up every `slice` to look around.
@@ -64,7 +80,10 @@ impl From<Duration> for Deadline {
 
 impl From<Instant> for Deadline {
     fn from(at: Instant) -> Self {
-        Deadline(Some(at))
+        Deadline {
+            at: Some(at),
+            is_try: false,
+        }
     }
 }
 
@@ -82,6 +101,15 @@ mod tests {
     fn a_duration_beyond_the_clock_is_never() {
         assert!(Deadline::from(Duration::MAX).is_never());
         assert!(!Deadline::from(Duration::MAX).has_passed());
+    }
+
+    #[test]
+    fn a_try_is_one_from_the_beginning() {
+        let short = Deadline::after(Duration::from_nanos(1));
+        while !short.has_passed() {}
+        assert!(!short.is_try());
+        assert!(Deadline::now().is_try() && Deadline::from(Some(Duration::ZERO)).is_try());
+        assert!(!Deadline::from(Instant::now()).is_try() && !Deadline::NEVER.is_try());
     }
 
     #[test]

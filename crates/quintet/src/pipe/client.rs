@@ -155,8 +155,8 @@ impl PipeClientBuilder {
     /// Connects.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when no server had an instance for us in time; without any
-    /// waiting, `NotFound` or `Busy` say which it was. `PermissionDenied` if the server does not let us in or is of
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) when no server had an instance for us in time; with a timeout of
+    /// zero, `NotFound` or `Busy` say which it was. `PermissionDenied` if the server does not let us in or is of
     /// another user; `Unsupported` for message mode on a byte-mode pipe; `Corrupt` if something that is no pipe has its
     /// place; `NotFound` if the folder `$TMPDIR` does not exist; `TooLarge` for a path beyond the system's limit.
     pub fn connect(self) -> Result<PipeStream> {

@@ -59,7 +59,6 @@ pub(crate) fn open(path: &Path, direction: Direction, access: Access, deadline: 
 
 /// As [`open`], but to read it waits for the file alone: who writes finds a reader from then on. [`await_writer`] is the rest.
 pub(crate) fn open_end(path: &Path, direction: Direction, access: Access, deadline: Deadline) -> Result<End> {
-    let asked_not_to_wait = deadline.has_passed();
     let opened = wait::wait(
         &Spin::default(),
         deadline,
@@ -75,7 +74,7 @@ pub(crate) fn open_end(path: &Path, direction: Direction, access: Access, deadli
             false => "there is no FIFO",
             true => "nobody has opened the FIFO for reading",
         };
-        return Err(match asked_not_to_wait {
+        return Err(match deadline.is_try() {
             true => Error::new(ErrorKind::NotFound, why).hint("wait for it with a timeout"),
             false => Error::new(ErrorKind::TimedOut, format!("{why}, and the deadline has passed")),
         });

@@ -23,7 +23,6 @@ const SLICE: Duration = Duration::from_millis(500);
 pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) -> Result<Connection> {
     let path = path::of(name)?;
     path::check_folder()?;
-    let asked_not_to_wait = deadline.has_passed();
     // While there is no server nothing can be slept on, so look again after a time that grows from 1 to 20 ms.
     let mut pause = Duration::from_millis(1);
     loop {
@@ -32,7 +31,7 @@ pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) 
             Err(why) => why,
         };
         if deadline.has_passed() {
-            return Err(why.into_error(asked_not_to_wait));
+            return Err(why.into_error(deadline.is_try()));
         }
         if matches!(why, NotYet::NoServer) {
             std::thread::sleep(deadline.slice(pause));

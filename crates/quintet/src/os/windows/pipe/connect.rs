@@ -30,7 +30,6 @@ use windows_sys::Win32::System::Pipes::{
 /// Connects to a server, waiting for one to appear or to have a free instance.
 pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) -> Result<Connection> {
     let path = path::of(name);
-    let asked_not_to_wait = deadline.has_passed();
     // While there is no server nothing can be slept on, so look again after a time that grows from 1 to 20 ms.
     let mut pause = Duration::from_millis(1);
     loop {
@@ -45,7 +44,7 @@ pub(crate) fn connect(name: &Name, options: &ClientOptions, deadline: Deadline) 
             {
                 why = NotYet::NoServer;
             }
-            return Err(why.into_error(asked_not_to_wait));
+            return Err(why.into_error(deadline.is_try()));
         }
         match why {
             NotYet::NoServer => {
