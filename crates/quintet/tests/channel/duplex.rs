@@ -81,7 +81,7 @@ fn what_goes_one_way_is_no_conversation() {
     let t = start();
     for scheme in ["queue", "topic", "mailbox"] {
         fails(
-            Duplex::open(&format!("{scheme}://{}", t.name("way"))),
+            Duplex::open(format!("{scheme}://{}", t.name("way"))),
             ErrorKind::Unsupported,
         );
     }

@@ -16,7 +16,7 @@ pub(crate) fn sender_goes(m: &Mechanism, how: &str) {
         return;
     }
     let t = start();
-    let mut receiver = Receiver::open(&m.address(&t)).unwrap();
+    let mut receiver = Receiver::open(m.address(&t)).unwrap();
     let theirs = m.theirs(receiver.address(), "");
     let mut message = Vec::new();
     for _ in 0..2 {

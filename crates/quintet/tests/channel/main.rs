@@ -149,7 +149,7 @@ fn numbered(number: usize) -> Vec<u8> {
 
 fn in_order(m: &Mechanism) {
     let t = start();
-    let mut receiver = Receiver::open(&m.address(&t)).unwrap();
+    let mut receiver = Receiver::open(m.address(&t)).unwrap();
     let mut peer = t.spawn("end", &["send", &m.theirs(receiver.address(), "")]);
     peer.hear();
     if m.keeps_all {
@@ -177,7 +177,7 @@ fn sender_listens(m: &Mechanism) {
     if !m.has_roles {
         return;
     }
-    let mut sender = Channel::at(&m.address(&t)).unwrap().listen().sender().unwrap();
+    let mut sender = Channel::at(m.address(&t)).unwrap().listen().sender().unwrap();
     let theirs = m.theirs(sender.address(), "role=connect");
     let mut peer = t.spawn("end", &["recv", &theirs]);
     peer.hear();

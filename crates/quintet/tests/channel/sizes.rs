@@ -16,7 +16,7 @@ pub(crate) fn long(m: &Mechanism) {
         // It is refused when it is said, not when the first such message is there.
         fails(Receiver::open(&address), ErrorKind::TooLarge);
         fails(quintet::channel::Sender::open(&address), ErrorKind::TooLarge);
-        let mut receiver = Receiver::open(&m.address(&t)).unwrap();
+        let mut receiver = Receiver::open(m.address(&t)).unwrap();
         let mut peer = t.spawn("end", &["send", &m.theirs(receiver.address(), "")]);
         peer.hear();
         peer.tell(&format!("long {bound}"));
@@ -44,7 +44,7 @@ pub(crate) fn long(m: &Mechanism) {
 
 pub(crate) fn too_long(m: &Mechanism) {
     let t = start();
-    let mut receiver = Channel::at(&m.address(&t))
+    let mut receiver = Channel::at(m.address(&t))
         .unwrap()
         .max_message(600)
         .receiver()

@@ -63,7 +63,7 @@ pub(crate) fn stranger(p: &mut Role) {
 
 pub(crate) fn other_user(m: &Mechanism) {
     let t = start();
-    let mut receiver = Receiver::open(&m.address(&t)).unwrap();
+    let mut receiver = Receiver::open(m.address(&t)).unwrap();
     let theirs = m.theirs(receiver.address(), "");
     let Some(mut peer) = t.spawn_as_nobody("stranger", &[&theirs]) else {
         return;
