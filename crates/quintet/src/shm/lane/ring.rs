@@ -107,6 +107,18 @@ impl<'a> Lane<'a> {
         self.ring.get(begin..begin + words)
     }
 
+    /// What is known to be published from a position on, as far as it lies in one piece, and no more than so many bytes: the
+    /// producer's own note, which comes after the messages that it speaks of. (They may be being overwritten by now if the head
+    /// has passed them.)
+    #[inline]
+    pub(in crate::shm) fn published(&self, from: u64, most: u64) -> &'a [AtomicU64] {
+        let bytes = self.control.tail.load(Ordering::Acquire).wrapping_sub(from);
+        let bytes = if bytes <= self.capacity() { bytes.min(most) } else { 0 };
+        let begin = (from / 8) as usize & (self.ring.len() - 1);
+        let end = (begin + (bytes / 8) as usize).min(self.ring.len());
+        &self.ring[begin..end]
+    }
+
     /// The next message, if there is one and it follows at once, as nearly always.
     #[inline(always)]
     pub(in crate::shm) fn glance(&self) -> Option<(Found, &'a [AtomicU64])> {
