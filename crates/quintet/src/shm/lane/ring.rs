@@ -263,7 +263,7 @@ impl<'a> Lane<'a> {
     #[inline(always)]
     pub(in crate::shm) fn write_unseen(&self, start: u64, message: &[u8]) {
         if let Some(body) = self.body(start, message.len() as u32) {
-            copy::into_words(message, body);
+            copy::into_unseen_words(message, body);
         }
     }
 
