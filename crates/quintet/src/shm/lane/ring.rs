@@ -113,7 +113,11 @@ impl<'a> Lane<'a> {
     #[inline]
     pub(in crate::shm) fn published(&self, from: u64, most: u64) -> &'a [AtomicU64] {
         let bytes = self.control.tail.load(Ordering::Acquire).wrapping_sub(from);
-        let bytes = if bytes <= self.capacity() { bytes.min(most) } else { 0 };
+        let bytes = if bytes <= self.capacity() {
+            bytes.min(most)
+        } else {
+            0
+        };
         let begin = (from / 8) as usize & (self.ring.len() - 1);
         let end = (begin + (bytes / 8) as usize).min(self.ring.len());
         &self.ring[begin..end]
@@ -156,15 +160,6 @@ impl<'a> Lane<'a> {
             }
         }
         Err(nonsense())
-    }
-
-    /// The message after one that was found. `None` also if it makes no sense: it will be the first one then.
-    #[inline]
-    pub(in crate::shm) fn find_after(&self, found: &Found) -> Option<Found> {
-        match self.seen(found.end(), found.head) {
-            Seen::Message(next) => Some(next),
-            _ => None,
-        }
     }
 
     /// What is at a position, where `head` is. It may be anything if the head has passed it since.

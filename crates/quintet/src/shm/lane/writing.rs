@@ -5,6 +5,7 @@ use super::record::{HEAD, Head, Kind, extent, whole_number};
 use super::ring::{Lane, nonsense};
 use crate::Result;
 use crate::os::atomic::{Ordering, fence};
+use crate::os::copy;
 use crate::os::step::step;
 
 /// What a lane's producer knows. It is the only one who writes into the ring, so this is right whatever others write.
@@ -61,6 +62,7 @@ impl Drafting {
             lane.write_body(self.end, message);
             self.first = head;
         } else {
+            copy::will_write(lane.word(self.end.wrapping_add(8 * 64)));
             lane.write_unseen(self.end, message);
             lane.word(self.end).store(head.0, Ordering::Relaxed);
         }

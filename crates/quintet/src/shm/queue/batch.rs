@@ -1,7 +1,6 @@
 use super::Received;
-use crate::os::atomic::AtomicU64;
 use crate::os::copy;
-use crate::shm::lane::{Head, Kind, extent};
+use crate::shm::lane::{Found, Head, Kind, Lane, Seen, extent};
 
 /// Messages that were popped together: see [`Consumer::pop_batch`](super::Consumer::pop_batch). To be used again and again, so
 /// that its memory is.
@@ -65,42 +64,81 @@ impl Batch {
         self.messages.clear();
     }
 
-    #[inline]
-    pub(super) fn add(&mut self, body: &[AtomicU64], received: Received) {
-        let at = self.bytes.len();
-        copy::append(body, received.len, &mut self.bytes);
-        self.messages.push(Popped { received, at });
+    /// Copies messages of one lane, from the first one there on, until there are none, or `most`, or the batch is large: where
+    /// the next one begins. What is copied is right if all can be taken after that. `received`: what is to be said of each.
+    pub(super) fn copy_from(
+        &mut self,
+        lane: Lane<'_>,
+        first: &Found,
+        most: usize,
+        mut received: impl FnMut(&Found) -> Received,
+    ) -> u64 {
+        let before = self.len();
+        let mut end = first.head;
+        let mut next = Some(*first);
+        while let Some(found) = next {
+            let left = most - (self.len() - before);
+            end = match self.copy_run(lane, &found, left, &mut received) {
+                Some(end) => end,
+                // It is not noted yet, or longer than what is wanted.
+                None => match lane.body(found.at, found.len) {
+                    Some(body) => {
+                        let at = self.bytes.len();
+                        copy::append(body, found.len as usize, &mut self.bytes);
+                        let received = received(&found);
+                        self.messages.push(Popped { received, at });
+                        found.end()
+                    }
+                    None => break,
+                },
+            };
+            if self.len() - before >= most || self.room() == 0 {
+                break;
+            }
+            next = match lane.seen(end, first.head) {
+                Seen::Message(found) => Some(found),
+                Seen::Nothing | Seen::Nonsense => None,
+            };
+        }
+        end
     }
 
-    /// Adds messages as they stand one behind the other in a ring, no more than `most`: by one copy, of which the parts are
-    /// looked at when nobody else can change them any more. `number` makes each one's out of the low bits. Up to where in
-    /// `words`, in bytes, they were added; the rest is as if it had not been there.
-    ///
-    /// All of `words` must have been published, or be about to be found taken by others.
-    pub(super) fn add_run(
+    /// Copies, as it stands, what is known to be published, and looks for the messages in it when nobody can change it any more:
+    /// one copy that the processor can fetch ahead for, where each message's place would else be known only when the one before
+    /// it has come. `None` if there is no whole message in it.
+    fn copy_run(
         &mut self,
-        words: &[AtomicU64],
+        lane: Lane<'_>,
+        first: &Found,
         most: usize,
-        mut received: impl FnMut(u64, u32, u32) -> Received,
-    ) -> u64 {
-        let start = self.bytes.len();
+        received: &mut impl FnMut(&Found) -> Received,
+    ) -> Option<u64> {
+        // As many as there would be if all were as long as the first.
+        let wanted = extent(first.len.into())
+            .saturating_mul(most as u64)
+            .min(self.room() as u64);
+        let words = lane.published(first.at, wanted);
+        let (before, start) = (self.len(), self.bytes.len());
         copy::append(words, size_of_val(words), &mut self.bytes);
         let run = &self.bytes[start..];
         let (mut at, mut end) = (0, 0);
-        let mut left = most;
-        while left > 0
+        while self.messages.len() - before < most
             && let Some((head, rest)) = run.get(at..).and_then(<[u8]>::split_first_chunk)
         {
             match Head(u64::from_ne_bytes(*head)).kind() {
                 Kind::Message { len, number } if rest.len() >= len as usize => {
-                    let received = received(at as u64, len, number);
+                    let found = Found {
+                        at: first.at.wrapping_add(at as u64),
+                        len,
+                        number,
+                        ..*first
+                    };
                     self.messages.push(Popped {
-                        received,
+                        received: received(&found),
                         at: start + at + size_of_val(head),
                     });
                     at += extent(len.into()) as usize;
                     end = at;
-                    left -= 1;
                 }
                 Kind::Pad(bytes) => at = at.saturating_add(usize::try_from(bytes).unwrap_or(usize::MAX)),
                 // It goes on behind what was copied, or makes no sense: who looks there finds out.
@@ -108,7 +146,7 @@ impl Batch {
             }
         }
         self.bytes.truncate(start + end);
-        end as u64
+        (end > 0).then(|| first.at.wrapping_add(end as u64))
     }
 
     /// How many bytes may be added yet.

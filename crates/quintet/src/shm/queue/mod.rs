@@ -16,6 +16,8 @@
 //! - **Pop** (`lane/ring.rs`): load the head; if there is a record there, copy its bytes; then move the head behind it by compare-and-swap.
 //!   If that succeeds nobody had taken it before, so it had not been overwritten, so the copy is right. If it fails, try again
 //!   with what is there now. Nothing is ever locked, and a consumer that is stopped or dies on the way has changed nothing.
+//! - **Pop many** (`batch.rs`): copy all that the producer has noted as published, as it stands in the ring; find the messages in
+//!   the copy; move the head behind the last one. What is published and not noted yet is copied message by message.
 //! - **In place** (`peek.rs`, and popping what is long): say which record we hold (`lane/hold.rs`); fence; make sure that the head
 //!   is still there. From then on the producer sees what we hold, and goes around it, lap after lap, whoever takes the message.
 //!   Taking it is the same compare-and-swap.

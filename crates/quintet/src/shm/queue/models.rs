@@ -3,6 +3,7 @@
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead. To loom
 //! a SeqCst access is no more than an acquiring or releasing one, so what rests on the order of two of them has a fence here.
 
+use super::{Batch, Received};
 use crate::Deadline;
 use crate::doorbell::{Bell, Sleepers, Waiter};
 use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -192,12 +193,19 @@ impl Room {
             let Some(first) = self.lane().find().unwrap() else {
                 return Vec::new();
             };
-            let (mut last, mut messages) = (first, vec![self.copy(&first)]);
-            while let Some(next) = self.lane().find_after(&last) {
-                messages.push(self.copy(&next));
-                last = next;
-            }
-            if self.lane().take(&first, last.end()) {
+            let mut batch = Batch::new();
+            let mut numbers = Vec::new();
+            let end = batch.copy_from(self.lane(), &first, 8, |found| {
+                numbers.push(found.number);
+                Received {
+                    len: found.len as usize,
+                    lane: 0,
+                    sequence: 0,
+                }
+            });
+            if self.lane().take(&first, end) {
+                let bytes = batch.iter().map(|(_, message)| message.to_vec());
+                let messages: Vec<Message> = numbers.into_iter().zip(bytes).collect();
                 messages.iter().for_each(check_whole);
                 return messages;
             }
@@ -249,6 +257,21 @@ fn each_message_comes_to_one_consumer_whole_and_in_order() {
             check_once(writing.pushed(), &got);
         });
     }
+}
+
+#[test]
+fn what_is_copied_together_is_whole() {
+    check(|| {
+        let room = Room::new(0);
+        let mut writing = room.writing();
+        assert!(room.push(&mut writing, 1));
+        let other = room.clone();
+        let batch = thread::spawn(move || other.pop_batch());
+        for _ in 0..2 {
+            assert!(room.push(&mut writing, 1));
+        }
+        check_once(writing.pushed(), &[batch.join().unwrap(), room.drain()]);
+    });
 }
 
 #[test]

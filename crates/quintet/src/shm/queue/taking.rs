@@ -7,7 +7,7 @@ use crate::os::copy;
 use crate::os::step::step;
 use crate::participants::{self, Seat, Slot};
 use crate::shm::lane::Hold;
-use crate::shm::lane::{Found, Lane, Seen, extent, whole_number};
+use crate::shm::lane::{Found, Lane, whole_number};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -261,7 +261,9 @@ impl Taking {
             let Some((index, first)) = sought else { break };
             let lane = view.lane(index);
             let (before, known) = (batch.len(), self.last[index]);
-            let end = self.copy_from_lane(view, index, &first, batch, most - count);
+            let end = batch.copy_from(lane, &first, most - count, |found| {
+                self.received(view, index, found)
+            });
             let added = batch.len() - before;
             if added > 0 && lane.take(&first, end) {
                 count += added;
@@ -280,50 +282,6 @@ impl Taking {
             self.note(view, count as u64);
         }
         Ok(count)
-    }
-
-    /// Copies messages of one lane, from the first one there on, until there are none, or `most`, or the batch is large: where
-    /// the next one begins. What is copied is right if all can be taken after that.
-    fn copy_from_lane(
-        &mut self,
-        view: &View,
-        index: usize,
-        first: &Found,
-        batch: &mut Batch,
-        most: usize,
-    ) -> u64 {
-        let lane = view.lane(index);
-        let before = batch.len();
-        let mut end = first.head;
-        let mut next = Some(*first);
-        while let Some(found) = next {
-            let left = most - (batch.len() - before);
-            // As many as there would be if all were as long as this one.
-            let bytes = extent(found.len.into()).saturating_mul(left as u64).min(batch.room() as u64);
-            let run = lane.published(found.at, bytes);
-            let taken = batch.add_run(run, left, |at, len, number| {
-                let at = found.at.wrapping_add(at);
-                self.received(view, index, &Found { at, len, number, ..found })
-            });
-            end = found.at.wrapping_add(taken);
-            if taken == 0 {
-                // It is not noted yet, or longer than what we wanted.
-                let Some(body) = lane.body(found.at, found.len) else {
-                    break;
-                };
-                let received = self.received(view, index, &found);
-                batch.add(body, received);
-                end = found.end();
-            }
-            if batch.len() - before >= most || batch.room() == 0 {
-                break;
-            }
-            next = match lane.seen(end, first.head) {
-                Seen::Message(found) => Some(found),
-                Seen::Nothing | Seen::Nonsense => None,
-            };
-        }
-        end
     }
 
     pub(super) fn try_peek(&mut self, view: &View) -> Result<Option<(Received, usize, Found)>> {
