@@ -61,12 +61,16 @@ pub(super) struct TopicEnd {
 
 impl TopicEnd {
     fn new(to: &Topic, from: &Topic, subscribers: usize) -> Result<Self> {
+        // What is measured is not how long the system takes to find pages, which it does once.
+        let publisher = to.publisher()?;
+        publisher.prefault();
+        from.prefault();
         let from = (0..subscribers).map(|_| from.subscriber());
         // SAFETY: only this benchmark's two processes have the topics open, whose names are their own, and through this
         // library.
         unsafe {
             Ok(TopicEnd {
-                to: to.publisher()?.trusting(),
+                to: publisher.trusting(),
                 from: from
                     .map(|subscriber| Ok(subscriber?.trusting()))
                     .collect::<Result<_>>()?,

@@ -35,6 +35,7 @@ mod kind;
 mod lane;
 mod mailbox;
 mod plain;
+mod prefault;
 mod queue;
 mod shared_memory;
 mod stream;

@@ -1,3 +1,4 @@
+use super::prefault::PAGE;
 use super::{Access, ChildMemory, MapMode, MemoryStream, Plain, View};
 use crate::cleanup::Registration;
 use crate::os::shm::Memory;
@@ -362,8 +363,6 @@ impl SharedMemory {
 
     /// Touches every page, so that no later access has to wait for the system to find one.
     pub fn prefault(&self) {
-        // The smallest that pages are; where they are larger, it touches some twice.
-        const PAGE: usize = 4096;
         for at in (0..self.memory.len()).step_by(PAGE) {
             // SAFETY: it lies within the memory, which is mapped as long as `self` is borrowed; a byte needs no alignment.
             let byte = unsafe { AtomicU8::from_ptr(self.memory.start().as_ptr().add(at)) };

@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 mod foreign;
 mod lifetime;
+#[cfg(target_os = "linux")]
+mod prefault;
 mod view;
 
 use quintet::shm::{self, MapMode, SharedMemory};

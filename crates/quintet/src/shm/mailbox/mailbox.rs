@@ -5,6 +5,7 @@ use crate::cleanup::Registration;
 use crate::named;
 use crate::os::segment::{Segment, Spec};
 use crate::os::types::{Access, ObjectOptions, Opening};
+use crate::shm::prefault;
 use crate::{Address, Error, Name, Result, Scheme};
 use std::sync::Arc;
 
@@ -161,6 +162,18 @@ impl Mailbox {
     /// What is in it, and who uses it. While others use it the numbers are of nearly the same moment.
     pub fn stats(&self) -> MailboxStats {
         MailboxStats::of_held(&self.shared.held)
+    }
+
+    /// Touches every page that values lie in, so that no write or read waits for the system to find one.
+    ///
+    /// ```
+    /// # let name = format!("mailbox-prefault-doc-{}", std::process::id());
+    /// let mailbox = quintet::shm::Mailbox::builder(&name)?.size(1 << 20).create_new()?;
+    /// mailbox.prefault();
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn prefault(&self) {
+        prefault::touch(self.shared.held.boxes().bodies);
     }
 
     /// Whether this call made it, and not another one before.

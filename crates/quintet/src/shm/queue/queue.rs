@@ -5,6 +5,7 @@ use crate::cleanup::Registration;
 use crate::named;
 use crate::os::segment::{Segment, Spec};
 use crate::os::types::{Access, ObjectOptions, Opening};
+use crate::shm::prefault;
 use crate::{Address, Error, Name, Result, Scheme};
 use std::sync::Arc;
 
@@ -168,6 +169,21 @@ impl Queue {
     /// What has gone through it, and what became of it. While others use it the numbers are of nearly the same moment.
     pub fn stats(&self) -> QueueStats {
         QueueStats::of_held(&self.shared.held)
+    }
+
+    /// Touches every page of its lanes, so that no push or pop waits for the system to find one.
+    ///
+    /// ```
+    /// # let name = format!("queue-prefault-doc-{}", std::process::id());
+    /// let queue = quintet::shm::Queue::builder(&name)?.producers(1).capacity(4 << 20).create_new()?;
+    /// queue.prefault();
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn prefault(&self) {
+        let held = &self.shared.held;
+        for lane in 0..held.shape.lanes {
+            prefault::touch(held.lane(lane).ring);
+        }
     }
 
     /// Whether this call made it, and not another one before.

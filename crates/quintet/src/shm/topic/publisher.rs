@@ -7,7 +7,7 @@ use crate::os::atomic::Ordering;
 use crate::os::fence::Publisher as Fence;
 use crate::participants::{self, Seat};
 use crate::shm::lane::Lane;
-use crate::shm::{Trust, Trusting, Wary};
+use crate::shm::{Trust, Trusting, Wary, prefault};
 use crate::wait::Spin;
 use crate::{Error, ErrorKind, Result};
 use std::marker::PhantomData;
@@ -127,6 +127,11 @@ impl<T: Trust> Publisher<T> {
     /// How many messages were published in its lane, by its publishers before it as well: the sequence number of the next.
     pub fn published(&self) -> u64 {
         self.parts.lapping.writing.pushed()
+    }
+
+    /// Touches every page that its messages will lie in, so that none of them waits for the system to find one.
+    pub fn prefault(&self) {
+        prefault::touch(self.parts.lane().ring);
     }
 
     /// The number of its lane.

@@ -6,7 +6,7 @@ use crate::cleanup::Registration;
 use crate::named;
 use crate::os::atomic::Ordering;
 use crate::os::types::{Access, ObjectOptions, Opening};
-use crate::shm::Plain;
+use crate::shm::{Plain, prefault};
 use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 use std::sync::Arc;
 
@@ -210,6 +210,27 @@ impl Topic {
     /// What was published on it, and who uses it. While others use it the numbers are of nearly the same moment.
     pub fn stats(&self) -> TopicStats {
         TopicStats::of_held(&self.shared.held)
+    }
+
+    /// Touches every page of what is published, as this process sees it to read: so that subscribers do not wait for the system
+    /// to find one when a message is the first to lie there. Publishers see it as other pages:
+    /// for those there is [one of their own](Publisher::prefault).
+    ///
+    /// ```
+    /// use quintet::shm::Topic;
+    ///
+    /// # let name = format!("prefault-doc-{}", std::process::id());
+    /// let topic = Topic::builder(&name)?.publishers(1).capacity(4 << 20).create_new()?;
+    /// topic.prefault();
+    /// let publisher = topic.publisher()?;
+    /// publisher.prefault();
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    pub fn prefault(&self) {
+        let held = &self.shared.held;
+        for lane in 0..held.shape.lanes {
+            prefault::touch(held.lane(lane).ring);
+        }
     }
 
     /// Whether this call made it, and not another one before.
