@@ -348,12 +348,13 @@ impl Hold {
 
     /// Takes the lease, if no foreigner has the file. Quintet's own looks open it too, for an instant, which is waited for.
     fn lease(&self) -> rustix::io::Result<bool> {
-        const TRIES: u32 = 10;
-        for _ in 1..TRIES {
+        /// Together 63 ms: who looks may have lost the processor in the middle of it.
+        const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
+        for pause in PAUSES {
             if self.token.try_lease()? {
                 return Ok(true);
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(pause));
         }
         self.token.try_lease()
     }
