@@ -8,6 +8,7 @@ use crate::os::windows::{call, error};
 use std::collections::{HashMap, HashSet};
 use std::ptr;
 use windows_sys::Win32::Foundation::{HWND, LPARAM};
+use windows_sys::Win32::System::Threading::GetCurrentThreadId;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, FindWindowExW, GA_PARENT, GetAncestor, GetClassNameW, GetWindowThreadProcessId,
     HWND_BROADCAST, HWND_MESSAGE, InternalGetWindowText, IsHungAppWindow, IsWindow,
@@ -51,6 +52,12 @@ pub(super) fn owner(window: HWND) -> Result<(u32, u32)> {
         return Err(no_window());
     }
     Ok((thread, pid))
+}
+
+pub(super) fn is_this_threads(window: HWND) -> bool {
+    // SAFETY: takes nothing.
+    let this = unsafe { GetCurrentThreadId() };
+    owner(window).is_ok_and(|(thread, _)| thread == this)
 }
 
 pub(crate) fn is_alive(window: u32) -> bool {
