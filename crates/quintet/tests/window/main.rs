@@ -16,9 +16,12 @@ mod forks;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod names;
+mod order;
 mod rules;
 mod steps;
 mod stopped;
+#[cfg(windows)]
+mod user32;
 
 use quintet::window::{
     Encoding, Message, WM_APP, WM_CLOSE, WM_COPYDATA, WM_USER, Window, WindowHandle, in_send, post_quit,
@@ -44,6 +47,9 @@ use forks::forks;
 use hostile::is_scribbled_over;
 #[cfg(target_os = "linux")]
 use names::registers_alone;
+#[cfg(windows)]
+use user32::{lies, pretends};
+
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
     answers_and_dies,
@@ -69,8 +75,10 @@ quintet_testkit::peers!(
     dies_serving,
     fails_at_any_call,
     has_windows,
+    lies,
     passes_on,
     posts_and_tells,
+    pretends,
     registers,
     sends_and_waits,
     sends_many,
@@ -138,6 +146,7 @@ fn useful_with(title: &str, gets_broadcasts: bool) -> Rc<RefCell<Option<Window>>
                 1 => isize::from(message.text(Encoding::Utf8).unwrap() == "成功"),
                 2 => isize::from(message.text(Encoding::Utf16).unwrap() == "成功"),
                 3 => isize::from(message.text(Encoding::Ansi).unwrap() == "success"),
+                4 => isize::from(message.text(Encoding::Ansi).unwrap() == "成功"),
                 _ => -1,
             }
         }

@@ -79,7 +79,7 @@ pub(super) fn create(class: &Class, making: &Making<'_>, procedure: Procedure) -
     } else {
         ptr::null_mut()
     };
-    let awaited = desk::awaits(procedure)?;
+    let awaited = desk::awaits(procedure, making.visible)?;
     let mut window = ptr::null_mut();
     call::done(|| {
         // SAFETY: class and title end with a NUL; a window without a menu, in the usual place. What it is made with is a number.

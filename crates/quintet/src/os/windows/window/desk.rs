@@ -18,13 +18,16 @@ use std::{mem, slice};
 use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
 use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CREATESTRUCTW, IsWindowVisible, SC_CLOSE, WM_DESTROY, WM_KEYFIRST, WM_KEYLAST, WM_MOUSEFIRST,
+    CREATESTRUCTW, SC_CLOSE, WM_CONTEXTMENU, WM_DESTROY, WM_KEYFIRST, WM_KEYLAST, WM_MOUSEFIRST,
     WM_MOUSELAST, WM_NCCREATE, WM_NCDESTROY, WM_NCMOUSEMOVE, WM_NCXBUTTONDBLCLK, WM_SYSCOMMAND,
 };
 
 /// So many procedures may run inside one another, with the system's own part between each two of them: a main thread has a
 /// stack of 1 MiB here.
 const DEEPEST: usize = 100;
+
+/// The taskbar's, for a window's menu.
+const WM_POPUPSYSTEMMENU: u32 = 0x0313;
 
 type Panic = Box<dyn Any + Send>;
 
@@ -35,6 +38,8 @@ pub(super) struct Birth(usize);
 struct Owned {
     born: Birth,
     procedure: Procedure,
+    /// Whether it was made to be seen. (Others can show any window.)
+    is_for_users: bool,
 }
 
 #[derive(Default)]
@@ -94,11 +99,15 @@ impl Drop for Awaited {
 }
 
 /// The window that is made with its token gets that procedure.
-pub(super) fn awaits(procedure: Procedure) -> Result<Awaited> {
+pub(super) fn awaits(procedure: Procedure, is_for_users: bool) -> Result<Awaited> {
     with(|desk| {
         let born = Birth(desk.births.get() + 1);
         desk.births.set(born.0);
-        desk.awaited.borrow_mut().push(Owned { born, procedure });
+        desk.awaited.borrow_mut().push(Owned {
+            born,
+            procedure,
+            is_for_users,
+        });
         Awaited(born)
     })
     .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this thread is just ending"))
@@ -224,7 +233,7 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
         // A window that we destroy has no procedure any more. These may be true of one that other code destroys, or only said; there
         // is nothing to be done in either case, and what the system would do, it does only if they are true.
         WM_DESTROY | WM_NCDESTROY if has(window) => return Received::Served(0),
-        _ if is_of_the_user(number, wparam) && !is_visible(window) => return Received::Served(0),
+        _ if is_of_a_user(number, wparam) && !is_for_users(window) => return Received::Served(0),
         _ if !is_for_procedures(number) => return Received::Systems(came),
         _ => {}
     }
@@ -293,19 +302,25 @@ unsafe fn enter(window: HWND, lparam: LPARAM) -> bool {
     true
 }
 
-/// Whether it is what the user does with mouse and keyboard: what the system makes of that may be a loop that ends when the user says so.
-fn is_of_the_user(number: u32, wparam: WPARAM) -> bool {
+/// Whether it is what a user does with mouse and keyboard: what the system makes of that may be a loop that ends when the user says so.
+fn is_of_a_user(number: u32, wparam: WPARAM) -> bool {
     match number {
         // The lower four bits are the system's.
         WM_SYSCOMMAND => wparam & 0xFFF0 != SC_CLOSE as usize,
         WM_NCMOUSEMOVE..=WM_NCXBUTTONDBLCLK | WM_MOUSEFIRST..=WM_MOUSELAST | WM_KEYFIRST..=WM_KEYLAST => true,
+        WM_CONTEXTMENU | WM_POPUPSYSTEMMENU => true,
         _ => false,
     }
 }
 
-fn is_visible(window: HWND) -> bool {
-    // SAFETY: takes a plain value.
-    unsafe { IsWindowVisible(window) != 0 }
+fn is_for_users(window: HWND) -> bool {
+    with(|desk| {
+        desk.windows
+            .borrow()
+            .get(&window)
+            .is_some_and(|owned| owned.is_for_users)
+    })
+    .unwrap_or(false)
 }
 
 /// Runs the procedure of a window of this thread for a message that this thread sends; `None` if it is no such window, or the

@@ -17,8 +17,8 @@
 //! itself has copied the bytes to us and says where. It refuses to carry that message in any other way than by a send.
 //!
 //! Who sends what only the system says (that a window is made, or destroyed) is not believed: `desk.rs`. What the user does with mouse
-//! and keyboard comes by messages as well, and the system may answer it by a loop that ends when the user says so; windows that nobody
-//! sees do not pass it on. Posted timers may carry the place of a function; `pump` calls none for a window of ours.
+//! and keyboard comes by messages as well, and the system may answer it by a loop that ends when the user says so; windows that were
+//! not made to be seen do not pass it on. Posted timers may carry the place of a function; `pump` calls none for a window of ours.
 
 mod class;
 mod desk;

@@ -151,7 +151,7 @@ fn a_window_is_not_destroyed_by_who_says_so() {
 #[test]
 fn a_procedure_goes_to_the_window_that_it_is_for() {
     let first = window("first", |_| 1);
-    let awaited = desk::awaits(Rc::new(|_| 2)).unwrap();
+    let awaited = desk::awaits(Rc::new(|_| 2), false).unwrap();
     let mut made = CREATESTRUCTW {
         lpCreateParams: ptr::without_provenance_mut(awaited.token()),
         ..CREATESTRUCTW::default()
