@@ -1,10 +1,11 @@
 //! Windows, between processes and threads.
 //!
-//! `rules.rs` is a list of what the Windows documentation says of these calls, each a test that runs on both systems. Where they
-//! differ, the test says why.
+//! `RULES.md` is a list of what the Windows documentation says of these calls, each with a test that runs on both systems. Where they
+//! differ, the list says why. Most of them are in `rules.rs` and `order.rs`.
 //!
 //! On Linux alone: stopped processes (`stopped.rs`, in part), what others write in memory (`hostile.rs`), forks, and where numbers of
-//! messages are kept (`names.rs`). On Windows all of that is the system's.
+//! messages are kept (`names.rs`). On Windows all of that is the system's; there, what other programs of the desktop tell our windows
+//! (`user32.rs`).
 
 mod circles;
 mod crowd;
@@ -14,6 +15,7 @@ mod finding;
 mod forks;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod list;
 #[cfg(target_os = "linux")]
 mod names;
 mod order;

@@ -37,7 +37,7 @@ enum Doing {
 }
 
 thread_local! {
-    static DOING: RefCell<Vec<Doing>> = const { RefCell::new(Vec::new()) };
+    static DOING: RefCell<Vec<Doing>> = RefCell::default();
 }
 
 /// What is done with this thread's account. `None` when that is gone already, as the thread is ending.
