@@ -81,7 +81,7 @@ fn a_loop_in_a_procedure_has_an_end_of_its_own() {
 #[test]
 fn what_was_posted_to_a_destroyed_window_is_gone_and_nothing_else() {
     let t = start();
-    let seen: Rc<RefCell<Vec<(u32, usize)>>> = Rc::default();
+    let seen = Rc::new(RefCell::new(Vec::new()));
     let make = |which: u32| {
         let log = seen.clone();
         quiet(&t.name("w"), move |message| {
@@ -119,7 +119,7 @@ fn an_own_window_answers_whatever_the_deadline() {
 #[test]
 fn a_reply_is_for_another_thread_that_waits() {
     let t = start();
-    let seen: Rc<RefCell<Vec<(Option<InSend>, bool)>>> = Rc::default();
+    let seen = Rc::new(RefCell::new(Vec::new()));
     let log = seen.clone();
     let window = quiet(&t.name("w"), move |_| {
         let came = in_send();

@@ -102,6 +102,7 @@ pub(super) fn create(class: &Class, making: &Making<'_>, procedure: Procedure) -
         (!window.is_null()).into()
     })
     .map_err(|code| {
+        desk::forget(awaited.birth());
         error::of("cannot make a window", code)
             .hint("a top-level window needs a desktop; there may be too many windows")
     })?;

@@ -146,6 +146,16 @@ pub(super) fn remove(window: HWND, born: Birth) -> Option<Procedure> {
     .flatten()
 }
 
+/// Takes away the procedure of a window that came to nothing after it had been entered.
+pub(super) fn forget(born: Birth) {
+    let known = with(|desk| {
+        let windows = desk.windows.borrow();
+        let found = windows.iter().find(|(_, owned)| owned.born == born);
+        found.map(|(window, _)| *window)
+    });
+    drop(known.flatten().map(|window| remove(window, born)));
+}
+
 /// Whether this thread can ever have a message.
 pub(super) fn can_have_messages() -> bool {
     with(|desk| desk.quits.get() || desk.windows.borrow().keys().any(|window| Desk::is_there(*window)))

@@ -165,6 +165,23 @@ mod tests {
     use std::rc::Rc;
     use std::time::Duration;
 
+    /// Other code of this program passes on, from inside a procedure, what that was called with.
+    #[test]
+    fn what_two_procedures_have_stays_until_both_have_ended() {
+        let nobody = std::ptr::without_provenance_mut(0x7FFF_0001);
+        let parcel = Parcel::new(nobody, 1, &[7; 100]);
+        let place = parcel.place();
+        let sending = Sending::new(parcel);
+        let (outer, inner) = (in_use(place), in_use(place));
+        drop(inner);
+        sending.was_answered();
+        assert_eq!(left_for(nobody), 1);
+        drop(in_use(place));
+        assert_eq!(left_for(nobody), 1);
+        drop(outer);
+        assert_eq!(left_for(nobody), 0);
+    }
+
     #[test]
     fn what_is_left_goes_when_it_is_served_or_can_be_no_more() {
         let making = Making {
