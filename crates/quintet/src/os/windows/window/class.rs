@@ -109,10 +109,11 @@ pub(super) fn create(class: &Class, making: &Making<'_>, procedure: Procedure) -
     Ok((window, awaited.birth()))
 }
 
-/// Whether a window's class is one of ours; not what a class of that name has now, but the window's own.
-pub(super) fn is_ours(window: HWND) -> bool {
-    // SAFETY: takes plain values. Of a window that is gone it is 0.
-    unsafe { GetClassLongPtrW(window, GCLP_WNDPROC) == receive as *const () as usize }
+/// What the system calls for windows of a window's class, however it says that; 0 of a window that is gone. Not what a class of that
+/// name has now: the window's own.
+pub(super) fn mark(window: HWND) -> usize {
+    // SAFETY: takes plain values.
+    unsafe { GetClassLongPtrW(window, GCLP_WNDPROC) }
 }
 
 fn register(class: &[u16], module: HINSTANCE) -> Result<()> {

@@ -3,7 +3,7 @@
 //! The desk knows a window by its handle, as the system does that calls us. Only the system brings messages for it, to who has it
 //! that moment. For whatever we do by ourselves the handle alone is not enough: other code of this program may have destroyed the
 //! window, and the system may have given its handle to another one. That is found out when it matters, by what is documented of
-//! windows ([`Desk::is_there`]), and not by WM_NCDESTROY, which every program of the desktop can send.
+//! windows ([`Owned::is_there`]), and not by WM_NCDESTROY, which every program of the desktop can send.
 
 use super::doing::{self, Came};
 use super::{class, look, parcel};
@@ -40,6 +40,16 @@ struct Owned {
     procedure: Procedure,
     /// Whether it was made to be seen. (Others can show any window.)
     is_for_users: bool,
+    /// What says that it is of a class of ours; from when it is made on.
+    mark: usize,
+}
+
+impl Owned {
+    /// Whether the window is what has the handle now: one of this thread, and of a class of ours. If that was destroyed by other code,
+    /// one of another thread or class may have the handle; one of both is entered here in its place.
+    fn is_there(&self, window: HWND) -> bool {
+        look::is_this_threads(window) && class::mark(window) == self.mark
+    }
 }
 
 #[derive(Default)]
@@ -57,18 +67,6 @@ struct Desk {
     quits: Cell<bool>,
 }
 
-impl Desk {
-    fn procedure(&self, window: HWND) -> Option<Procedure> {
-        Some(self.windows.borrow().get(&window)?.procedure.clone())
-    }
-
-    /// Whether what has the handle now is a window that this desk has the procedure of: of this thread, and of a class of ours. One of
-    /// another thread or class has the handle of one of ours that is no more; one of both is entered here in its place.
-    fn is_there(window: HWND) -> bool {
-        look::is_this_threads(window) && class::is_ours(window)
-    }
-}
-
 thread_local! {
     static DESK: Desk = Desk::default();
 }
@@ -76,6 +74,11 @@ thread_local! {
 /// What is done with this thread's desk. `None` when that is gone already, as the thread is ending.
 fn with<T>(act: impl FnOnce(&Desk) -> T) -> Option<T> {
     DESK.try_with(act).ok()
+}
+
+/// What the desk says of a window that it has, or had, if it does.
+fn about<T>(window: HWND, say: impl FnOnce(&Owned) -> T) -> Option<Option<T>> {
+    with(|desk| desk.windows.borrow().get(&window).map(say))
 }
 
 /// A procedure that waits for its window to be made; no more once this is dropped.
@@ -107,6 +110,7 @@ pub(super) fn awaits(procedure: Procedure, is_for_users: bool) -> Result<Awaited
             born,
             procedure,
             is_for_users,
+            mark: 0,
         });
         Awaited(born)
     })
@@ -124,14 +128,12 @@ fn take_awaited(token: usize) -> Option<Owned> {
 
 /// Whether the window of this thread that was born so has the handle still.
 pub(super) fn is_still(window: HWND, born: Birth) -> bool {
-    let is_known = with(|desk| {
-        desk.windows
-            .borrow()
-            .get(&window)
-            .is_some_and(|owned| owned.born == born)
-    });
+    let is_still = about(window, |owned| owned.born == born && owned.is_there(window));
     // When the thread is ending, what is left to be asked is the system.
-    is_known.unwrap_or(true) && Desk::is_there(window)
+    is_still.map_or_else(
+        || look::is_this_threads(window),
+        |is_still| is_still == Some(true),
+    )
 }
 
 /// Takes the procedure of the window that was born so; it gets nothing more.
@@ -158,13 +160,16 @@ pub(super) fn forget(born: Birth) {
 
 /// Whether this thread can ever have a message.
 pub(super) fn can_have_messages() -> bool {
-    with(|desk| desk.quits.get() || desk.windows.borrow().keys().any(|window| Desk::is_there(*window)))
-        .unwrap_or(false)
+    with(|desk| {
+        let windows = desk.windows.borrow();
+        desk.quits.get() || windows.iter().any(|(window, owned)| owned.is_there(*window))
+    })
+    .unwrap_or(false)
 }
 
 /// Whether that is, or was, a window of this thread.
 pub(super) fn has(window: HWND) -> bool {
-    with(|desk| desk.windows.borrow().contains_key(&window)).unwrap_or(false)
+    about(window, |_| ()).flatten().is_some()
 }
 
 /// Notes whether the end of the loop has been asked for.
@@ -248,7 +253,7 @@ pub(super) unsafe fn receive(window: HWND, number: u32, wparam: WPARAM, lparam: 
         _ => {}
     }
     // Between its making and its end it has one.
-    let Some(procedure) = with(|desk| desk.procedure(window)).flatten() else {
+    let Some(procedure) = about(window, |owned| owned.procedure.clone()).flatten() else {
         return Received::Served(0);
     };
     // Other code's loop may have dispatched it. What cannot be posted, other code of this thread has sent.
@@ -304,9 +309,10 @@ unsafe fn enter(window: HWND, lparam: LPARAM) -> bool {
     // SAFETY: the message says where that structure is. If another process has sent it, it is a copy that the system made, as it
     // does for all messages of its own that point to something.
     let made_with = unsafe { (lparam as *const CREATESTRUCTW).read_unaligned() }.lpCreateParams;
-    let Some(owned) = take_awaited(made_with.addr()) else {
+    let Some(mut owned) = take_awaited(made_with.addr()) else {
         return false;
     };
+    owned.mark = class::mark(window);
     // If the handle was that of a window that other code has destroyed, what that one had is dropped now, with nothing borrowed.
     drop(with(|desk| desk.windows.borrow_mut().insert(window, owned)));
     true
@@ -324,13 +330,7 @@ fn is_of_a_user(number: u32, wparam: WPARAM) -> bool {
 }
 
 fn is_for_users(window: HWND) -> bool {
-    with(|desk| {
-        desk.windows
-            .borrow()
-            .get(&window)
-            .is_some_and(|owned| owned.is_for_users)
-    })
-    .unwrap_or(false)
+    about(window, |owned| owned.is_for_users).flatten() == Some(true)
 }
 
 /// Runs the procedure of a window of this thread for a message that this thread sends; `None` if it is no such window, or the
@@ -339,10 +339,10 @@ pub(super) fn run_own(window: HWND, letter: &Letter<'_>) -> Option<Result<isize>
     if !is_for_procedures(letter.number) {
         return None;
     }
-    let procedure = with(|desk| desk.procedure(window)).flatten()?;
-    if !Desk::is_there(window) {
-        return None;
-    }
+    let owned = about(window, |owned| {
+        owned.is_there(window).then(|| owned.procedure.clone())
+    });
+    let procedure = owned.flatten().flatten()?;
     let arrival = Arrival {
         window: look::number(window),
         letter: *letter,

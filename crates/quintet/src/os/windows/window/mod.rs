@@ -1,6 +1,7 @@
 //! Window messages: user32 itself.
 //!
-//! - **A thread's windows** (`desk.rs`): the procedures of a thread's windows, and what a panic of one left. They are the thread's own; the system brings what is for them.
+//! - **A thread's windows** (`desk.rs`): the procedures of a thread's windows, and what a panic of one left. They are the thread's own;
+//!   the system brings what is for them.
 //! - **The class** (`class.rs`): window classes that all have one function of ours as their procedure, `receive`. It looks the
 //!   window up at the desk, and leaves to the system what is the system's.
 //! - **What goes on** (`doing.rs`): which procedures are running, inside one another, and how the messages came that they have.
