@@ -63,10 +63,11 @@ impl WindowHandle {
     /// [`NotFound`](ErrorKind::NotFound) if there is no such window, or it was destroyed before it served the message (on
     /// Windows: or while it did); [`PeerDied`](ErrorKind::PeerDied) if its process ends meanwhile;
     /// [`Disconnected`](ErrorKind::Disconnected) if its procedure panicked; [`PermissionDenied`](ErrorKind::PermissionDenied) on Windows if its
-    /// process has a higher integrity; [`Unsupported`](ErrorKind::Unsupported) for one of the system's messages that
+    /// process has a higher integrity (see [the module](super#who-may-send)); [`Unsupported`](ErrorKind::Unsupported) for one of the system's messages that
     /// carry more than two numbers; [`Full`](ErrorKind::Full) if too many messages wait already (windows that send to each
     /// other without end). On Windows, where another thread gets a result and nothing else, a procedure that panicked, or was not
-    /// run because too many were running, gives 0.
+    /// run because too many were running, gives 0. Of another user's process, which this one may not look at, it may say that it ended by
+    /// `NotFound`.
     ///
     /// Some controls of Windows (list views, tree views) have messages of their own, from `WM_USER` on, in which a number is a place
     /// in memory. Do not send these to controls of this process: they write there.
@@ -106,7 +107,9 @@ impl WindowHandle {
     /// Puts a message in the queue of the window's thread, and does not wait.
     ///
     /// # Errors
-    /// [`Full`](ErrorKind::Full) if 10,000 wait there; those of [`send_notify`](Self::send_notify).
+    /// [`Full`](ErrorKind::Full) if 10,000 wait there (on Windows that is the [system's
+    /// number](https://learn.microsoft.com/windows/win32/api/winuser/nf-winuser-postmessagew), which its administrator can
+    /// change, and everything in the thread's queue counts): send, which needs no place there, or wait until some have been served; those of [`send_notify`](Self::send_notify).
     pub fn post(self, number: u32, wparam: usize, lparam: isize) -> Result<()> {
         let letter = self.plain(number, wparam, lparam)?;
         window::post(self.0, &letter).map_err(|error| error.about(self))
@@ -115,6 +118,10 @@ impl WindowHandle {
     /// Sends bytes, by a [`WM_COPYDATA`], and waits for the procedure's result, as [`send`](Self::send) does. `id` says
     /// what kind of bytes, as the two programs have agreed. Which results mean success is theirs to agree as well: many
     /// programs return 0 for it.
+    ///
+    /// The receiver has bytes, and no more: a pointer or a handle in them means nothing in another process. They are there
+    /// while its procedure runs, and are its copy: nothing that it does to them comes back. `wparam`, by which C# and C programs
+    /// may say which window is sending, is 0. On Windows a receiver of 32 bits gets the lower 32 of `id`.
     ///
     /// # Errors
     /// Those of [`send`](Self::send); [`TooLarge`](ErrorKind::TooLarge) for more than 1 GiB.
@@ -163,7 +170,9 @@ impl WindowHandle {
         window::send(self.0, &letter, mode, deadline.into()).map_err(|error| error.about(self))
     }
 
-    /// Sends text, by a [`WM_COPYDATA`], with the NUL that receivers read to.
+    /// Sends text, by a [`WM_COPYDATA`], with the NUL that receivers read to. Which encoding is for the two programs to agree: nothing
+    /// in the message says so. C# programs that declare `lpData` as `string`, and C programs with `char *`, mean
+    /// [`Ansi`](Encoding::Ansi); `wchar_t *`, and C#'s `Marshal.PtrToStringUni`, are [`Utf16`](Encoding::Utf16).
     ///
     /// # Errors
     /// Those of [`copy_data`](Self::copy_data); [`Unsupported`](ErrorKind::Unsupported) for text with a NUL in it, or that

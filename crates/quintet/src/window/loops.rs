@@ -35,6 +35,12 @@ pub fn run() -> Result<i32> {
 ///
 /// If a procedure panics, that comes out here, or of the `send` that served it meanwhile.
 ///
+/// The deadline is for the first message to come. A procedure takes the time that it takes, and so, on Windows, does the system when
+/// it answers a message of a [visible](super::WindowBuilder::visible) window: while its user moves it, changes its size, or has a
+/// menu of it open, this call does not return. What is sent and posted is served all the while, and a panic comes out afterwards. The
+/// system does not say beforehand that it will do so, and to break off what a user does would be worse; windows that were not made
+/// visible do not pass on what belongs to mouse and keyboard, so there nothing of that kind happens, whoever sends such messages.
+///
 /// For a program whose loop does other things as well. With a zero duration it serves what is there and does not wait. To wait
 /// for messages and something else at once, a `&Window` can be given to [`wait_any`](crate::sync::wait_any).
 ///
@@ -62,13 +68,38 @@ pub fn post_quit(code: i32) {
 }
 
 /// How the message was sent that this thread's procedure is just working at; `None` for one that was posted, or that this
-/// thread itself sent.
+/// thread itself sent, and where no procedure is working. It is about the innermost, if procedures run inside one another.
+///
+/// On Windows other code may run a loop in a procedure that works at a message that was sent: a message box, a menu, a drag. What that
+/// loop brings meanwhile may be sent or posted; the system does not tell these apart then, and this is `None` for both. (A loop of other
+/// code's elsewhere, such as that of a program with other windows, changes nothing. But in the procedures of *its* windows, this
+/// and [`reply`] know nothing of what those are working at.)
+///
+/// ```
+/// use quintet::window::{InSend, Window, WM_USER, in_send, pump};
+/// use std::time::Duration;
+///
+/// # let title = format!("in-send-doc-{}", std::process::id());
+/// let window = Window::create(&title, |_| (in_send() == Some(InSend::Waiting)).into())?;
+/// assert_eq!(window.handle().send(WM_USER, 0, 0)?, 0); // of this thread's own
+/// let handle = window.handle();
+/// let sender = std::thread::spawn(move || handle.send(WM_USER, 0, 0));
+/// while !sender.is_finished() {
+///     pump(Duration::from_millis(10))?;
+/// }
+/// assert_eq!(sender.join().unwrap()?, 1);
+/// # Ok::<(), quintet::Error>(())
+/// ```
 pub fn in_send() -> Option<InSend> {
     window::in_send()
 }
 
 /// Gives the result of the message that is just worked at to who waits for it, before the procedure ends; its own result is
-/// nobody's then. Whether somebody waited.
+/// nobody's then. Whether somebody waited: it is no answer, and `false`, wherever [`in_send`] is not
+/// [`Waiting`](InSend::Waiting). In particular it never answers a message that a procedure further out is working at.
+///
+/// The message's data stays until the procedure ends. (A C or C# program that is sent to must not read `lParam` after its own
+/// `ReplyMessage`, as always: to who sent, that is as if the procedure had returned.)
 ///
 /// ```
 /// use quintet::window::{Window, WM_USER, WindowHandle, pump, reply};

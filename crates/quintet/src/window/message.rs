@@ -35,7 +35,9 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Whether it came through the queue, and nobody waits for the result.
+    /// Whether it came through the queue, and nobody waits for the result. (On Windows this is also true of what other code of this thread
+    /// sends by `SendMessage`, and false of what is posted, if a loop of other code's brings it inside a procedure that works at a message
+    /// that was sent: see [`in_send`](super::in_send).)
     pub fn is_posted(&self) -> bool {
         self.0.posted
     }

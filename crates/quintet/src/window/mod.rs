@@ -46,7 +46,16 @@
 //! Messages below [`WM_USER`] are the system's. Of these a procedure gets [`WM_CLOSE`], [`WM_COMMAND`] and [`WM_COPYDATA`];
 //! the system answers the others itself (on Linux with 0). Above are the program's: [`WM_USER`] to 0x7FFF for what the
 //! window's class means by it, [`WM_APP`] to 0xBFFF for the program's own, and 0xC000 to 0xFFFF for those that all
-//! programs know by a name: [`register_message`]. Data goes along only with `copy_data`; two numbers, with any.
+//! programs know by a name: [`register_message`].
+//!
+//! # What a message carries
+//! Two numbers, `wparam` and `lparam`, with all bits (on Windows, between programs of 64 and of 32 bits, the lower 32), and one comes back.
+//! They are numbers and nothing else: a place in memory means nothing in another process. The system's messages in which they
+//! are one are refused with `Unsupported`, however they are to go.
+//!
+//! Bytes go along with [`copy_data`](WindowHandle::copy_data) alone, up to 1 GiB, or text in an [`Encoding`] that both have
+//! agreed on: the code page of the machine ("ANSI"), UTF-8, or UTF-16. The receiver has them in place while its procedure runs. That
+//! message is sent and never posted, on Windows as here: nobody would know when they can go.
 //!
 //! # What happens when
 //! | | who sends gets | who posts gets |
@@ -61,8 +70,15 @@
 //!
 //! # Who may send
 //! On Linux the processes of the same user, and nobody else sees the windows. On Windows every program of the same desktop, whoever's it
-//! is: there is no other kind of window. Only programs of lower integrity (not run as administrator, where the window's is) are kept
-//! out, unless [`admit_lower_integrity`](WindowBuilder::admit_lower_integrity) lets them in.
+//! is: there is no other kind of window. So a procedure believes no more of what comes than of any input.
+//!
+//! Only programs of lower integrity (not run as administrator, where the window's is) are kept out there, by [User Interface Privilege
+//! Isolation](https://learn.microsoft.com/windows/win32/api/winuser/nf-winuser-sendmessage): the sender's call fails with error 5,
+//! access denied, which is [`PermissionDenied`](crate::ErrorKind::PermissionDenied) here. Three things help: to run both programs as
+//! administrator, or neither; or that the window lets them in, by
+//! [`admit_lower_integrity`](WindowBuilder::admit_lower_integrity). What is *sent* back, from the higher one to the lower, always gets
+//! through, as does a procedure's result. `post` and the broadcasts say the same; a window that a broadcast may not reach has that
+//! error in its [`Answer`].
 
 mod broadcast;
 mod exclusive;

@@ -14,7 +14,8 @@ pub const REGISTERED: RangeInclusive<u32> = 0xC000..=0xFFFF;
 /// registration for as long as a process lives that has registered any (Windows: until the session ends). Upper and lower case are the same.
 ///
 /// # Errors
-/// [`InvalidName`](ErrorKind::InvalidName) for a name that is empty, longer than 255 characters, or has control characters;
+/// [`InvalidName`](ErrorKind::InvalidName) for a name that is empty, longer than 255 units of UTF-16 (a character is one or two), or has
+/// control characters, and for `#` with digits alone, which Windows takes for a number;
 /// [`Full`](ErrorKind::Full) when all 16,384 numbers are taken.
 ///
 /// ```
@@ -27,10 +28,17 @@ pub const REGISTERED: RangeInclusive<u32> = 0xC000..=0xFFFF;
 /// ```
 pub fn register_message(name: &str) -> Result<u32> {
     const MOST: usize = 255;
-    if name.is_empty() || name.chars().count() > MOST || name.chars().any(char::is_control) {
+    if name.is_empty() || name.encode_utf16().count() > MOST || name.chars().any(char::is_control) {
         return Err(Error::new(
             ErrorKind::InvalidName,
-            format!("the message name {name:?} is not 1 to {MOST} characters without control characters"),
+            format!("the message name {name:?} is not 1 to {MOST} UTF-16 units without control characters"),
+        ));
+    }
+    let digits = name.strip_prefix('#').unwrap_or_default();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::new(
+            ErrorKind::InvalidName,
+            format!("{name:?} is a number to Windows, and no name of a message"),
         ));
     }
     window::register_message(name)
@@ -43,7 +51,11 @@ pub(super) fn carries_more(number: u32) -> bool {
         number,
         // Creation and its like; texts; settings.
         0x01 | 0x0C | 0x0D | 0x1A | 0x1B | 0x24 | 0x2B..=0x2D | 0x39 | 0x46 | 0x47 | 0x4A | 0x4E | 0x53
-            | 0x49 | 0x7C | 0x7D | 0x81..=0x83 | 0x87 | 0x118 | 0x11A | 0x124 | 0x213 | 0x218 | 0x33F
+            | 0x49 | 0x7C | 0x7D | 0x81..=0x83 | 0x87 | 0x11A | 0x124 | 0x213 | 0x218 | 0x33F
+            // Timers: a function to be called.
+            | 0x113 | 0x118
+            // How menus and captions are drawn; scroll bars; resolutions.
+            | 0x90..=0x95 | 0xAE | 0xAF | 0xE0..=0xEB | 0x2E0 | 0x2E4
             // Input methods; DDE.
             | 0x283 | 0x288 | 0x3E0..=0x3E8
             // Edit controls, combo and list boxes.

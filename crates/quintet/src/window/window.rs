@@ -13,7 +13,16 @@ use std::rc::Rc;
 /// makes its senders wait, and is *hung* after 5 s.
 ///
 /// Dropping it is what `DestroyWindow` is: senders that still wait get [`NotFound`](crate::ErrorKind::NotFound), and posted
-/// messages are gone. A thread that ends destroys its windows.
+/// messages are gone. A thread that ends destroys its windows. Only its own thread can drop it:
+///
+/// ```compile_fail,E0277
+/// let window = quintet::window::Window::create("mine", |_| 0).unwrap();
+/// std::thread::spawn(move || drop(window));
+/// ```
+///
+/// On Windows other code on this thread can destroy it as well, with `DestroyWindow`. Then it is gone for everybody, and what its
+/// procedure has is dropped with the `Window`. That a message says so destroys nothing: neither `WM_CLOSE`, which is for the procedure to
+/// decide, nor `WM_DESTROY` and `WM_NCDESTROY`, which any program can send.
 #[derive(Debug)]
 pub struct Window(window::Window);
 
@@ -155,8 +164,19 @@ impl WindowBuilder {
         self
     }
 
-    /// Whether it is to be seen on the screen on Windows: only a visible window is what C# calls a process's
-    /// `MainWindowHandle`. On Linux nothing is to be seen, ever.
+    /// Whether it is to be seen on the screen on Windows, an empty window with its title, which is shown without being made the active
+    /// one: only a visible top-level window is what C# calls a process's `MainWindowHandle`. Its user can move it, and close it: then the
+    /// procedure gets a [`WM_CLOSE`](super::WM_CLOSE), and nothing happens by itself. While the user moves it or has its menu open, the
+    /// loop is the system's: see [`pump`](super::pump). A message-only window is never visible. On Linux nothing is to be seen, ever.
+    ///
+    /// ```
+    /// use quintet::window::{Window, WindowHandle};
+    ///
+    /// # let title = format!("visible-doc-{}", std::process::id());
+    /// let window = Window::builder(&title).visible(true).create(|_| 0)?;
+    /// assert_eq!(WindowHandle::find(None, Some(&title))?, window.handle());
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
     #[must_use]
     pub fn visible(mut self, yes: bool) -> Self {
         self.visible = yes;
@@ -166,8 +186,21 @@ impl WindowBuilder {
     /// Whether programs of lower integrity may send to it on Windows, which User Interface Privilege Isolation forbids
     /// otherwise: so that a program run as administrator hears one that is not. It admits [`WM_COPYDATA`](super::WM_COPYDATA),
     /// [`WM_CLOSE`](super::WM_CLOSE), [`WM_COMMAND`](super::WM_COMMAND), the first 1,024 numbers from [`WM_USER`](super::WM_USER) and
-    /// from [`WM_APP`](super::WM_APP) on, and the messages that this process has [registered](super::register_message) before. On
-    /// Linux there is nothing like it.
+    /// from [`WM_APP`](super::WM_APP) on, and the messages that this process has [registered](super::register_message) before. (It is
+    /// `ChangeWindowMessageFilterEx` with `MSGFLT_ALLOW` for each.) Without it such a sender gets
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied). Let them in only if the procedure checks what comes: these are the programs that
+    /// the system would keep from you. On Linux there is nothing like it.
+    ///
+    /// ```
+    /// use quintet::window::{Window, WM_APP};
+    ///
+    /// # let title = format!("admit-doc-{}", std::process::id());
+    /// let window = Window::builder(&title).admit_lower_integrity(true).create(|message| {
+    ///     if message.number() == WM_APP { 1 } else { 0 }
+    /// })?;
+    /// assert_eq!(window.handle().send(WM_APP, 0, 0)?, 1);
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
     #[must_use]
     pub fn admit_lower_integrity(mut self, yes: bool) -> Self {
         self.admit_lower_integrity = yes;

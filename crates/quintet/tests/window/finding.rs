@@ -87,6 +87,62 @@ fn windows_are_found_by_whatever_is_known_of_them() {
     peer.finish();
 }
 
+/// "FindWindow … window names … must match exactly": all of it, and of one that has none.
+#[test]
+fn a_title_and_a_class_are_found_whole_or_not_at_all() {
+    let t = start();
+    let (title, class) = (
+        format!("{} 成功", t.name("w")),
+        format!("{} 成功", t.name("class")),
+    );
+    let window = Window::builder(&title).class(&class).create(|_| 0).unwrap();
+    let unnamed = Window::builder("").class(&class).create(|_| 0).unwrap();
+    assert_eq!(window.handle().class().unwrap(), class);
+    assert_eq!(WindowHandle::find(None, Some(&title)).unwrap(), window.handle());
+    assert_eq!(
+        WindowHandle::find(Some(&class), Some("")).unwrap(),
+        unnamed.handle()
+    );
+    for whole in [&title, &class] {
+        let mut characters = whole.chars();
+        characters.next_back();
+        for near in [
+            characters.as_str().to_string(),
+            format!("{whole} "),
+            whole[1..].to_string(),
+        ] {
+            fails(WindowHandle::find(None, Some(&near)), ErrorKind::NotFound);
+            fails(WindowHandle::find(Some(&near), None), ErrorKind::NotFound);
+        }
+    }
+}
+
+/// "EnumWindows … is more reliable than calling GetWindow in a loop": windows that come and go meanwhile hide no other one.
+#[test]
+fn windows_that_come_and_go_hide_no_other() {
+    let t = start();
+    let (class, title) = (t.name("class"), t.name("w"));
+    let (stays, seen) = (Window::builder("stays"), Window::builder("is seen"));
+    let top = stays.class(&class).create(|_| 0).unwrap();
+    let hidden = seen.class(&class).message_only(true).create(|_| 0).unwrap();
+    let looking = thread::spawn({
+        let (class, both) = (class.clone(), [top.handle(), hidden.handle()]);
+        move || {
+            for _ in 0..200 {
+                let all = WindowHandle::find_all(Some(&class), None).unwrap();
+                assert!(both.iter().all(|window| all.contains(window)), "{both:?} {all:?}");
+            }
+        }
+    });
+    while !looking.is_finished() {
+        for message_only in [true, false] {
+            let builder = Window::builder(&title).message_only(message_only);
+            drop(builder.create(|_| 0).unwrap());
+        }
+    }
+    looking.join().unwrap();
+}
+
 #[test]
 fn a_new_title_is_found_and_the_old_one_is_not() {
     let t = start();

@@ -1,10 +1,11 @@
 //! Windows, between processes and threads.
 //!
-//! `rules.rs` is a list of what the Windows documentation says of these calls, each a test that runs on both systems. Where they
-//! differ, the test says why.
+//! `RULES.md` is a list of what the Windows documentation says of these calls, each with a test that runs on both systems. Where they
+//! differ, the list says why. Most of them are in `rules.rs` and `order.rs`.
 //!
 //! On Linux alone: stopped processes (`stopped.rs`, in part), what others write in memory (`hostile.rs`), forks, and where numbers of
-//! messages are kept (`names.rs`). On Windows all of that is the system's.
+//! messages are kept (`names.rs`). On Windows all of that is the system's; there, what other programs of the desktop tell our windows
+//! (`user32.rs`).
 
 mod circles;
 mod crowd;
@@ -14,11 +15,15 @@ mod finding;
 mod forks;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod list;
 #[cfg(target_os = "linux")]
 mod names;
+mod order;
 mod rules;
 mod steps;
 mod stopped;
+#[cfg(windows)]
+mod user32;
 
 use quintet::window::{
     Encoding, Message, WM_APP, WM_CLOSE, WM_COPYDATA, WM_USER, Window, WindowHandle, in_send, post_quit,
@@ -44,6 +49,9 @@ use forks::forks;
 use hostile::is_scribbled_over;
 #[cfg(target_os = "linux")]
 use names::registers_alone;
+#[cfg(windows)]
+use user32::{lies, pretends};
+
 #[cfg(target_os = "linux")]
 quintet_testkit::peers!(
     answers_and_dies,
@@ -69,8 +77,10 @@ quintet_testkit::peers!(
     dies_serving,
     fails_at_any_call,
     has_windows,
+    lies,
     passes_on,
     posts_and_tells,
+    pretends,
     registers,
     sends_and_waits,
     sends_many,
@@ -138,6 +148,7 @@ fn useful_with(title: &str, gets_broadcasts: bool) -> Rc<RefCell<Option<Window>>
                 1 => isize::from(message.text(Encoding::Utf8).unwrap() == "成功"),
                 2 => isize::from(message.text(Encoding::Utf16).unwrap() == "成功"),
                 3 => isize::from(message.text(Encoding::Ansi).unwrap() == "success"),
+                4 => isize::from(message.text(Encoding::Ansi).unwrap() == "成功"),
                 _ => -1,
             }
         }

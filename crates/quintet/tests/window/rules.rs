@@ -157,6 +157,11 @@ fn text_comes_in_each_encoding() {
     assert_eq!(window.copy_data_text(1, "成功", Encoding::Utf8).unwrap(), 1);
     assert_eq!(window.copy_data_text(2, "成功", Encoding::Utf16).unwrap(), 1);
     assert_eq!(window.copy_data_text(3, "success", Encoding::Ansi).unwrap(), 1);
+    // What the machine's code page does not have is an error, and no other text. (In the Chinese one: `xtask/interop`.)
+    match window.copy_data_text(4, "成功", Encoding::Ansi) {
+        Err(error) if cfg!(windows) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        result => assert_eq!(result.unwrap(), 1),
+    }
     // In the notes: an ANSI string, with cbData = len + 1; what stands behind the NUL is nobody's.
     assert_eq!(window.copy_data(3, b"success\0\xff").unwrap(), 1);
     assert_eq!(window.copy_data(3, b"success").unwrap(), 1);
@@ -175,7 +180,9 @@ fn only_copy_data_carries_data() {
     let window = useful(&t.name("w"));
     let handle = window.borrow().as_ref().unwrap().handle();
     const WM_SETTEXT: u32 = 0x000C;
-    for number in [WM_COPYDATA, WM_SETTEXT] {
+    const WM_TIMER: u32 = 0x0113;
+    const SBM_GETRANGE: u32 = 0x00E3;
+    for number in [WM_COPYDATA, WM_SETTEXT, WM_TIMER, SBM_GETRANGE] {
         fails(handle.post(number, 0, 0), ErrorKind::Unsupported);
         fails(handle.send(number, 0, 0), ErrorKind::Unsupported);
         fails(handle.send_notify(number, 0, 0), ErrorKind::Unsupported);
@@ -227,6 +234,16 @@ fn a_registered_message_has_one_number_everywhere() {
     fails(register_message(""), ErrorKind::InvalidName);
     fails(register_message("a\nb"), ErrorKind::InvalidName);
     fails(register_message(&"x".repeat(256)), ErrorKind::InvalidName);
+    // Windows counts what UTF-16 makes of it, and takes this for a number.
+    let long = format!("{}x", "𝄞".repeat(127));
+    assert_eq!(long.encode_utf16().count(), 255);
+    assert!(REGISTERED.contains(&register_message(&long).unwrap()));
+    fails(register_message(&"𝄞".repeat(128)), ErrorKind::InvalidName);
+    fails(register_message(&"成".repeat(256)), ErrorKind::InvalidName);
+    fails(register_message("#1234"), ErrorKind::InvalidName);
+    for name in ["#", "#1234x", "1234"] {
+        assert!(REGISTERED.contains(&register_message(name).unwrap()), "{name}");
+    }
 }
 
 /// "If this parameter is HWND_BROADCAST, the message is posted to all top-level windows in the system"; "message-only windows …

@@ -1,6 +1,7 @@
 //! Window classes: what the system calls when a window of ours gets a message.
 
-use super::desk;
+use super::desk::{self, Birth, Received};
+use super::doing;
 use crate::os::window_types::{Making, Procedure};
 use crate::os::windows::{call, error, wide};
 use crate::{Error, ErrorKind, Result};
@@ -13,8 +14,9 @@ use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, GetModuleHandleExW,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CW_USEDEFAULT, CreateWindowExW, DefWindowProcW, GetClassInfoExW, HWND_MESSAGE, IDC_ARROW, LoadCursorW,
-    RegisterClassExW, UnregisterClassW, WNDCLASSEXW, WS_OVERLAPPEDWINDOW,
+    CW_USEDEFAULT, CreateWindowExW, DefWindowProcW, GCLP_WNDPROC, GetClassInfoExW, GetClassLongPtrW,
+    HWND_MESSAGE, IDC_ARROW, LoadCursorW, RegisterClassExW, UnregisterClassW, WNDCLASSEXW,
+    WS_OVERLAPPEDWINDOW,
 };
 
 /// How many windows of each class there are, by its [`folded`] name.
@@ -70,17 +72,17 @@ fn folded(name: &str) -> String {
 }
 
 /// Makes a window of that class.
-pub(super) fn create(class: &Class, making: &Making<'_>, procedure: Procedure) -> Result<HWND> {
+pub(super) fn create(class: &Class, making: &Making<'_>, procedure: Procedure) -> Result<(HWND, Birth)> {
     let title = wide(making.title);
     let parent = if making.message_only {
         HWND_MESSAGE
     } else {
         ptr::null_mut()
     };
-    let _awaited = desk::awaits(procedure)?;
+    let awaited = desk::awaits(procedure, making.visible)?;
     let mut window = ptr::null_mut();
     call::done(|| {
-        // SAFETY: class and title end with a NUL; a window without a menu or data of its own, in the usual place.
+        // SAFETY: class and title end with a NUL; a window without a menu, in the usual place. What it is made with is a number.
         window = unsafe {
             CreateWindowExW(
                 0,
@@ -94,16 +96,24 @@ pub(super) fn create(class: &Class, making: &Making<'_>, procedure: Procedure) -
                 parent,
                 ptr::null_mut(),
                 class.module,
-                ptr::null(),
+                ptr::without_provenance(awaited.token()),
             )
         };
         (!window.is_null()).into()
     })
     .map_err(|code| {
+        desk::forget(awaited.birth());
         error::of("cannot make a window", code)
             .hint("a top-level window needs a desktop; there may be too many windows")
     })?;
-    Ok(window)
+    Ok((window, awaited.birth()))
+}
+
+/// What the system calls for windows of a window's class, however it says that; 0 of a window that is gone. Not what a class of that
+/// name has now: the window's own.
+pub(super) fn mark(window: HWND) -> usize {
+    // SAFETY: takes plain values.
+    unsafe { GetClassLongPtrW(window, GCLP_WNDPROC) }
 }
 
 fn register(class: &[u16], module: HINSTANCE) -> Result<()> {
@@ -160,9 +170,12 @@ unsafe extern "system" fn receive(window: HWND, number: u32, wparam: WPARAM, lpa
         desk::receive(window, number, wparam, lparam)
     }));
     match received {
-        Ok(Some(result)) => result,
-        // SAFETY: it is what the system has just called us with.
-        Ok(None) => unsafe { DefWindowProcW(window, number, wparam, lparam) },
+        Ok(Received::Served(result)) => result,
+        Ok(Received::Systems(came)) => {
+            let _works = doing::working(came);
+            // SAFETY: it is what the system has just called us with. A panic of a procedure that it calls ends there.
+            unsafe { DefWindowProcW(window, number, wparam, lparam) }
+        }
         Err(panic) => {
             desk::keep_panic(panic);
             0

@@ -8,6 +8,7 @@ use crate::os::windows::{call, error};
 use std::collections::{HashMap, HashSet};
 use std::ptr;
 use windows_sys::Win32::Foundation::{HWND, LPARAM};
+use windows_sys::Win32::System::Threading::GetCurrentThreadId;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, FindWindowExW, GA_PARENT, GetAncestor, GetClassNameW, GetWindowThreadProcessId,
     HWND_BROADCAST, HWND_MESSAGE, InternalGetWindowText, IsHungAppWindow, IsWindow,
@@ -51,6 +52,12 @@ pub(super) fn owner(window: HWND) -> Result<(u32, u32)> {
         return Err(no_window());
     }
     Ok((thread, pid))
+}
+
+pub(super) fn is_this_threads(window: HWND) -> bool {
+    // SAFETY: takes nothing.
+    let this = unsafe { GetCurrentThreadId() };
+    owner(window).is_ok_and(|(thread, _)| thread == this)
 }
 
 pub(crate) fn is_alive(window: u32) -> bool {
@@ -167,23 +174,25 @@ fn top_level() -> Result<Vec<HWND>> {
 }
 
 fn message_only() -> Vec<HWND> {
+    // SAFETY: takes plain values; without class and title it is about all.
+    let after = |window| unsafe { FindWindowExW(HWND_MESSAGE, window, ptr::null(), ptr::null()) };
     let mut all = Vec::new();
     let mut known = HashSet::new();
     for _ in 0..WALKS {
-        let mut last: HWND = ptr::null_mut();
+        let (mut before, mut last): (HWND, HWND) = (ptr::null_mut(), ptr::null_mut());
         loop {
-            // SAFETY: takes plain values; without class and title it is about all.
-            let next = unsafe { FindWindowExW(HWND_MESSAGE, last, ptr::null(), ptr::null()) };
+            let next = after(last);
             if next.is_null() {
                 break;
             }
             if known.insert(next) {
                 all.push(next);
             }
-            last = next;
+            (before, last) = (last, next);
         }
-        // Nothing follows: the end, unless the one that it stood at has gone meanwhile.
-        if last.is_null() || is_there(last) {
+        // Nothing follows: the end, unless the one that it stood at is not among them any more. That may be so for a while before it is
+        // gone; but who has left them does not come back.
+        if last.is_null() || after(before) == last {
             break;
         }
     }

@@ -1,9 +1,10 @@
 //! Window messages: user32 itself.
 //!
-//! - **A thread's windows** (`desk.rs`): the procedures of a thread's windows, which of them are running, and what a panic of one
-//!   left. They are the thread's own; the system brings what is for them.
+//! - **A thread's windows** (`desk.rs`): the procedures of a thread's windows, and what a panic of one left. They are the thread's own;
+//!   the system brings what is for them.
 //! - **The class** (`class.rs`): window classes that all have one function of ours as their procedure, `receive`. It looks the
 //!   window up at the desk, and leaves to the system what is the system's.
+//! - **What goes on** (`doing.rs`): which procedures are running, inside one another, and how the messages came that they have.
 //! - **Sending** (`sending.rs`): SendMessageTimeoutW and its like, and what their errors mean.
 //! - **Parcels** (`parcel.rs`): data for other threads of this process, to whom the system passes where it is and no copy.
 //!
@@ -15,17 +16,26 @@
 //! # What a peer can do
 //! All programs of the desktop may send, but for those of lower integrity. What comes in is numbers; with WM_COPYDATA the system
 //! itself has copied the bytes to us and says where. It refuses to carry that message in any other way than by a send.
+//!
+//! Who sends what only the system says (that a window is made, or destroyed) is not believed: `desk.rs`. What the user does with mouse
+//! and keyboard comes by messages as well, and the system may answer it by a loop that ends when the user says so; windows that were
+//! not made to be seen do not pass it on. Posted timers may carry the place of a function; `pump` calls none for a window of ours.
 
 mod class;
 mod desk;
+mod doing;
 mod look;
 mod messages;
 mod parcel;
 mod pump;
 mod sending;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use class::Class;
+use desk::Birth;
+pub(crate) use doing::{in_send, reply};
 pub(crate) use look::{find, is_alive, is_hung, sight};
 pub(crate) use messages::Messages;
 pub(crate) use pump::{post_quit, pump};
@@ -33,14 +43,14 @@ pub(crate) use sending::{post, send, send_notify};
 pub(crate) use text::{from_ansi, to_ansi};
 
 use super::{call, error, wide};
-use crate::os::window_types::{InSend, Making, Procedure, WM_CLOSE, WM_COMMAND, WM_COPYDATA, WM_USER};
+use crate::os::window_types::{Making, Procedure, WM_CLOSE, WM_COMMAND, WM_COPYDATA, WM_USER};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use windows_sys::Win32::Foundation::HWND;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    ChangeWindowMessageFilterEx, DestroyWindow, MSGFLT_ALLOW, RegisterWindowMessageW, ReplyMessage,
-    SW_SHOWNA, SetWindowTextW, ShowWindow,
+    ChangeWindowMessageFilterEx, DestroyWindow, MSGFLT_ALLOW, RegisterWindowMessageW, SW_SHOWNA,
+    SetWindowTextW, ShowWindow,
 };
 
 /// The numbers of messages that this process has registered.
@@ -58,6 +68,8 @@ const FIRST_REGISTERED: u32 = 0xC000;
 pub(crate) struct Window {
     /// A pointer to the compiler, so this stays with its thread, as the system wants it.
     hwnd: HWND,
+    /// It is the window while the handle is that of the one that was born so.
+    born: Birth,
     /// Goes after it.
     _class: Class,
     messages: Messages,
@@ -66,10 +78,11 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) fn create(making: &Making<'_>, procedure: Procedure) -> Result<Self> {
         let class = Class::of(making.class)?;
-        let hwnd = class::create(&class, making, procedure)?;
+        let (hwnd, born) = class::create(&class, making, procedure)?;
         // From here on dropping it cleans up.
         let window = Window {
             hwnd,
+            born,
             _class: class,
             messages: Messages::of_this_thread(),
         };
@@ -88,6 +101,9 @@ impl Window {
     }
 
     pub(crate) fn set_title(&self, title: &str) -> Result<()> {
+        if !desk::is_still(self.hwnd, self.born) {
+            return Err(no_window());
+        }
         let title = wide(title);
         // SAFETY: the title ends with a NUL. The window is this thread's, so this calls its procedure and waits for nobody.
         call::done(|| unsafe { SetWindowTextW(self.hwnd, title.as_ptr()) })
@@ -119,28 +135,17 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // First of all, so that what it holds is dropped by nobody who is called by the system.
-        let procedure = desk::remove(self.hwnd);
         // If other code of this program has destroyed it, the handle may be another window's by now.
-        if !matches!(procedure, Some(None)) {
+        let is_there = desk::is_still(self.hwnd, self.born);
+        // Before it is destroyed, so that what it holds is dropped by nobody who is called by the system.
+        let procedure = desk::remove(self.hwnd, self.born);
+        if is_there {
             // SAFETY: takes a plain value.
             unsafe { DestroyWindow(self.hwnd) };
         }
         parcel::clear();
         drop(procedure);
     }
-}
-
-pub(crate) fn in_send() -> Option<InSend> {
-    desk::in_send()
-}
-
-pub(crate) fn reply(result: isize) -> bool {
-    if in_send() != Some(InSend::Waiting) {
-        return false;
-    }
-    // SAFETY: takes a plain value.
-    unsafe { ReplyMessage(result) != 0 }
 }
 
 pub(crate) fn register_message(name: &str) -> Result<u32> {

@@ -6,7 +6,7 @@
 //! it is kept until it has been served, or until its thread has served all there was since, or until its window is gone.
 
 use super::look;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use windows_sys::Win32::Foundation::HWND;
 use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
@@ -28,8 +28,8 @@ unsafe impl Send for Parcel {}
 struct Parcels {
     /// Those that nobody waits for any more, by where their descriptions are.
     left: HashMap<usize, Parcel>,
-    /// Where the descriptions of those are that procedures have just now.
-    in_use: HashSet<usize>,
+    /// Where the descriptions of those are that procedures have just now, and how many: other code may pass on what it is called with.
+    in_use: HashMap<usize, usize>,
     /// How often one was left.
     leavings: u64,
 }
@@ -82,7 +82,7 @@ impl Sending {
     pub(super) fn was_answered(mut self) {
         let Some(parcel) = self.0.take() else { return };
         let mut parcels = parcels();
-        if parcels.in_use.contains(&parcel.place()) {
+        if parcels.in_use.contains_key(&parcel.place()) {
             parcels.leave(parcel);
         }
     }
@@ -102,13 +102,19 @@ pub(super) struct InUse(usize);
 
 /// Says that a procedure now gets what is described there: a parcel, or something else.
 pub(super) fn in_use(place: usize) -> InUse {
-    parcels().in_use.insert(place);
+    *parcels().in_use.entry(place).or_default() += 1;
     InUse(place)
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
         let mut parcels = parcels();
+        if let Some(count) = parcels.in_use.get_mut(&self.0)
+            && *count > 1
+        {
+            *count -= 1;
+            return;
+        }
         parcels.in_use.remove(&self.0);
         let served = parcels.left.remove(&self.0);
         drop(parcels);
@@ -127,7 +133,9 @@ pub(super) fn leavings() -> Option<u64> {
 pub(super) fn all_served(by_then: u64, is_its: impl Fn(HWND) -> bool) {
     let mut parcels = parcels();
     let Parcels { left, in_use, .. } = &mut *parcels;
-    left.retain(|place, parcel| parcel.left_as > by_then || in_use.contains(place) || !is_its(parcel.window));
+    left.retain(|place, parcel| {
+        parcel.left_as > by_then || in_use.contains_key(place) || !is_its(parcel.window)
+    });
 }
 
 /// Takes away what was left to windows that are gone.
@@ -137,7 +145,15 @@ pub(super) fn clear() {
         return;
     }
     let Parcels { left, in_use, .. } = &mut *parcels;
-    left.retain(|place, parcel| in_use.contains(place) || look::is_there(parcel.window));
+    left.retain(|place, parcel| in_use.contains_key(place) || look::is_there(parcel.window));
+}
+
+/// How many are left to a window.
+#[cfg(test)]
+pub(super) fn left_for(window: HWND) -> usize {
+    let parcels = parcels();
+    let is_its = |parcel: &&Parcel| parcel.window == window;
+    parcels.left.values().filter(is_its).count()
 }
 
 #[cfg(test)]
@@ -149,13 +165,21 @@ mod tests {
     use std::rc::Rc;
     use std::time::Duration;
 
-    fn left_for(window: HWND) -> usize {
-        let parcels = parcels();
-        parcels
-            .left
-            .values()
-            .filter(|parcel| parcel.window == window)
-            .count()
+    /// Other code of this program passes on, from inside a procedure, what that was called with.
+    #[test]
+    fn what_two_procedures_have_stays_until_both_have_ended() {
+        let nobody = std::ptr::without_provenance_mut(0x7FFF_0001);
+        let parcel = Parcel::new(nobody, 1, &[7; 100]);
+        let place = parcel.place();
+        let sending = Sending::new(parcel);
+        let (outer, inner) = (in_use(place), in_use(place));
+        drop(inner);
+        sending.was_answered();
+        assert_eq!(left_for(nobody), 1);
+        drop(in_use(place));
+        assert_eq!(left_for(nobody), 1);
+        drop(outer);
+        assert_eq!(left_for(nobody), 0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A thread's loop.
 
-use super::{desk, parcel};
+use super::{desk, doing, parcel};
 use crate::os::step;
 use crate::os::window_types::{Pumped, WM_QUIT};
 use crate::os::windows::call::Code;
@@ -12,8 +12,11 @@ use windows_sys::Win32::Foundation::WAIT_FAILED;
 use windows_sys::Win32::System::Threading::INFINITE;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     DispatchMessageW, MSG, MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_REMOVE, PeekMessageW,
-    PostQuitMessage, QS_ALLINPUT, TranslateMessage,
+    PostQuitMessage, QS_ALLINPUT, TranslateMessage, WM_TIMER,
 };
+
+/// A timer of the system's own.
+const WM_SYSTIMER: u32 = 0x0118;
 
 /// So many posted messages are served by one `pump`.
 const MOST_SERVED: usize = 10_000;
@@ -57,12 +60,14 @@ enum Next {
 fn serve_next() -> Result<Next> {
     let mut message = MSG::default();
     let leavings = parcel::leavings();
+    let waits = doing::waiting();
     let peeked = step::call(|| {
         // SAFETY: a message is written to a place of ours. What has been sent is served by this call.
         Ok::<_, Code>(unsafe { PeekMessageW(&mut message, ptr::null_mut(), 0, 0, PM_REMOVE) } != 0)
     });
+    drop(waits);
     if !peeked.map_err(|code| error::of("cannot look for messages", code))? {
-        if let Some(leavings) = leavings.filter(|_| desk::is_idle()) {
+        if let Some(leavings) = leavings.filter(|_| doing::depth() == 0) {
             parcel::all_served(leavings, desk::has);
         }
         desk::resume_panic();
@@ -78,6 +83,10 @@ fn serve_next() -> Result<Next> {
         }
         desk::resume_panic();
         return Ok(Next::Quit(code));
+    }
+    if matches!(message.message, WM_TIMER | WM_SYSTIMER) && message.lParam != 0 && desk::has(message.hwnd) {
+        // To bring it would be to call what is at that place; and for a window of ours nobody has asked for that.
+        return Ok(Next::Served);
     }
     desk::note_dispatched(Some((message.hwnd, message.message)));
     // SAFETY: the message is as the system has given it to us.

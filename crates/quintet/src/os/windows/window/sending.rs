@@ -2,14 +2,15 @@
 
 use super::look::{self, hangs, is_there};
 use super::parcel::{Parcel, Sending};
-use super::{desk, no_window};
+use super::{desk, doing, no_window};
 use crate::os::step;
 use crate::os::window_types::{Letter, SendMode};
 use crate::os::windows::call::{self, Code};
 use crate::os::windows::error;
 use crate::os::windows::event::milliseconds;
 use crate::{Deadline, Error, ErrorKind, Result};
-use std::os::windows::io::AsRawHandle;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::thread::sleep;
 use std::time::Duration;
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_INVALID_WINDOW_HANDLE, ERROR_NOT_ENOUGH_QUOTA,
@@ -70,6 +71,7 @@ impl Target {
             };
         let time = deadline.remaining().map_or(LONGEST, milliseconds);
         let mut result = 0;
+        let waits = doing::waiting();
         let sent = step::call(|| {
             // Without an error's number it was the time that was over, on older systems.
             // SAFETY: takes a plain value.
@@ -91,6 +93,7 @@ impl Target {
                 _ => Ok(()),
             }
         });
+        drop(waits);
         // Those that were served meanwhile may have panicked.
         desk::resume_panic();
         match sent {
@@ -120,21 +123,32 @@ impl Target {
             return no_window();
         }
         // SAFETY: takes plain values; the handle is a new one.
-        let has_died = match unsafe { call::handle(|| OpenProcess(SYNCHRONIZE, 0, self.pid)) } {
-            Ok(process) => {
-                // SAFETY: the process is open.
-                let woken = unsafe { WaitForSingleObject(process.as_raw_handle(), milliseconds(MOMENT)) };
-                woken == WAIT_OBJECT_0
-            }
-            Err(code) => code == ERROR_INVALID_PARAMETER,
-        };
-        if has_died {
+        let open = || unsafe { call::handle(|| OpenProcess(SYNCHRONIZE, 0, self.pid)) };
+        if has_died(open) {
             Error::new(
                 ErrorKind::PeerDied,
                 format!("process {}, whose window it was, has died", self.pid),
             )
         } else {
             no_window()
+        }
+    }
+}
+
+/// Whether a process ends in a moment, or has ended. One that we may not open (another user's) has when there is nothing to be opened
+/// any more; as long as somebody else has it open that is not to be seen.
+fn has_died(mut open: impl FnMut() -> std::result::Result<OwnedHandle, Code>) -> bool {
+    let moment = Deadline::after(MOMENT);
+    loop {
+        match open() {
+            Ok(process) => {
+                let time = moment.remaining().map_or(0, milliseconds);
+                // SAFETY: the process is open.
+                return unsafe { WaitForSingleObject(process.as_raw_handle(), time) } == WAIT_OBJECT_0;
+            }
+            Err(ERROR_INVALID_PARAMETER) => return true,
+            Err(ERROR_ACCESS_DENIED) if !moment.has_passed() => sleep(Duration::from_millis(1)),
+            Err(_) => return false,
         }
     }
 }
@@ -161,12 +175,12 @@ pub(super) fn failed(what: &'static str, code: Code) -> Error {
             ErrorKind::PermissionDenied,
             format!("{what}: the system lets no messages through to a process of higher integrity"),
         )
-        .hint("run both programs as administrator or neither, or let the window admit lower integrity"),
+        .hint("run both programs as administrator or neither, or make the window with admit_lower_integrity"),
         ERROR_NOT_ENOUGH_QUOTA => Error::new(
             ErrorKind::Full,
-            "as many posted messages wait for the window's thread as the system allows",
+            "as many posted messages wait for the window's thread as the system allows (10,000)",
         )
-        .hint("send, which waits"),
+        .hint("send, which waits; or post fewer until it has served some"),
         code => error::of(what, code),
     }
 }
@@ -193,7 +207,10 @@ pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: D
         let parcel = Parcel::new(window, lparam.cast_unsigned(), bytes);
         let place = parcel.place().cast_signed();
         let sending = Sending::new(parcel);
-        // SAFETY: it stays until it has been served, or never will be.
+        // SAFETY: it stays until it has been served, or never will be. A procedure that replies before it ends: one of ours has noted
+        // that it uses the parcel, which then stays. Of one of other code in this program we do not see when it ends, but to who sends,
+        // a reply is as if the procedure had returned, says ReplyMessage's documentation. So what the message points to is the
+        // sender's again from then on, as with SendMessage itself, and who replies first copies what he wants to keep.
         let result = unsafe { target.send(number, wparam, place, mode, deadline) }?;
         sending.was_answered();
         return Ok(result);
@@ -206,7 +223,8 @@ pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: D
     };
     let place = &raw mut description as LPARAM;
     // SAFETY: description and bytes are there while we send. The system copies both to the other process before we come back,
-    // and writes to neither.
+    // and writes to neither. (That the window's handle has become that of one of this process, since we asked whose it is, would take
+    // 65,536 windows in between: so often a handle's upper half changes.)
     unsafe { target.send(number, wparam, place, mode, deadline) }
 }
 
@@ -225,4 +243,64 @@ pub(crate) fn post(window: u32, letter: &Letter<'_>) -> Result<()> {
     // SAFETY: as above.
     call::done(|| unsafe { PostMessageW(window, letter.number, letter.wparam, letter.lparam) })
         .map_err(|code| failed("cannot post to it", code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::os::windows::io::AsHandle;
+    use std::process::{Command, Stdio};
+
+    /// User Interface Privilege Isolation, which Wine does not have: "When a message is blocked by UIPI the last error … is set to 5
+    /// (access denied)." A full queue, which it has neither: "ERROR_NOT_ENOUGH_QUOTA … when the message limit is hit."
+    #[test]
+    fn errors_of_the_system_say_what_they_mean_and_what_helps() {
+        for (code, kind, words) in [
+            (5, ErrorKind::PermissionDenied, "admit_lower_integrity"),
+            (5, ErrorKind::PermissionDenied, "administrator"),
+            (1816, ErrorKind::Full, "10,000"),
+            (1400, ErrorKind::NotFound, "no such window"),
+        ] {
+            let error = failed("cannot send to it", code);
+            assert_eq!(error.kind(), kind, "{code}");
+            let text = error.to_string();
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_process_has_died_if_it_ends_in_a_moment_or_is_not_there() {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("--list")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let process = child.as_handle().try_clone_to_owned().unwrap();
+        child.wait().unwrap();
+        assert!(has_died(|| Ok(process.try_clone().unwrap())));
+        assert!(has_died(|| Err(ERROR_INVALID_PARAMETER)));
+        // One that we may not open, and that then is there no more.
+        let looks = Cell::new(0);
+        assert!(has_died(|| {
+            looks.set(looks.get() + 1);
+            Err(if looks.get() < 3 {
+                ERROR_ACCESS_DENIED
+            } else {
+                ERROR_INVALID_PARAMETER
+            })
+        }));
+        assert_eq!(looks.get(), 3);
+    }
+
+    #[test]
+    fn a_process_that_lives_or_may_not_be_looked_at_has_not_died() {
+        // SAFETY: takes plain values; the handle is a new one.
+        let this = || unsafe { call::handle(|| OpenProcess(SYNCHRONIZE, 0, std::process::id())) };
+        assert!(!has_died(this));
+        assert!(!has_died(|| Err(ERROR_ACCESS_DENIED)));
+        assert!(!has_died(|| Err(
+            windows_sys::Win32::Foundation::ERROR_NOT_ENOUGH_MEMORY
+        )));
+    }
 }
