@@ -106,6 +106,12 @@ impl Spin {
         false
     }
 
+    /// Spins as if it had never missed: for who knows better, this time.
+    #[cfg_attr(windows, expect(dead_code, reason = "messages are the system's there"))]
+    pub(crate) fn forget_misses(&self) {
+        self.misses.store(0, Ordering::Relaxed);
+    }
+
     /// Something was found. If far more time has passed since the last tick than a tick takes, we did not run: whom we
     /// waited for had our core, and would have had it sooner without our spinning. That is as good as a miss.
     fn hit(&self, tick: Instant, shortest: Option<Duration>) {

@@ -134,6 +134,23 @@ pub(crate) fn will_write(word: &AtomicU64) {
     let _ = word;
 }
 
+/// Asks for the cache line of a word that will be read.
+#[cfg(not(loom))]
+#[cfg_attr(
+    windows,
+    expect(dead_code, reason = "only windows' lanes do, which the system has there")
+)]
+#[inline(always)]
+pub(crate) fn will_read(word: &AtomicU64) {
+    // SAFETY: a hint: it changes nothing but what is in the cache, and faults nowhere.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("prefetcht0 [{}]", in(reg) word.as_ptr(), options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
+}
+
 /// From here on one instruction that copies any number of bytes is as fast as many that copy a few, or faster.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const LONG: usize = 1024;
@@ -332,6 +349,9 @@ unsafe fn copy<const DOWN: bool>(from: *const u8, to: *mut u8, len: usize) {
 
 #[cfg(loom)]
 pub(crate) fn will_write(_word: &crate::os::atomic::AtomicU64) {}
+
+#[cfg(loom)]
+pub(crate) fn will_read(_word: &crate::os::atomic::AtomicU64) {}
 
 /// In a model, words that everybody sees are copied one by one.
 #[cfg(loom)]

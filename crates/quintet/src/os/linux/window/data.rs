@@ -1,12 +1,12 @@
-//! The bytes of a large message, in memory files.
+//! The bytes of the largest messages, in memory files.
 //!
-//! Up to 4 MiB they go through a *shuttle*: a file that the sender lends to the receiver once, writes to, and writes to again
-//! when the receiver has copied what was there. That is two copies, in pages that both have warm. A file of its own for each
-//! message needs one copy, but fresh pages, which cost several times as much as copying them (writing 1 MiB into such took
-//! 0.6 ms where it was tried). For more than that, where memory for two would be much, it is such a file: the sender fills it,
-//! seals it so that nobody can ever change it again, and hands it over; the receiver reads it in place.
+//! What does not go through the shuttle, because it is too long or the shuttle is not free, goes in a file of its own: the sender
+//! fills it, seals it so that nobody can ever change it again, and hands it over; the receiver reads it in place. That is one copy, but
+//! into fresh pages, which cost several times as much as copying them (writing 1 MiB into such took 0.6 ms where it was
+//! tried).
 
-use super::lane::{check_sealed, nonsense};
+use super::lane::nonsense;
+use super::words::check_sealed;
 use crate::os::linux::memory::Map;
 use crate::os::linux::no_descriptor;
 use crate::os::step::call;
@@ -21,19 +21,6 @@ const MOST: u64 = 1 << 30;
 
 const SEALS: SealFlags = SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW);
 
-/// Bytes of a shuttle.
-pub(super) const SHUTTLE: usize = 4 << 20;
-
-/// A file to be lent. It has memory only where something was written.
-pub(super) fn shuttle() -> Result<OwnedFd> {
-    let file = create()?;
-    let os = |error| Error::os("cannot make memory for the data", error);
-    call(|| rustix::fs::ftruncate(&file, SHUTTLE as u64)).map_err(os)?;
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    call(|| rustix::fs::fcntl_add_seals(&file, seals)).map_err(os)?;
-    Ok(file)
-}
-
 fn create() -> Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     call(|| rustix::fs::memfd_create("quintet-data", flags))
@@ -41,7 +28,7 @@ fn create() -> Result<OwnedFd> {
 }
 
 /// Writes bytes to the beginning of a file.
-pub(super) fn write(file: &OwnedFd, bytes: &[u8]) -> Result<()> {
+fn write(file: &OwnedFd, bytes: &[u8]) -> Result<()> {
     let mut at = 0;
     while at < bytes.len() {
         at += call(|| rustix::io::pwrite(file, &bytes[at..], at as u64)).map_err(|error| match error {
@@ -84,30 +71,6 @@ impl Data {
         let map = Map::with(file, len, MapMode::CopyOnWrite)
             .map_err(|error| Error::os("cannot map the data", error))?;
         Ok(Data::Mapped(map))
-    }
-
-    /// Copies what is in a file that was lent. Its owner may write to it meanwhile: then the copy is of both.
-    pub(super) fn of_lent(file: &OwnedFd, len: u64) -> Result<Self> {
-        let len = usize::try_from(len)
-            .ok()
-            .filter(|len| *len <= SHUTTLE)
-            .ok_or_else(nonsense)?;
-        let mut bytes = Vec::with_capacity(len);
-        while bytes.len() < len {
-            let at = bytes.len() as u64;
-            let read = call(|| {
-                let more = len - bytes.len();
-                let spare = &mut bytes.spare_capacity_mut()[..more];
-                rustix::io::pread(file, spare, at).map(|(read, _)| read.len())
-            })
-            .map_err(|error| Error::os("cannot read the data", error))?;
-            if read == 0 {
-                return Err(nonsense());
-            }
-            // SAFETY: so many bytes behind the last one have just been written, within the capacity.
-            unsafe { bytes.set_len(bytes.len() + read) };
-        }
-        Ok(Data::Copied(bytes))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -1,10 +1,12 @@
 //! A thread's desk: its windows, what waits for them, and whom it sends to.
 
+use super::by_number::ByNumber;
 use super::data::Data;
-use super::incoming::{Posted, Reply, Sent};
+use super::incoming::{Reply, Sent};
 use super::lane::{Kind, Outcome};
 use super::messages::Messages;
 use super::outgoing::{MOST_POSTED, Outgoing, queue_is_full};
+use super::queue::{Posted, Queue};
 use super::roll::{self, Roll, no_window};
 use crate::doorbell::Readiness;
 use crate::os::fence::Publisher;
@@ -15,7 +17,6 @@ use crate::participants::Seat;
 use crate::wait::{self, SLICE, Spin};
 use crate::{Deadline, Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,8 +25,11 @@ use std::sync::atomic::Ordering;
 /// So many procedures may run inside one another; a stack of 2 MiB holds more.
 const DEEPEST: usize = 200;
 
-/// So many posted messages are put away at most; more than that nobody posts who counts.
-const MOST_WAITING: usize = 2 * MOST_POSTED as usize;
+/// Where so many posted messages wait, it is not said of each that it does not any more; before each look for others it is.
+const MANY: usize = 64;
+
+/// So many milliseconds at least lie between two times of tidying.
+const TIDY: u64 = 1000;
 
 /// So many messages are served by one `pump`.
 const MOST_SERVED: usize = 10_000;
@@ -35,17 +39,19 @@ pub(super) struct Desk {
     pub(super) roll: Arc<Roll>,
     seat: Seat,
     pub(super) messages: Arc<Messages>,
-    windows: RefCell<HashMap<u32, Procedure>>,
-    outgoing: RefCell<HashMap<usize, Rc<Outgoing>>>,
-    /// Posted messages, by their numbers.
-    waiting: RefCell<VecDeque<Posted>>,
+    windows: RefCell<ByNumber<u32, Procedure>>,
+    outgoing: RefCell<ByNumber<usize, Rc<Outgoing>>>,
+    queue: RefCell<Queue>,
     /// The procedures that are running, the innermost last.
     running: RefCell<Vec<Running>>,
     quits: Cell<Option<i32>>,
     looked: Cell<u64>,
     spin: Spin,
+    /// For who has just served something.
+    eager: Spin,
     /// Whether the last `pump` served something.
     served: Cell<bool>,
+    tidied: Cell<u64>,
     publisher: Publisher,
 }
 
@@ -90,18 +96,21 @@ impl Desk {
         let number = seat.index();
         let now = roll::now();
         roll.say_looked(number, now);
+        let queue = Queue::new(roll.posted(number));
         let new = Rc::new(Desk {
             messages: Arc::new(Messages::new(roll.clone(), number)),
             roll,
             seat,
             windows: RefCell::default(),
             outgoing: RefCell::default(),
-            waiting: RefCell::default(),
+            queue: RefCell::new(queue),
             running: RefCell::default(),
             quits: Cell::new(None),
             looked: Cell::new(now),
             spin: Spin::default(),
+            eager: Spin::default(),
             served: Cell::new(false),
+            tidied: Cell::new(now),
             publisher: Publisher::new(),
         });
         DESK.try_with(|desk| desk.replace(Some(new.clone())))
@@ -145,51 +154,90 @@ impl Desk {
         }
     }
 
-    /// Puts a posted message where it belongs among those that wait.
-    fn put_away(&self, posted: Posted) {
-        let mut waiting = self.waiting.borrow_mut();
-        let mut at = waiting.len();
-        while at > 0 && waiting[at - 1].ticket > posted.ticket {
-            at -= 1;
+    /// Says how many posted messages are in the queue, and how many do not wait any more. While many do, who posts does not learn of
+    /// each: with the queue full he looks again and again, and each time takes the line away that is written to here.
+    #[inline]
+    fn say_queued(&self, queue: &Queue) {
+        self.messages.waiting.store(queue.len(), Ordering::Relaxed);
+        if queue.len() < MANY || queue.taken().is_multiple_of(MANY as u64) {
+            self.roll.say_taken(self.number(), queue.taken());
         }
-        waiting.insert(at, posted);
-        self.messages.waiting.store(waiting.len(), Ordering::Relaxed);
     }
 
-    /// The next message that another thread sent; when there is none, what has been posted has been put away.
+    /// The next message that another thread sent; when there is none, what has been posted is in the queue.
+    #[inline]
     fn next_sent(&self) -> Option<Sent> {
-        let mut has_room = || self.waiting.borrow().len() < MOST_WAITING;
-        self.messages
-            .next_sent(&mut has_room, &mut |posted| self.put_away(posted))
+        let mut queue = self.queue.borrow_mut();
+        let sent = self.messages.next_sent(&mut queue);
+        self.messages.waiting.store(queue.len(), Ordering::Relaxed);
+        sent
     }
 
     /// What is to be served next: what was sent, then what was posted, then the end.
+    #[inline]
     fn next(&self) -> Option<Next> {
-        loop {
-            // What was posted before one of these is visible to the look that follows. What was posted after it waits for the
-            // next look, which sees what was posted before that, by whomever.
-            let posted = self.roll.posted(self.number());
-            if let Some(sent) = self.next_sent() {
-                return Some(Next::Sent(sent));
-            }
-            let mut waiting = self.waiting.borrow_mut();
-            let Some(first) = waiting.front() else {
-                self.roll.say_taken(self.number(), posted);
-                return self.quits.take().map(|code| {
-                    self.messages.quits.store(false, Ordering::Relaxed);
-                    Next::Quit(code)
-                });
-            };
-            // One with a number that was never given is as good now as later.
-            if first.ticket >= posted && first.ticket < self.roll.posted(self.number()) {
-                continue;
-            }
-            let next = waiting.pop_front();
-            self.messages.waiting.store(waiting.len(), Ordering::Relaxed);
-            self.roll
-                .say_taken(self.number(), posted.saturating_sub(waiting.len() as u64));
-            return next.map(Next::Posted);
+        if let Some(next) = self.next_posted() {
+            return Some(Next::Posted(next));
         }
+        if let Some(sent) = self.next_sent() {
+            return Some(Next::Sent(sent));
+        }
+        let mut queue = self.queue.borrow_mut();
+        if let Some(next) = queue.take_next() {
+            self.say_queued(&queue);
+            return Some(Next::Posted(next));
+        }
+        let is_empty = queue.is_empty();
+        drop(queue);
+        if is_empty {
+            return self.quits.take().map(|code| {
+                self.messages.quits.store(false, Ordering::Relaxed);
+                Next::Quit(code)
+            });
+        }
+        self.next_after_gap()
+    }
+
+    /// The next message of the queue, if nothing has been sent and none can have been posted before it.
+    #[inline]
+    fn next_posted(&self) -> Option<Posted> {
+        let mut queue = self.queue.borrow_mut();
+        if !queue.has_next() || self.messages.are_urgent() {
+            return None;
+        }
+        let next = queue.take_next();
+        self.say_queued(&queue);
+        next
+    }
+
+    /// As [`next`](Self::next), where the message whose ticket is next is missing: see `queue.rs`.
+    fn next_after_gap(&self) -> Option<Next> {
+        let given = self.roll.posted(self.number());
+        if let Some(sent) = self.next_sent() {
+            return Some(Next::Sent(sent));
+        }
+        let mut queue = self.queue.borrow_mut();
+        let next = queue.take_after(given);
+        self.say_queued(&queue);
+        next.map(Next::Posted)
+    }
+
+    /// As [`next`](Self::next), for who will wait if there is nothing: what was posted and never showed is given up then.
+    fn next_or_settle(&self) -> Option<Next> {
+        if let Some(next) = self.next() {
+            return Some(next);
+        }
+        let given = self.roll.posted(self.number());
+        if given == self.queue.borrow().taken() {
+            return None;
+        }
+        let next = self.next();
+        if next.is_none() {
+            let mut queue = self.queue.borrow_mut();
+            queue.give_up(given);
+            self.say_queued(&queue);
+        }
+        next
     }
 
     /// Serves what there is, after waiting for the first of it.
@@ -200,33 +248,31 @@ impl Desk {
                 "this thread has no window, and will never have a message",
             ));
         }
-        let slept = Cell::new(false);
-        let look = || {
-            if slept.get() {
-                self.messages.waiter().stand_in();
-            }
-            self.say_looked();
-            Ok(self.next())
-        };
         // Who has just been answered often sends again. Then we are awake, and so is he: see `send`.
-        let eager = Spin::default();
-        let spin = if self.served.take() { &eager } else { &self.spin };
-        let first = wait::wait(spin, deadline, SLICE, look, |slice| {
-            slept.set(true);
-            self.sleep(slice, || self.messages.is_ready())
-        })?;
-        let Some(mut next) = first else {
-            return Ok(Pumped::Nothing);
+        let mut is_eager = self.served.take();
+        let mut next = loop {
+            match self.wait_for_next(deadline, is_eager)? {
+                None => return Ok(Pumped::Nothing),
+                Some(Some(next)) => break next,
+                // The rest of its bytes is about to come.
+                Some(None) if deadline.has_passed() => return Ok(Pumped::Nothing),
+                Some(None) => is_eager = true,
+            }
         };
         self.served.set(true);
+        let mut pumped = Pumped::Served;
         for served in 1.. {
             match next {
                 Next::Sent(sent) => self.serve(sent),
                 Next::Posted(posted) if posted.number == WM_QUIT => {
-                    return Ok(Pumped::Quit(posted.wparam as i32));
+                    pumped = Pumped::Quit(posted.wparam as i32);
+                    break;
                 }
                 Next::Posted(posted) => self.serve_posted(&posted),
-                Next::Quit(code) => return Ok(Pumped::Quit(code)),
+                Next::Quit(code) => {
+                    pumped = Pumped::Quit(code);
+                    break;
+                }
             }
             self.say_looked();
             match self.next_if(served < MOST_SERVED) {
@@ -234,7 +280,45 @@ impl Desk {
                 None => break,
             }
         }
-        Ok(Pumped::Served)
+        self.roll.say_taken(self.number(), self.queue.borrow().taken());
+        Ok(pumped)
+    }
+
+    /// Waits for what is to be served next; `Some(None)`: a part of a message has come.
+    fn wait_for_next(&self, deadline: Deadline, is_eager: bool) -> Result<Option<Option<Next>>> {
+        let slept = Cell::new(false);
+        let glances = self.messages.glances();
+        let look = || {
+            glances.end();
+            if slept.get() {
+                self.messages.waiter().stand_in();
+            }
+            self.say_looked();
+            Ok(match self.next_or_settle() {
+                None if self.messages.have_grown() => Some(None),
+                next => next.map(Some),
+            })
+        };
+        let spin = if is_eager {
+            self.eager.forget_misses();
+            &self.eager
+        } else {
+            &self.spin
+        };
+        let is_waiting = !self.queue.borrow().is_empty() || self.quits.get().is_some();
+        spin.sees(deadline, || is_waiting || glances.glance());
+        wait::wait_by_glances(
+            spin,
+            deadline,
+            SLICE,
+            || glances.glance(),
+            look,
+            |slice| {
+                glances.end();
+                slept.set(true);
+                self.sleep(slice, || self.messages.is_ready())
+            },
+        )
     }
 
     fn next_if(&self, go_on: bool) -> Option<Next> {
@@ -242,11 +326,23 @@ impl Desk {
     }
 
     fn sleep(&self, slice: std::time::Duration, is_there: impl Fn() -> Result<bool>) -> Result<()> {
-        self.messages.tidy();
+        self.tidy();
         let waiter = self.messages.waiter();
         match waiter.before_sleep(is_there)? {
             Some(word) => waiter.place.sleep(waiter.bell.word(), word, slice),
             None => Ok(()),
+        }
+    }
+
+    /// Gives back what nobody uses any more, now and then.
+    fn tidy(&self) {
+        let now = roll::now();
+        if now.saturating_sub(self.tidied.get()) >= TIDY {
+            self.tidied.set(now);
+            self.messages.tidy();
+            for outgoing in self.outgoing.borrow().values() {
+                outgoing.tidy();
+            }
         }
     }
 
@@ -264,10 +360,13 @@ impl Desk {
                 lparam: sent.lparam,
                 data: sent.data.as_ref().map(Data::bytes),
             },
-            sender: Some(&sent.sender),
+            sender: Some(&sent.from.sender),
             posted: false,
         };
         self.run(&arrival, Some(how), sent.reply);
+        if let Some(Data::Copied(bytes)) = sent.data {
+            self.messages.keep(bytes);
+        }
     }
 
     fn serve_posted(&self, posted: &Posted) {
@@ -279,7 +378,7 @@ impl Desk {
                 lparam: posted.lparam,
                 data: None,
             },
-            sender: posted.sender.as_deref(),
+            sender: posted.from.as_ref().map(|from| &from.sender),
             posted: true,
         };
         self.run(&arrival, None, None);
@@ -373,7 +472,12 @@ impl Desk {
         let place = to.take_place()?;
         // One that is awake answers soon. Where the last answers were late that teaches nothing: with both sides asleep each
         // time, neither would ever find the other awake.
-        let eager = (!self.roll.sleeps(owner)).then(Spin::default);
+        let spin = if self.roll.sleeps(owner) {
+            &to.spin
+        } else {
+            to.eager.forget_misses();
+            &to.eager
+        };
         let number = match to.put(Kind::Send, window, letter, place) {
             Ok(number) => number,
             Err(error) => {
@@ -383,7 +487,7 @@ impl Desk {
         };
         // Also when a procedure that runs meanwhile panics.
         let _place = Leaves(&to, place, number);
-        let outcome = self.wait_for_answer(&to, (place, number), eager.as_ref(), mode, deadline);
+        let outcome = self.wait_for_answer(&to, (place, number), spin, mode, deadline);
         if matches!(&outcome, Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound | ErrorKind::Corrupt))
         {
             self.forget(&to);
@@ -395,13 +499,15 @@ impl Desk {
         &self,
         to: &Outgoing,
         (place, number): (u16, u64),
-        eager: Option<&Spin>,
+        spin: &Spin,
         mode: SendMode,
         deadline: Deadline,
     ) -> Result<Outcome> {
         let serves = mode != SendMode::Block;
         let slept = Cell::new(false);
+        let glances = self.messages.glances();
         let look = || {
+            glances.end();
             if slept.get() {
                 self.messages.waiter().stand_in();
             }
@@ -433,7 +539,11 @@ impl Desk {
             Ok(None)
         };
         let is_there = || Ok(to.answers.is_there(place, number) || serves && self.messages.have_come());
-        wait::wait(eager.unwrap_or(&to.spin), deadline, SLICE, look, |slice| {
+        let is_answered = || to.answers.is_there(place, number);
+        let glance = || is_answered() || serves && glances.glance();
+        spin.sees(deadline, glance);
+        wait::wait_by_glances(spin, deadline, SLICE, glance, look, |slice| {
+            glances.end();
             slept.set(true);
             self.sleep(slice, is_there)
         })?
@@ -459,14 +569,16 @@ impl Desk {
                 .roll
                 .number_post(owner, MOST_POSTED, &Cell::new(0))
                 .ok_or_else(queue_is_full)?;
-            self.put_away(Posted {
+            let mut queue = self.queue.borrow_mut();
+            queue.put(Posted {
                 ticket,
                 window,
                 number: letter.number,
                 wparam: letter.wparam,
                 lparam: letter.lparam,
-                sender: None,
+                from: None,
             });
+            self.messages.waiting.store(queue.len(), Ordering::Relaxed);
             return Ok(());
         }
         let to = self.outgoing(owner, Deadline::now())?;
@@ -545,7 +657,7 @@ impl Drop for Desk {
         }
         self.roll.say_left(self.number());
         // Who has sent to them waits no longer than this.
-        while let Some(sent) = self.messages.next_sent(&mut || true, &mut |_| {}) {
+        while let Some(sent) = self.messages.next_sent(&mut Queue::new(0)) {
             if let Some(reply) = sent.reply {
                 reply.give(Outcome::Gone, self.publisher);
             }

@@ -4,26 +4,30 @@
 //!
 //! # The ring
 //! Positions count *lines* of 64 bytes and only ever grow; a line's place is its position modulo the ring's size, a power of
-//! two. A *record* is a line, and as many lines behind it as its bytes take. Its first word is its number, from 1, and 0 as
-//! long as there is no record: the sender writes the rest, then 0 into the first word of the line behind, which may have been
-//! anything, and then, by one store, the number. The receiver copies what it wants of the record, and then says that it has
-//! gone on; from then on the sender may write there. So at every moment each message is there whole, or not at all.
+//! two. A *record* is a line, and as many lines behind it as its bytes take. Records are numbered, from 1, and a record is there
+//! when the first word of its line is its number: the sender writes the rest, and then, by one store, that. The receiver, who
+//! knows the number of the next, copies what it wants of the record, and then says that it has gone on; from then on the
+//! sender may write there. So at every moment each message is there whole, or not at all.
+//!
+//! What stands in a line that is used again must not be taken for the record that will be there. It is not where there was a
+//! record one lap before, which had another number. Where there were bytes, which may be anything, the sender writes 0
+//! into the line behind a record before it publishes that. So a message without bytes changes one line and no other.
+//!
+//! # What is urgent
+//! A receiver that has posted messages to serve looks, before each, whether something was sent. It would have to go through all
+//! records for that, just as they are written. So the sender says in a line of its own which record was the last that is not
+//! for the queue. While the receiver has nothing to serve it looks at the records and not there, so that line stays with the sender.
 //!
 //! A ring that gets full is followed by a larger one: the sender hands over its memory, and says so in a last record,
 //! for which there is always room.
 
+use super::words::Words;
 use crate::os::atomic::{AtomicU64, Ordering};
 use crate::os::copy;
-#[cfg(not(loom))]
-use crate::os::linux::memory::Map;
-use crate::os::linux::no_descriptor;
-use crate::os::step::{call, step};
-#[cfg(not(loom))]
+use crate::os::step::step;
 use crate::os::types::MapMode;
 use crate::{Error, ErrorKind, Result};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
-use std::sync::Arc;
+use rustix::fd::OwnedFd;
 
 /// Words of a line.
 const LINE: usize = 8;
@@ -33,110 +37,12 @@ pub(super) const FIRST: usize = 512;
 const LARGEST: usize = 1 << 15;
 /// The most bytes of a record.
 pub(super) const MOST_INLINE: usize = 16 * 1024;
+/// So many records ahead a line is asked for where there are many.
+const AHEAD: u64 = 4;
 /// How many answers may be outstanding.
 pub(super) const ANSWERS: usize = 256;
 /// Words of an answer.
 const ANSWER: usize = 4;
-
-/// Memory as words, of which any may be another's at any time.
-#[derive(Clone, Debug)]
-pub(super) struct Words {
-    #[cfg(not(loom))]
-    map: Arc<Map>,
-    /// What a model has in place of a map.
-    #[cfg(loom)]
-    map: Arc<Vec<AtomicU64>>,
-    start: usize,
-    len: usize,
-}
-
-impl Words {
-    /// Makes a memory file of so many words, which can neither shrink nor grow.
-    fn make(len: usize) -> Result<(Self, OwnedFd)> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = call(|| rustix::fs::memfd_create("quintet-window", flags))
-            .map_err(|error| no_descriptor("cannot make memory to send through", error))?;
-        let os = |error| Error::os("cannot reserve memory to send through", error);
-        call(|| rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, (len * 8) as u64)).map_err(os)?;
-        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-        call(|| rustix::fs::fcntl_add_seals(&file, seals)).map_err(os)?;
-        Ok((Words::map(&file, len)?, file))
-    }
-
-    /// Takes a memory file of that many words from somebody who may have lied about it.
-    fn take(file: &OwnedFd, len: usize) -> Result<Self> {
-        check_sealed(file, SealFlags::SHRINK, len * 8)?;
-        Words::map(file, len)
-    }
-
-    #[cfg(not(loom))]
-    fn map(file: impl AsFd, len: usize) -> Result<Self> {
-        let map = Map::with(file, len * 8, MapMode::ReadWrite)
-            .map_err(|error| Error::os("cannot map the memory to send through", error))?;
-        Ok(Words {
-            map: Arc::new(map),
-            start: 0,
-            len,
-        })
-    }
-
-    #[cfg(loom)]
-    fn map(_file: impl AsFd, len: usize) -> Result<Self> {
-        Ok(Words::model(len))
-    }
-
-    #[cfg(loom)]
-    pub(super) fn model(len: usize) -> Self {
-        Words {
-            map: Arc::new((0..len).map(|_| AtomicU64::new(0)).collect()),
-            start: 0,
-            len,
-        }
-    }
-
-    /// A part of it.
-    fn part(&self, start: usize, len: usize) -> Self {
-        assert!(start + len <= self.len);
-        Words {
-            map: self.map.clone(),
-            start: self.start + start,
-            len,
-        }
-    }
-
-    #[cfg(loom)]
-    fn all(&self) -> &[AtomicU64] {
-        &self.map[self.start..self.start + self.len]
-    }
-
-    #[cfg(not(loom))]
-    #[inline]
-    fn all(&self) -> &[AtomicU64] {
-        assert!((self.start + self.len) * 8 <= self.map.len());
-        // SAFETY: the map begins at a page, is that long, as has just been checked, and stays as long as it is borrowed;
-        // its file cannot shrink. Any bytes are atomics' values, which others may change.
-        unsafe {
-            std::slice::from_raw_parts(
-                self.map.start().as_ptr().cast::<AtomicU64>().add(self.start),
-                self.len,
-            )
-        }
-    }
-}
-
-/// Checks that a file is memory, sealed like that, and of that size.
-pub(super) fn check_sealed(file: &OwnedFd, seals: SealFlags, size: usize) -> Result<()> {
-    let corrupt = |what: &'static str| Error::new(ErrorKind::Corrupt, what);
-    // Only files in memory have seals.
-    match call(|| rustix::fs::fcntl_get_seals(file)) {
-        Ok(there) if there.contains(seals) => {}
-        _ => return Err(corrupt("what it hands over is not sealed memory")),
-    }
-    match call(|| rustix::fs::fstat(file)) {
-        Ok(stat) if u64::try_from(stat.st_size) == Ok(size as u64) => Ok(()),
-        _ => Err(corrupt("what it hands over has another size than it says")),
-    }
-}
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +55,7 @@ pub(super) enum Kind {
     Notify,
     /// The next record is in another ring, of `len` lines.
     Moved,
-    /// Bytes of later ones may be in the file that comes with this one.
+    /// The shuttle comes with this one.
     Lend,
 }
 
@@ -161,8 +67,8 @@ pub(super) enum Place {
     Inline,
     /// In a file that comes through the socket.
     Attached,
-    /// In the file that was lent.
-    Lent,
+    /// In the shuttle, where they come piece by piece.
+    Shuttle,
 }
 
 /// What a record says.
@@ -176,7 +82,7 @@ pub(super) struct Record {
     pub(super) number: u32,
     pub(super) wparam: u64,
     pub(super) lparam: u64,
-    /// Its number among those posted to the thread.
+    /// Its number among those posted to the thread; of one whose bytes are in the shuttle, how many went there before.
     pub(super) ticket: u64,
     pub(super) len: u64,
 }
@@ -197,6 +103,7 @@ impl Record {
         }
     }
 
+    #[inline]
     fn words(&self) -> [u64; LINE - 1] {
         let kind = match self.kind {
             Kind::Post => 1,
@@ -209,7 +116,7 @@ impl Record {
             Place::Nowhere => 0,
             Place::Inline => 1,
             Place::Attached => 2,
-            Place::Lent => 3,
+            Place::Shuttle => 3,
         };
         [
             kind | place << 8 | u64::from(self.answer) << 16 | u64::from(self.window) << 32,
@@ -222,6 +129,7 @@ impl Record {
         ]
     }
 
+    #[inline]
     fn of(words: [u64; LINE - 1]) -> Option<Self> {
         let kind = match words[0] & 0xFF {
             1 => Kind::Post,
@@ -235,7 +143,7 @@ impl Record {
             0 => Place::Nowhere,
             1 => Place::Inline,
             2 => Place::Attached,
-            3 => Place::Lent,
+            3 => Place::Shuttle,
             _ => return None,
         };
         Some(Record {
@@ -252,6 +160,7 @@ impl Record {
     }
 
     /// How many lines its bytes take.
+    #[inline]
     fn lines(&self) -> Option<usize> {
         if self.place != Place::Inline {
             return Some(0);
@@ -261,16 +170,21 @@ impl Record {
     }
 }
 
+/// Lines before the ring: in the first the receiver says how far it is, in the second the sender which record was the last that is
+/// not for the queue.
+const BEFORE: usize = 2;
+const HEAD: usize = 0;
+const URGENT: usize = LINE;
+
 fn words_of_ring(lines: usize) -> usize {
-    // And one where the receiver says how far it is.
-    (1 + lines) * LINE
+    (BEFORE + lines) * LINE
 }
 
 /// Copies bytes to or from lines that may go around the end.
 fn runs(lines: usize, at: u64, count: usize) -> [std::ops::Range<usize>; 2] {
     let first = (at as usize) & (lines - 1);
     let before_end = count.min(lines - first);
-    let word = |line: usize| (1 + line) * LINE;
+    let word = |line: usize| (BEFORE + line) * LINE;
     [
         word(first)..word(first + before_end),
         word(0)..word(count - before_end),
@@ -284,18 +198,35 @@ pub(super) struct RingOut {
     lines: usize,
     /// The position of the next record.
     at: u64,
+    /// The number of the next record.
+    next: u64,
     /// How far the receiver was when we last looked.
     head: u64,
+    /// Where the last bytes end; 0 if there never were any.
+    bytes_end: u64,
 }
 
 impl RingOut {
-    fn new(words: Words, lines: usize) -> Self {
+    fn new(words: Words, lines: usize, next: u64) -> Self {
         RingOut {
             words,
             lines,
             at: 0,
+            next,
             head: 0,
+            bytes_end: 0,
         }
+    }
+
+    /// For who writes there what he should not.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        self.words.all()
+    }
+
+    /// The number of the next record.
+    pub(super) fn next(&self) -> u64 {
+        self.next
     }
 
     /// Whether there is room for so many bytes: an error if what the receiver says of it makes no sense.
@@ -305,7 +236,7 @@ impl RingOut {
         if self.at + need <= self.head + self.lines as u64 {
             return Ok(true);
         }
-        let head = self.words.all()[0].load(Ordering::Acquire);
+        let head = self.words.all()[HEAD].load(Ordering::Acquire);
         if head < self.head || head > self.at {
             return Err(Error::new(
                 ErrorKind::Corrupt,
@@ -316,8 +247,8 @@ impl RingOut {
         Ok(self.at + need <= self.head + self.lines as u64)
     }
 
-    /// Puts a record there, for which there is room.
-    pub(super) fn put(&mut self, number: u64, record: &Record, bytes: &[u8]) {
+    /// Puts a record there, for which there is room: its number.
+    pub(super) fn put(&mut self, record: &Record, bytes: &[u8]) -> u64 {
         let lines = record.lines().unwrap_or(0);
         let words = self.words.all();
         if lines > 0 {
@@ -326,16 +257,36 @@ impl RingOut {
             copy::into_words(one, &words[first]);
             copy::into_words(two, &words[second]);
         }
-        let line = |at: u64| (1 + (at as usize & (self.lines - 1))) * LINE;
+        let line = |at: u64| (BEFORE + (at as usize & (self.lines - 1))) * LINE;
         let here = line(self.at);
         for (word, value) in words[here + 1..here + LINE].iter().zip(record.words()) {
             word.store(value, Ordering::Relaxed);
         }
         self.at += 1 + lines as u64;
-        words[line(self.at)].store(0, Ordering::Relaxed);
+        if lines > 0 {
+            self.bytes_end = self.at;
+        }
+        // What stood there one lap before is an earlier record's number, unless it may be bytes.
+        if self.bytes_end > 0 && self.at < self.bytes_end + self.lines as u64 {
+            words[line(self.at)].store(0, Ordering::Relaxed);
+        }
+        let number = self.next;
+        self.next += 1;
         step();
         words[here].store(number, Ordering::Release);
         step();
+        if record.kind != Kind::Post {
+            words[URGENT].store(number, Ordering::Release);
+            step();
+        }
+        number
+    }
+
+    /// Asks for the line that will be written a few records later, which the receiver has read one lap before: for who puts many.
+    #[inline(always)]
+    pub(super) fn hurry(&self) {
+        let line = (self.at + AHEAD) as usize & (self.lines - 1);
+        copy::will_write(&self.words.all()[(BEFORE + line) * LINE]);
     }
 
     /// A larger ring to go on in; `None`: there is none. It has to be handed over, and then [`put`](Self::put) here that the
@@ -345,8 +296,10 @@ impl RingOut {
         if lines > LARGEST {
             return Ok(None);
         }
-        let (words, file) = Words::make(words_of_ring(lines))?;
-        Ok(Some((RingOut::new(words, lines), file)))
+        let len = words_of_ring(lines);
+        let (words, file) = Words::make(len, len)?;
+        // After the record that says so.
+        Ok(Some((RingOut::new(words, lines, self.next + 1), file)))
     }
 
     pub(super) fn lines(&self) -> usize {
@@ -360,7 +313,7 @@ impl RingOut {
 
     /// Whether the receiver has gone on behind that position, as far as it says.
     pub(super) fn is_passed(&self, position: u64) -> bool {
-        self.words.all()[0].load(Ordering::Acquire) >= position
+        self.words.all()[HEAD].load(Ordering::Acquire) >= position
     }
 }
 
@@ -370,34 +323,58 @@ pub(super) struct RingIn {
     words: Words,
     lines: usize,
     at: u64,
+    /// The number of the next record.
+    next: u64,
 }
 
 impl RingIn {
-    /// A ring that a record says the next ones are in.
-    pub(super) fn take(file: &OwnedFd, lines: u64) -> Result<Self> {
+    fn new(words: Words, lines: usize, next: u64) -> Self {
+        RingIn {
+            words,
+            lines,
+            at: 0,
+            next,
+        }
+    }
+
+    /// A ring that record number `moved` says the next ones are in.
+    pub(super) fn take(file: &OwnedFd, lines: u64, moved: u64) -> Result<Self> {
         let lines = usize::try_from(lines)
             .ok()
             .filter(|lines| lines.is_power_of_two() && (FIRST..=LARGEST).contains(lines))
             .ok_or_else(nonsense)?;
-        let words = Words::take(file, words_of_ring(lines))?;
-        Ok(RingIn { words, lines, at: 0 })
+        let words = Words::take(file, words_of_ring(lines), MapMode::ReadWrite)?;
+        Ok(RingIn::new(words, lines, moved + 1))
     }
 
     fn line(&self, at: u64) -> usize {
-        (1 + (at as usize & (self.lines - 1))) * LINE
+        (BEFORE + (at as usize & (self.lines - 1))) * LINE
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.words.all()[self.line(self.at)].load(Ordering::Acquire) == 0
+        self.words.all()[self.line(self.at)].load(Ordering::Acquire) != self.next
+    }
+
+    /// Whether the sender says that there is a record that is not for the queue. He says so after he has published it.
+    #[inline(always)]
+    pub(super) fn is_urgent(&self) -> bool {
+        self.words.all()[URGENT].load(Ordering::Acquire) >= self.next
+    }
+
+    /// Asks for the line that will be read a few records later, as the sender has put many.
+    #[inline(always)]
+    pub(super) fn hurry(&self) {
+        copy::will_read(&self.words.all()[self.line(self.at + AHEAD)]);
     }
 
     /// The record that is next, and its number; it stays there.
+    #[inline]
     pub(super) fn peek(&self) -> Result<Option<(u64, Record)>> {
         let here = self.line(self.at);
         let words = self.words.all();
         let number = words[here].load(Ordering::Acquire);
-        if number == 0 {
+        if number != self.next {
             return Ok(None);
         }
         let mut copy = [0; LINE - 1];
@@ -412,24 +389,23 @@ impl RingIn {
         Ok(Some((number, record)))
     }
 
-    /// Goes on behind a record: its bytes, if they were in the ring.
-    pub(super) fn go_on(&mut self, record: &Record) -> Option<Vec<u8>> {
+    /// Goes on behind a record; its bytes, if they were in the ring, are added to `bytes`.
+    #[inline]
+    pub(super) fn go_on(&mut self, record: &Record, bytes: &mut Vec<u8>) {
         let lines = record.lines().unwrap_or(0);
         let words = self.words.all();
-        let bytes = (record.place == Place::Inline).then(|| {
+        if record.place == Place::Inline {
             // Both have been checked.
             let len = record.len as usize;
             let [first, second] = runs(self.lines, self.at + 1, lines);
-            let mut bytes = Vec::with_capacity(len);
             let in_first = len.min(first.len() * 8);
-            copy::append(&words[first], in_first, &mut bytes);
-            copy::append(&words[second], len - in_first, &mut bytes);
-            bytes
-        });
+            copy::append(&words[first], in_first, bytes);
+            copy::append(&words[second], len - in_first, bytes);
+        }
         self.at += 1 + lines as u64;
+        self.next += 1;
         step();
-        words[0].store(self.at, Ordering::Release);
-        bytes
+        words[HEAD].store(self.at, Ordering::Release);
     }
 }
 
@@ -508,10 +484,10 @@ fn words_of_lane() -> usize {
 
 /// Makes a lane: the sender's side, and the file to hand over.
 pub(super) fn make() -> Result<(RingOut, Answers, OwnedFd)> {
-    let (words, file) = Words::make(words_of_lane())?;
+    let (words, file) = Words::make(words_of_lane(), words_of_lane())?;
     let ring = words_of_ring(FIRST);
     Ok((
-        RingOut::new(words.part(0, ring), FIRST),
+        RingOut::new(words.part(0, ring), FIRST, 1),
         Answers(words.part(ring, ANSWERS * ANSWER)),
         file,
     ))
@@ -519,14 +495,10 @@ pub(super) fn make() -> Result<(RingOut, Answers, OwnedFd)> {
 
 /// Takes a lane from a sender: the receiver's side.
 pub(super) fn take(file: &OwnedFd) -> Result<(RingIn, Answers)> {
-    let words = Words::take(file, words_of_lane())?;
+    let words = Words::take(file, words_of_lane(), MapMode::ReadWrite)?;
     let ring = words_of_ring(FIRST);
     Ok((
-        RingIn {
-            words: words.part(0, ring),
-            lines: FIRST,
-            at: 0,
-        },
+        RingIn::new(words.part(0, ring), FIRST, 1),
         Answers(words.part(ring, ANSWERS * ANSWER)),
     ))
 }
@@ -536,8 +508,8 @@ pub(super) fn take(file: &OwnedFd) -> Result<(RingIn, Answers)> {
 pub(super) fn model(lines: usize) -> (RingOut, RingIn, Answers) {
     let words = Words::model(words_of_ring(lines));
     (
-        RingOut::new(words.clone(), lines),
-        RingIn { words, lines, at: 0 },
+        RingOut::new(words.clone(), lines, 1),
+        RingIn::new(words, lines, 1),
         Answers(Words::model(2 * ANSWER)),
     )
 }
@@ -546,6 +518,7 @@ pub(super) fn model(lines: usize) -> (RingOut, RingIn, Answers) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rustix::fs::{MemfdFlags, SealFlags};
 
     fn record(number: u64, bytes: &[u8]) -> Record {
         Record {
@@ -586,7 +559,7 @@ mod tests {
                 if goes && (taken == put || !takes.next().unwrap()) {
                     let bytes: Vec<u8> = bytes(put).collect();
                     if out.has_room(bytes.len()).unwrap() {
-                        out.put(put, &record(put, &bytes), &bytes);
+                        prop_assert_eq!(out.put(&record(put, &bytes), &bytes), put);
                         put += 1;
                         continue;
                     }
@@ -597,7 +570,9 @@ mod tests {
                         prop_assert_eq!(number, taken);
                         let expected: Vec<u8> = bytes(taken).collect();
                         prop_assert_eq!(there.words(), record(taken, &expected).words());
-                        prop_assert_eq!(incoming.go_on(&there).unwrap_or_default(), expected);
+                        let mut came = Vec::new();
+                        incoming.go_on(&there, &mut came);
+                        prop_assert_eq!(came, expected);
                         taken += 1;
                     }
                 }
@@ -618,7 +593,8 @@ mod tests {
                 given.0.all()[at].store(value, Ordering::Relaxed);
                 match incoming.peek() {
                     Ok(Some((_, record))) => {
-                        let bytes = incoming.go_on(&record).unwrap_or_default();
+                        let mut bytes = Vec::new();
+                        incoming.go_on(&record, &mut bytes);
                         prop_assert!(bytes.len() <= MOST_INLINE);
                     }
                     Ok(None) => {}
@@ -638,9 +614,9 @@ mod tests {
                 if !out.has_room(0).unwrap() {
                     break;
                 }
-                out.put(number, &record(number, &[]), &[]);
+                out.put(&record(number, &[]), &[]);
             }
-            incoming.words.all()[0].store(head, Ordering::Relaxed);
+            incoming.words.all()[HEAD].store(head, Ordering::Relaxed);
             match out.has_room(0) {
                 Ok(_) => prop_assert!(head <= out.at),
                 Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Corrupt),
@@ -657,10 +633,13 @@ mod tests {
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
         take(&file).unwrap();
         let (_, _, small) = make().unwrap();
-        assert_eq!(RingIn::take(&small, 2048).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(
+            RingIn::take(&small, 2048, 1).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
         for lines in [0, 1, 511, 513, 1 << 16, u64::MAX] {
             assert_eq!(
-                RingIn::take(&small, lines).unwrap_err().kind(),
+                RingIn::take(&small, lines, 1).unwrap_err().kind(),
                 ErrorKind::Corrupt
             );
         }

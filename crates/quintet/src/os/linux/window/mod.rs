@@ -12,21 +12,28 @@
 //!   shared memory.
 //!
 //! # The protocol
-//! - **Send**: choose a place for the answer; write the record, publish it by one store, ring. Then wait at our own bell, for the
-//!   answer and, so that circles do not lock up, for what is sent to us, which is served meanwhile.
+//! - **Send**: choose a place for the answer; write the record, publish it by one store, say that it is urgent, ring. Then wait at our
+//!   own bell, for the answer and, so that circles do not lock up, for what is sent to us, which is served meanwhile. Between two
+//!   threads that are awake two cache lines change hands: the record's, and the answer's.
 //! - **Serve**: look at all lanes; copy the record, say how far we are, run the procedure; write the answer, publish it by one
 //!   store, ring the sender's bell.
 //! - **Post**: take a *ticket*, the next number at the other's desk, unless 10,000 of them have not been served; then as `send`, without
-//!   an answer. The receiver puts what is posted in the order of the tickets. It serves one only when its ticket was given before
-//!   it began to look through the lanes: so whatever was posted before that, by anybody, it has seen.
-//! - **Bytes**: up to 16 KiB in the lane, from which the receiver copies them; up to 4 MiB through a memory file that is lent to
-//!   it; more in one that is sealed against all changes, handed over through the socket, and mapped (`data.rs`).
+//!   an answer. The receiver serves what is posted in the order of the tickets (`queue.rs`), and before each only asks whether
+//!   something is urgent. So while it works off what has come, it touches no line that is just written to: who posts and who serves
+//!   meet in a ticket that is missing, at the end, and every 64 messages, when the receiver says how many do not wait any more. (Only
+//!   where fewer wait does it say so of each. So with the queue full, while it is being served, up to 63 places are free that
+//!   nobody has heard of.)
+//! - **Bytes**: up to 16 KiB in the lane, from which the receiver copies them; up to 4 MiB through memory that is lent to
+//!   it, into which they are copied after the record has been published, while it copies them out (`shuttle.rs`); more in a file that is
+//!   sealed against all changes, handed over through the socket, and mapped (`data.rs`).
 //! - **Hung** is whose thread has not looked for messages for 5 s: it says at each look when that was.
 //!
 //! # Deaths
 //! | of | when | what happens |
 //! |---|---|---|
 //! | sender | before it publishes the record | there is no message. A ticket that it took is given up at the receiver's next look |
+//! | sender | after that, and before it says that it is urgent | it is served, perhaps after what had been posted before |
+//! | sender | while it copies bytes into what is lent | there is no message, and nobody waits for the rest; the lane goes when it hangs up |
 //! | sender | after that, or while it waits | it is served, the answer goes nowhere; the lane goes when it is empty |
 //! | receiver | before it serves, while, or after it has answered | the kernel closes the connection; who waits looks at it after each slice (50 ms), after a last look for the answer |
 //! | receiver | at any time | its desk is free, its windows are not seen; who takes the desk next clears them away |
@@ -40,8 +47,11 @@
 //! order of posted messages, or have somebody wake up too late (by a slice) or for nothing; messages go where the
 //! socket goes, and each names its window, which the receiver looks up among its own.
 
+mod by_number;
 mod data;
 mod desk;
+#[cfg(all(test, not(loom)))]
+mod hostile;
 mod incoming;
 mod lane;
 mod messages;
@@ -49,8 +59,11 @@ mod messages;
 mod models;
 mod names;
 mod outgoing;
+mod queue;
 mod roll;
+mod shuttle;
 mod socket;
+mod words;
 
 pub(crate) use messages::Messages;
 
@@ -135,6 +148,10 @@ fn seen_roll() -> Result<Option<Arc<Roll>>> {
 
 /// This thread's desk, and that of the window's thread.
 fn to_send(window: u32) -> Result<(Rc<Desk>, usize)> {
+    if let Some(desk) = Desk::existing() {
+        let owner = desk.roll.owner(window).ok_or_else(no_window)?;
+        return Ok((desk, owner));
+    }
     let roll = seen_roll()?.ok_or_else(no_window)?;
     let owner = roll.owner(window).ok_or_else(no_window)?;
     Ok((Desk::here()?, owner))

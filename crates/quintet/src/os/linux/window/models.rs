@@ -3,8 +3,15 @@
 //!
 //! A participant is a thread here; it may stop for ever before any of its steps (`stopping`), and then counts as dead. As in
 //! the other models, publishers fence for themselves.
+//!
+//! They fail when a record's number is stored or seen with `Relaxed`; when it is said that something is urgent before it is
+//! published, or with `Relaxed`, or seen so, or never, or not of a record that says where the next ones are; when it is said how many
+//! bytes are in the shuttle before they are copied; when an answer's number is stored or seen with `Relaxed`; and when the shuttle is used again before the receiver has passed its last use.
+//! They do not where the receiver says how far it is, or the sender sees that, with `Relaxed`: no model moves a load
+//! behind a store that follows it.
 
 use super::lane::{self, Answers, Kind, Outcome, Place, Record, RingIn, RingOut};
+use super::shuttle::{self, ShuttleIn, ShuttleOut};
 use crate::Deadline;
 use crate::doorbell::{Bell, Waiter};
 use crate::os::atomic::{AtomicU32, Ordering, fence};
@@ -76,23 +83,29 @@ fn take(ring: &mut RingIn) -> Option<u64> {
         (record.wparam, record.lparam, u64::from(record.number)),
         (number, number, number)
     );
-    if let Some(bytes) = ring.go_on(&record) {
-        assert_eq!(bytes, number.to_le_bytes(), "torn");
+    let mut bytes = Vec::new();
+    ring.go_on(&record, &mut bytes);
+    if record.place == Place::Inline {
+        assert_eq!(bytes, bytes_of(number), "torn");
     }
     Some(number)
 }
 
+/// Those that would be taken for the record that comes to stand there in a ring of four lines.
+fn bytes_of(number: u64) -> [u8; 8] {
+    (number + 3).to_le_bytes()
+}
+
 fn put(ring: &mut RingOut, number: u64, inline: bool) -> bool {
     let bytes = if inline {
-        number.to_le_bytes().to_vec()
+        bytes_of(number).to_vec()
     } else {
         Vec::new()
     };
     if !ring.has_room(bytes.len()).unwrap() {
         return false;
     }
-    ring.put(number, &record(number, &bytes), &bytes);
-    true
+    ring.put(&record(number, &bytes), &bytes) == number
 }
 
 /// Each record comes whole, once, in order, also where the ring is used again; of a sender that stops, those before.
@@ -230,5 +243,109 @@ fn two_that_send_to_each_other_both_get_their_answers() {
         });
         sends_and_serves(&a, &b, to_b, from_b, &answers_to_a, &answers_to_b);
         other.join().unwrap();
+    });
+}
+
+/// Who looks only at what is urgent misses nothing that was sent, once its sender has gone on; of what was only posted he may know
+/// nothing.
+#[test]
+fn what_was_sent_is_urgent_when_its_sender_goes_on() {
+    check_with_stops(|steps| {
+        let (mut out, mut incoming, _) = lane::model(8);
+        let sender = thread::spawn(move || {
+            stopping::after(steps, || {
+                for (number, kind) in [(1, Kind::Post), (2, Kind::Notify), (3, Kind::Moved)] {
+                    let record = Record {
+                        kind,
+                        ..record(number, &[])
+                    };
+                    out.put(&record, &[]);
+                }
+            })
+        });
+        // What is said to be there is there.
+        if incoming.is_urgent() {
+            assert_eq!(take(&mut incoming), Some(1));
+            assert_eq!(take(&mut incoming), Some(2));
+        }
+        let finished = sender.join().unwrap().is_some();
+        if finished {
+            while let Some(number) = {
+                assert!(incoming.is_urgent() || incoming.is_empty(), "it is overlooked");
+                take(&mut incoming)
+            } {
+                assert!(number <= 3);
+            }
+        }
+        !finished
+    });
+}
+
+/// Sends a message of so many words through the shuttle, if that is free.
+fn send_by(ring: &mut RingOut, shuttle: &mut ShuttleOut, words: u64) -> bool {
+    if !ring.has_room(0).unwrap() || !ring.is_passed(shuttle.until) {
+        return false;
+    }
+    let number = ring.next();
+    let bytes: Vec<u8> = (0..words)
+        .flat_map(|word| (number * 100 + word).to_le_bytes())
+        .collect();
+    let record = Record {
+        place: Place::Shuttle,
+        ticket: shuttle.gone(),
+        ..record(number, &bytes)
+    };
+    ring.put(&record, &[]);
+    shuttle.until = ring.position();
+    shuttle.fill(&bytes, || {});
+    true
+}
+
+/// Copies what has come of the next message: its number, when that is all.
+fn fetch(ring: &mut RingIn, shuttle: &ShuttleIn, bytes: &mut Vec<u8>) -> Option<u64> {
+    let (number, record) = ring.peek().unwrap()?;
+    if !shuttle.fetch(record.ticket, record.len, bytes).unwrap() {
+        return None;
+    }
+    ring.go_on(&record, &mut Vec::new());
+    let expected = (0..record.len / 8).flat_map(|word| (number * 100 + word).to_le_bytes());
+    assert!(bytes.iter().copied().eq(expected), "torn");
+    bytes.clear();
+    Some(number)
+}
+
+/// Bytes that go through the shuttle come whole, or not at all, also where it is used again.
+#[test]
+fn what_goes_by_the_shuttle_comes_whole() {
+    check_with_stops(|steps| {
+        let (mut out, mut incoming, _) = lane::model(4);
+        let (mut shuttle, there) = shuttle::model(2);
+        let sender = thread::spawn(move || {
+            stopping::after(steps, || {
+                let mut sent = 0;
+                for words in [2, 1] {
+                    sent += u64::from(send_by(&mut out, &mut shuttle, words));
+                }
+                sent
+            })
+        });
+        let mut bytes = Vec::new();
+        let mut next = 1;
+        for _ in 0..2 {
+            if let Some(number) = fetch(&mut incoming, &there, &mut bytes) {
+                assert_eq!(number, next);
+                next += 1;
+            }
+            thread::yield_now();
+        }
+        let sent = sender.join().unwrap();
+        while let Some(number) = fetch(&mut incoming, &there, &mut bytes) {
+            assert_eq!(number, next);
+            next += 1;
+        }
+        if let Some(sent) = sent {
+            assert_eq!(next - 1, sent, "none is missing");
+        }
+        sent.is_none()
     });
 }

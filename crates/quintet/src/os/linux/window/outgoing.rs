@@ -3,13 +3,13 @@
 use super::data;
 use super::lane::{self, ANSWERS, Answers, Kind, MOST_INLINE, Place, Record, RingOut};
 use super::roll::{self, Roll};
+use super::shuttle::{SHUTTLE, ShuttleOut};
 use super::socket;
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::window_types::Letter;
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};
-use rustix::fd::OwnedFd;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -25,24 +25,17 @@ pub(super) struct Outgoing {
     epoch: u32,
     socket: PrivateFd,
     ring: RefCell<RingOut>,
-    shuttle: RefCell<Option<Shuttle>>,
+    shuttle: RefCell<Option<ShuttleOut>>,
     pub(super) answers: Answers,
     places: RefCell<Places>,
-    next: Cell<u64>,
     pub(super) spin: Spin,
+    /// For who finds the other thread awake.
+    pub(super) eager: Spin,
     /// When we last asked whether it lives.
     asked: Cell<u64>,
     /// See [`Roll::number_post`].
     taken: Cell<u64>,
     publisher: Publisher,
-}
-
-/// The file that is lent to the other thread.
-#[derive(Debug)]
-struct Shuttle {
-    file: OwnedFd,
-    /// What is in it is still to be copied until the receiver has passed this position in the ring.
-    until: u64,
 }
 
 /// Where answers may come.
@@ -81,8 +74,8 @@ impl Outgoing {
                 free: (0..ANSWERS as u16).rev().collect(),
                 given_up: Vec::new(),
             }),
-            next: Cell::new(1),
             spin: Spin::default(),
+            eager: Spin::default(),
             asked: Cell::new(roll::now()),
             taken: Cell::new(0),
             publisher,
@@ -148,26 +141,63 @@ impl Outgoing {
 
     /// Puts a message there and wakes the thread: its number. One that is posted is numbered among all that are posted to the
     /// thread.
+    #[inline]
     pub(super) fn put(&self, kind: Kind, window: u32, letter: &Letter<'_>, answer: u16) -> Result<u64> {
+        match letter.data {
+            None => self.put_record(kind, window, letter, answer, Place::Nowhere, 0),
+            Some(bytes) => self.put_bytes(kind, window, letter, answer, bytes),
+        }
+    }
+
+    fn put_bytes(
+        &self,
+        kind: Kind,
+        window: u32,
+        letter: &Letter<'_>,
+        answer: u16,
+        bytes: &[u8],
+    ) -> Result<u64> {
+        if bytes.len() <= MOST_INLINE {
+            return self.put_record(kind, window, letter, answer, Place::Inline, 0);
+        }
+        let mut shuttle = self.shuttle.borrow_mut();
+        if let Some(shuttle) = self.free_shuttle(&mut shuttle, bytes.len())? {
+            let gone = shuttle.gone();
+            let number = self.put_record(kind, window, letter, answer, Place::Shuttle, gone)?;
+            shuttle.until = self.ring.borrow().position();
+            shuttle.fill(bytes, || self.roll.ring(self.desk, self.publisher));
+            return Ok(number);
+        }
+        drop(shuttle);
+        self.put_record(kind, window, letter, answer, Place::Attached, 0)
+    }
+
+    /// `gone`: see [`Record::ticket`].
+    #[inline]
+    fn put_record(
+        &self,
+        kind: Kind,
+        window: u32,
+        letter: &Letter<'_>,
+        answer: u16,
+        place: Place,
+        gone: u64,
+    ) -> Result<u64> {
         let bytes = letter.data.unwrap_or_default();
-        let place = match letter.data {
-            None => Place::Nowhere,
-            Some(bytes) if bytes.len() <= MOST_INLINE => Place::Inline,
-            Some(bytes) if bytes.len() <= data::SHUTTLE && self.load(bytes)? => Place::Lent,
-            Some(_) => Place::Attached,
-        };
         let inline = if place == Place::Inline { bytes } else { &[] };
-        self.make_room(inline.len())?;
-        let number = self.next.replace(self.next.get() + 1);
+        let mut ring = self.ring.borrow_mut();
+        if !ring.has_room(inline.len())? {
+            self.move_on(&mut ring, inline.len())?;
+        }
         if place == Place::Attached {
-            socket::attach(&self.socket, number, &data::file_of(bytes)?)?;
+            socket::attach(&self.socket, ring.next(), &data::file_of(bytes)?)?;
         }
         let ticket = match kind {
             Kind::Post => self
                 .roll
                 .number_post(self.desk, MOST_POSTED, &self.taken)
                 .ok_or_else(queue_is_full)?,
-            _ => 0,
+            _ => gone,
         };
         let record = Record {
             kind,
@@ -180,21 +210,18 @@ impl Outgoing {
             ticket,
             len: bytes.len() as u64,
         };
-        let mut ring = self.ring.borrow_mut();
-        ring.put(number, &record, inline);
-        if place == Place::Lent
-            && let Some(shuttle) = &mut *self.shuttle.borrow_mut()
-        {
-            shuttle.until = ring.position();
+        let number = ring.put(&record, inline);
+        if kind == Kind::Post {
+            ring.hurry();
         }
         drop(ring);
         self.roll.ring(self.desk, self.publisher);
         Ok(number)
     }
 
-    /// Sees to it that a record with so many bytes has room, in a larger ring if need be.
-    fn make_room(&self, inline: usize) -> Result<()> {
-        let mut ring = self.ring.borrow_mut();
+    /// Goes on in a larger ring, in which a record with so many bytes has room.
+    #[cold]
+    fn move_on(&self, ring: &mut RingOut, inline: usize) -> Result<()> {
         while !ring.has_room(inline)? {
             let Some((larger, file)) = ring.larger()? else {
                 return Err(Error::new(
@@ -202,40 +229,58 @@ impl Outgoing {
                     "too many messages of this thread wait for the window's thread",
                 ));
             };
-            let number = self.next.replace(self.next.get() + 1);
-            socket::attach(&self.socket, number, &file)?;
+            socket::attach(&self.socket, ring.next(), &file)?;
             let record = Record::with_file(Kind::Moved, larger.lines() as u64);
-            ring.put(number, &record, &[]);
+            ring.put(&record, &[]);
             *ring = larger;
             // Who takes anything there has taken all that was here.
-            if let Some(shuttle) = &mut *self.shuttle.borrow_mut() {
+            if let Ok(mut shuttle) = self.shuttle.try_borrow_mut()
+                && let Some(shuttle) = &mut *shuttle
+            {
                 shuttle.until = shuttle.until.min(1);
             }
         }
         Ok(())
     }
 
-    /// Puts bytes in the shuttle, which is lent when it is first needed: whether it was free.
-    fn load(&self, bytes: &[u8]) -> Result<bool> {
-        if self.shuttle.borrow().is_none() {
-            self.make_room(0)?;
-            let file = data::shuttle()?;
-            let number = self.next.replace(self.next.get() + 1);
-            socket::attach(&self.socket, number, &file)?;
-            let record = Record::with_file(Kind::Lend, data::SHUTTLE as u64);
-            self.ring.borrow_mut().put(number, &record, &[]);
-            self.shuttle.replace(Some(Shuttle { file, until: 0 }));
+    /// The shuttle, if it is free, with memory for so many bytes. It is lent when it is first needed.
+    fn free_shuttle<'a>(
+        &self,
+        shuttle: &'a mut Option<ShuttleOut>,
+        len: usize,
+    ) -> Result<Option<&'a mut ShuttleOut>> {
+        if len > SHUTTLE {
+            return Ok(None);
         }
-        let shuttle = self.shuttle.borrow();
-        match &*shuttle {
-            Some(shuttle) if self.ring.borrow().is_passed(shuttle.until) => {
-                data::write(&shuttle.file, bytes).map(|()| true)
+        if shuttle.is_none() {
+            let mut ring = self.ring.borrow_mut();
+            if !ring.has_room(0)? {
+                self.move_on(&mut ring, 0)?;
             }
-            _ => Ok(false),
+            let new = ShuttleOut::make()?;
+            socket::attach(&self.socket, ring.next(), new.file())?;
+            ring.put(&Record::with_file(Kind::Lend, SHUTTLE as u64), &[]);
+            *shuttle = Some(new);
+        }
+        let ring = self.ring.borrow();
+        let mut free = shuttle.as_mut().filter(|shuttle| ring.is_passed(shuttle.until));
+        if let Some(shuttle) = &mut free {
+            shuttle.reserve(len)?;
+        }
+        Ok(free)
+    }
+
+    /// Gives memory back that is not used.
+    pub(super) fn tidy(&self) {
+        if let Some(shuttle) = &mut *self.shuttle.borrow_mut()
+            && self.ring.borrow().is_passed(shuttle.until)
+        {
+            shuttle.tidy();
         }
     }
 }
 
+#[cold]
 pub(super) fn queue_is_full() -> Error {
     Error::new(
         ErrorKind::Full,

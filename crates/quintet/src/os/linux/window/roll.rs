@@ -39,7 +39,8 @@ const TITLE: usize = 320;
 
 static LAYOUT: Layout = Layout {
     scheme: Scheme::Window,
-    version: 1,
+    // The lanes between those who share it are of this version, too.
+    version: 2,
     text: "header; line: places 4, doubted 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, epoch 4, left 4, line; posted 8, line; \
         taken 8, looked 8, line; 4096 entries of 832 bytes: tag 8, version 4, class 4, titles 4 4, line, 128 bytes, 320 bytes twice; \
         tag: uses 18, used bit 20, shown bit 21, message-only bit 22, desk from bit 32",
