@@ -76,7 +76,7 @@ impl Scribbled {
         match what >> 24 & 15 {
             0 => words[8].store(any, Ordering::Relaxed),
             1 => words[0].store(any, Ordering::Relaxed),
-            2 => self.shuttle.words()[0].store(any % 40_000 & !7, Ordering::Relaxed),
+            2 => self.shuttle.words()[0].store((any % 40_000) & !7, Ordering::Relaxed),
             3 => drop(socket::attach(&self.socket, 1 + any % 8, self.shuttle.file())),
             _ => words[line * 8 + field].store(value, Ordering::Release),
         }
