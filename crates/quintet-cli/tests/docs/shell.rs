@@ -1,0 +1,118 @@
+//! The shell commands of the pages, in all blocks of `sh`, print what the block of `text` behind them says.
+
+use crate::common::Outcome;
+use crate::page::{Block, Page};
+use crate::script::script;
+use quintet_testkit::{Test, loopback, start_with_deadline};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+/// Blocks that are run somewhere else: those of cargo are steps of the checks of their own.
+fn is_elsewhere(block: &Block) -> bool {
+    block.text.lines().any(|line| line.starts_with("cargo "))
+}
+
+/// The quintet command of this build, and what the pages' commands expect to find.
+fn furnish(folder: &Path) {
+    let quintet = Path::new(env!("CARGO_BIN_EXE_quintet"));
+    std::os::unix::fs::symlink(quintet, folder.join("quintet")).unwrap();
+    for (name, lines) in [
+        ("encode", "echo encoded"),
+        ("check", "grep -q success"),
+        ("answer", "tr a-z A-Z"),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for name in ["frame.raw", "data"] {
+        fs::write(folder.join(name), "a frame\n".repeat(125)).unwrap();
+    }
+}
+
+/// Runs a block; what is printed is expected, if something is.
+fn perform(t: &Test, page: &Page, block: &Block, printed: Option<&str>) {
+    let place = format!("{}:{}", page.name, block.line);
+    let folder = t.temp_dir();
+    furnish(&folder);
+    let prefix = t.name("doc");
+    let script = script(&block.text, &prefix, &folder, loopback());
+    let mut path = folder.clone().into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &script])
+        .current_dir(&folder)
+        .env("PATH", path)
+        .env("TMPDIR", &folder);
+    let mut process = t.start_command(&mut command);
+    // With its standard input open it leaves those running that go on, until they have printed what they should.
+    let stdin = process.take_stdin();
+    if let Some(printed) = printed {
+        let has_printed = || process.stdout().len() >= printed.len() || process.try_exit().is_some();
+        quintet_testkit::eventually(&format!("{place} has printed\n{printed}"), has_printed);
+    }
+    drop(stdin);
+    let output = process.wait_output();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{place}: {}\n{}",
+        output.status,
+        output.errors()
+    );
+    let said = String::from_utf8(output.stdout).unwrap();
+    let said = said.replace(&format!("{prefix}-"), "");
+    assert_eq!(said, printed.unwrap_or(""), "{place}");
+}
+
+fn has_python() -> bool {
+    Command::new("python3")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn commands_print_what_the_pages_say() {
+    let has_python = has_python();
+    let mut jobs = Vec::new();
+    for page in Page::all() {
+        // Translations have the same commands: translations.rs.
+        if page.name.contains(".zh-CN.") {
+            continue;
+        }
+        let blocks = page.blocks();
+        for (at, block) in blocks.iter().enumerate() {
+            let is_here = block.info == "sh" && !is_elsewhere(block);
+            if !is_here || (block.text.contains("python3") && !has_python) {
+                continue;
+            }
+            let printed = blocks.get(at + 1).filter(|next| {
+                next.info == "text" && next.line == block.line + block.text.lines().count() + 2
+            });
+            jobs.push((
+                Page::read(&page.name),
+                block.clone(),
+                printed.map(|next| next.text.clone()),
+            ));
+        }
+    }
+    assert!(jobs.len() > 20, "{}", jobs.len());
+    // Four at a time: each is some processes that mostly wait.
+    let t = start_with_deadline(Duration::from_secs(240));
+    let (t, jobs) = (&t, &jobs);
+    thread::scope(|scope| {
+        for worker in 0..4 {
+            scope.spawn(move || {
+                for (page, block, printed) in jobs.iter().skip(worker).step_by(4) {
+                    perform(t, page, block, printed.as_deref());
+                }
+            });
+        }
+    });
+}
