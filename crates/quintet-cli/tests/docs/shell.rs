@@ -3,13 +3,12 @@
 use crate::common::Outcome;
 use crate::page::{Block, Page};
 use crate::script::script;
-use quintet_testkit::{Test, loopback, start_with_deadline};
+use quintet_testkit::{Test, loopback, start as start_test};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 /// Blocks that are run somewhere else: those of cargo are steps of the checks of their own.
 fn is_elsewhere(block: &Block) -> bool {
@@ -104,13 +103,12 @@ fn commands_print_what_the_pages_say() {
     }
     assert!(jobs.len() > 20, "{}", jobs.len());
     // Four at a time: each is some processes that mostly wait.
-    let t = start_with_deadline(Duration::from_secs(240));
-    let (t, jobs) = (&t, &jobs);
+    let jobs = &jobs;
     thread::scope(|scope| {
         for worker in 0..4 {
             scope.spawn(move || {
                 for (page, block, printed) in jobs.iter().skip(worker).step_by(4) {
-                    perform(t, page, block, printed.as_deref());
+                    perform(&start_test(), page, block, printed.as_deref());
                 }
             });
         }
