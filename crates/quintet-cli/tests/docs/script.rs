@@ -16,10 +16,9 @@ const NAMED: [&str; 9] = [
 pub(crate) fn script(commands: &str, prefix: &str, folder: &Path, host: Ipv4Addr) -> String {
     let mut body = String::new();
     for line in here(commands, prefix, folder, host).lines() {
-        // Comments are for the reader.
-        body += line;
-        body += "\n";
-        let Some(background) = line.strip_suffix('&') else {
+        body += &format!("{line}\n");
+        let command = line.split("  # ").next().unwrap_or(line).trim_end();
+        let Some(background) = command.strip_suffix('&') else {
             continue;
         };
         body += match goes_on(background) {
