@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::note;
 use crate::record;
 use crate::stat;
+use crate::verbs;
 use indicatif::BinaryBytes;
 use quintet::limits::{self, Limit};
 use quintet::named::{self, Entry, Liveness};
@@ -53,7 +54,8 @@ fn find(addresses: &[Address]) -> Result<(Vec<Entry>, Vec<String>), Failure> {
     let mut entries = Vec::new();
     let mut troubles = Vec::new();
     for address in addresses {
-        entries.push(named::kind(address.scheme())?.stat(address.name()?)?);
+        verbs::check("doctor", address)?;
+        entries.push(named::kind(address.scheme())?.stat_at(address)?);
     }
     if addresses.is_empty() {
         for kind in named::kinds() {
@@ -108,14 +110,14 @@ impl Finding {
 
 fn remove(entry: &Entry) -> Fate {
     // Meanwhile somebody may have made another one in its place, which may be there to stay.
-    let look = || named::kind(entry.address.scheme())?.stat(entry.address.name()?);
+    let look = || named::kind(entry.address.scheme())?.stat_at(&entry.address);
     match look() {
         Ok(now) if now.liveness == Liveness::Stale && now.created == entry.created => {}
         Ok(_) => return Fate::OvertakenBy("in use again by now"),
         Err(error) if error.kind() == ErrorKind::NotFound => return Fate::OvertakenBy("gone by now"),
         Err(error) => return Fate::Failed(error.to_string()),
     }
-    let removed = named::kind(entry.address.scheme()).and_then(|kind| kind.remove(entry.address.name()?));
+    let removed = named::kind(entry.address.scheme()).and_then(|kind| kind.remove_at(&entry.address));
     match removed {
         Ok(()) => Fate::Removed,
         Err(error) => match error.kind() {
