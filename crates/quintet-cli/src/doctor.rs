@@ -66,11 +66,11 @@ fn find(addresses: &[Address]) -> Result<(Vec<Entry>, Vec<String>), Failure> {
             }
         }
     }
-    entries.retain(|entry| entry.liveness == Liveness::Stale);
+    entries.retain(|entry| matches!(entry.liveness, Liveness::Stale | Liveness::Unknown));
     Ok((entries, troubles))
 }
 
-/// Something stale, and what became of it.
+/// Something stale, or unknown, and what became of it.
 struct Finding {
     entry: Entry,
     fate: Fate,
@@ -79,6 +79,8 @@ struct Finding {
 enum Fate {
     /// It was only looked at.
     Left,
+    /// Nobody can say whether somebody has it.
+    LeftAlone,
     Removed,
     /// Somebody has opened it, or removed it, since it was looked at.
     OvertakenBy(&'static str),
@@ -88,6 +90,7 @@ enum Fate {
 impl Finding {
     fn of(entry: Entry, fix: bool) -> Self {
         let fate = match fix {
+            _ if entry.liveness == Liveness::Unknown => Fate::LeftAlone,
             true => remove(&entry),
             false => Fate::Left,
         };
@@ -101,6 +104,7 @@ impl Finding {
     fn fate(&self) -> String {
         match &self.fate {
             Fate::Left => "would be removed".into(),
+            Fate::LeftAlone => "left alone; if nobody has it, quintet rm removes it".into(),
             Fate::Removed => "removed".into(),
             Fate::OvertakenBy(what) => (*what).into(),
             Fate::Failed(why) => format!("cannot be removed: {why}"),
@@ -162,8 +166,8 @@ fn in_words(findings: &[Finding], limits: &[Limit], args: &DoctorArgs) -> String
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{}: stale: {}",
-            finding.entry.address, finding.entry.evidence
+            "{}: {}: {}",
+            finding.entry.address, finding.entry.liveness, finding.entry.evidence
         );
         if let Some(path) = finding.entry.detail("path") {
             let _ = writeln!(text, "    is {path}");

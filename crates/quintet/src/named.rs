@@ -17,6 +17,9 @@ pub enum Liveness {
     Stale,
     /// A program that is not Quintet holds it.
     Foreign,
+    /// What has its name is not what this version knows: it is another version's, or damaged. It is left alone, and nobody can say
+    /// whether somebody has it.
+    Unknown,
 }
 
 impl fmt::Display for Liveness {
@@ -25,6 +28,7 @@ impl fmt::Display for Liveness {
             Liveness::Live => "live",
             Liveness::Stale => "stale",
             Liveness::Foreign => "foreign",
+            Liveness::Unknown => "unknown",
         })
     }
 }
@@ -106,7 +110,7 @@ pub trait NamedKind: fmt::Debug + Sync {
     fn scheme(&self) -> Scheme;
 
     /// All objects of this kind that this user can see, by name. An object that comes or goes meanwhile may be
-    /// missing or still there.
+    /// missing or still there. What [`stat`](Self::stat) says of one that is [`Unknown`](Liveness::Unknown) is an error.
     ///
     /// # Errors
     /// When the place where they are listed cannot be read.
