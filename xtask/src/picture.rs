@@ -22,7 +22,12 @@ pub(crate) fn draw(workspace: &Workspace) -> Result<()> {
     let program = workspace.build(&["--release", "--package", "quintet-cli"], "quintet")?;
     let words: Vec<&str> = COMMAND.split(' ').skip(1).collect();
     // Colours as at a terminal, of which nothing else makes a difference to what it prints.
-    let printed = output(Command::new(program).args(words).env("CLICOLOR_FORCE", "1").env_remove("NO_COLOR"))?;
+    let printed = output(
+        Command::new(program)
+            .args(words)
+            .env("CLICOLOR_FORCE", "1")
+            .env_remove("NO_COLOR"),
+    )?;
     let path = workspace.path(FILE);
     fs::write(&path, svg(&format!("$ {COMMAND}\n{printed}"))?).with_context(|| path.display().to_string())?;
     eprintln!("{} is drawn: look at it before you commit it", path.display());
@@ -125,7 +130,9 @@ text {{ font: {LETTERS}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -140,10 +147,7 @@ mod tests {
             .iter()
             .map(|(look, text)| (look.class(), text.as_str()))
             .collect();
-        assert_eq!(
-            texts,
-            [(None, "a"), (Some("c36 b".into()), "b"), (None, "<c>")]
-        );
+        assert_eq!(texts, [(None, "a"), (Some("c36 b".into()), "b"), (None, "<c>")]);
     }
 
     #[test]

@@ -226,7 +226,11 @@ impl SocketEnd {
         if !matches!(self.address.target(), Target::Path(_)) {
             return Ok(());
         }
-        let unix = self.address.to_string().replacen("ipc://", "unix://", 1).parse::<Address>()?;
+        let unix = self
+            .address
+            .to_string()
+            .replacen("ipc://", "unix://", 1)
+            .parse::<Address>()?;
         match named::kind(Scheme::Unix)?.stat_at(&unix) {
             Err(error) if error.kind() == ErrorKind::Corrupt => Err(error.into()),
             _ => Ok(()),

@@ -85,7 +85,9 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
         }
         ("rm", Scheme::Window) => " (a window goes with its program: `post --msg WM_CLOSE` asks for that)",
         ("post" | "find" | "broadcast", _) => " (windows have it: window://)",
-        ("stat" | "rm" | "doctor", Scheme::Tcp) => " (it is gone when its process is; `ss -tlp` shows who listens)",
+        ("stat" | "rm" | "doctor", Scheme::Tcp) => {
+            " (it is gone when its process is; `ss -tlp` shows who listens)"
+        }
         ("stat" | "rm" | "doctor", Scheme::Ipc) => " (on Linux it is a Unix socket, and has that as unix://)",
         ("stat" | "rm" | "doctor", Scheme::Fifo) => " (it is a file: stat(1) and rm(1) do that)",
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",

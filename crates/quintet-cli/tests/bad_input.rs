@@ -12,14 +12,39 @@ const SCHEMES: [(&str, &[&str]); 14] = [
     ("tcp://localhost:1", SOCKET),
     ("ipc:///nowhere/", SOCKET),
     ("unix:///nowhere/", &["stat", "rm", "doctor"]),
-    ("sem://", &["run", "wait", "release", "hold", "create", "stat", "rm", "doctor"]),
+    (
+        "sem://",
+        &["run", "wait", "release", "hold", "create", "stat", "rm", "doctor"],
+    ),
     ("mutex://", &["run", "hold", "create", "stat", "rm", "doctor"]),
-    ("event://", &["wait", "set", "reset", "hold", "create", "stat", "rm", "doctor"]),
-    ("shm://", &["read", "write", "hold", "create", "stat", "rm", "doctor"]),
-    ("mailbox://", &["read", "write", "hz", "hold", "create", "stat", "rm", "doctor"]),
-    ("queue://", &["push", "pull", "send", "recv", "hz", "hold", "create", "stat", "rm", "doctor"]),
-    ("topic://", &["pub", "sub", "send", "recv", "hz", "hold", "create", "stat", "rm", "doctor"]),
-    ("window://", &["send", "req", "recv", "rep", "post", "find", "stat", "doctor"]),
+    (
+        "event://",
+        &["wait", "set", "reset", "hold", "create", "stat", "rm", "doctor"],
+    ),
+    (
+        "shm://",
+        &["read", "write", "hold", "create", "stat", "rm", "doctor"],
+    ),
+    (
+        "mailbox://",
+        &["read", "write", "hz", "hold", "create", "stat", "rm", "doctor"],
+    ),
+    (
+        "queue://",
+        &[
+            "push", "pull", "send", "recv", "hz", "hold", "create", "stat", "rm", "doctor",
+        ],
+    ),
+    (
+        "topic://",
+        &[
+            "pub", "sub", "send", "recv", "hz", "hold", "create", "stat", "rm", "doctor",
+        ],
+    ),
+    (
+        "window://",
+        &["send", "req", "recv", "rep", "post", "find", "stat", "doctor"],
+    ),
     ("tls+tcp://localhost:1", &[]),
 ];
 
@@ -166,7 +191,13 @@ mod linux {
         let path = file("mutex", &name);
         fs::copy(file("sem", &name), &path).unwrap();
         let uses: &[&[&str]] = &[&["run", "--", "true"]];
-        nothing_is_lost(&t, &format!("mutex://{name}"), uses, &path, "another kind (\"sem\")");
+        nothing_is_lost(
+            &t,
+            &format!("mutex://{name}"),
+            uses,
+            &path,
+            "another kind (\"sem\")",
+        );
         for scheme in ["sem", "mutex"] {
             run(&t, &["rm", &format!("{scheme}://{name}")]).succeeded();
         }
@@ -180,7 +211,11 @@ mod linux {
         fs::write(&plain, "text").unwrap();
         for scheme in ["unix", "ipc"] {
             let address = format!("{scheme}://{}", plain.display());
-            for args in [&["send", &address, "x"][..], &["push", &address, "x"], &["req", &address, "x"]] {
+            for args in [
+                &["send", &address, "x"][..],
+                &["push", &address, "x"],
+                &["req", &address, "x"],
+            ] {
                 says(&run(&t, args).failed(1), &["is not a socket"]);
             }
             run(&t, &["recv", &address]).failed(1);

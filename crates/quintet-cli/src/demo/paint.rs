@@ -20,7 +20,11 @@ fn line(line: &str) -> String {
     for (who, colour) in speakers {
         if let Some(rest) = line.strip_prefix(who) {
             let deadly = style.clone().red().bold().apply_to("is killed").to_string();
-            return format!("{}{}", colour.bold().apply_to(who), rest.replace("is killed", &deadly));
+            return format!(
+                "{}{}",
+                colour.bold().apply_to(who),
+                rest.replace("is killed", &deadly)
+            );
         }
     }
     let whole = |style: Style| {
@@ -39,7 +43,8 @@ fn line(line: &str) -> String {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "main    serves\nworker  (pid 7) is killed\nall 7 messages were right\n\n   median\npipe  4 µs\n";
+    const TEXT: &str =
+        "main    serves\nworker  (pid 7) is killed\nall 7 messages were right\n\n   median\npipe  4 µs\n";
 
     #[test]
     fn without_colours_it_is_the_text() {
@@ -54,6 +59,10 @@ mod tests {
             assert!(painted.contains(&format!("m{word}\x1b[0m")), "{painted:?}");
         }
         // A look ends before its line does.
-        assert!(painted.lines().all(|line| line.is_empty() || !line.ends_with('m') || line.ends_with("\x1b[0m")));
+        assert!(
+            painted
+                .lines()
+                .all(|line| line.is_empty() || !line.ends_with('m') || line.ends_with("\x1b[0m"))
+        );
     }
 }

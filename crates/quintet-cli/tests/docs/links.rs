@@ -42,7 +42,9 @@ fn anchor(heading: &str) -> String {
 fn anchors(page: &Page) -> Vec<String> {
     let prose = page.prose();
     let headings = prose.lines().filter(|line| line.starts_with('#'));
-    headings.map(|line| anchor(line.trim_start_matches('#'))).collect()
+    headings
+        .map(|line| anchor(line.trim_start_matches('#')))
+        .collect()
 }
 
 #[test]
@@ -109,9 +111,9 @@ fn the_table_of_what_is_tested_names_tests_that_are_there() {
     for readme in ["README.md", "README.zh-CN.md"] {
         let page = Page::read(readme);
         let cells = links(&page);
-        let named = cells
-            .iter()
-            .filter(|link| link.to.starts_with("crates/") && link.to.contains("test") && link.text.starts_with('`'));
+        let named = cells.iter().filter(|link| {
+            link.to.starts_with("crates/") && link.to.contains("test") && link.text.starts_with('`')
+        });
         let mut count = 0;
         for link in named {
             count += 1;

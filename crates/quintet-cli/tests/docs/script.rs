@@ -87,7 +87,8 @@ fn makes(command: &str) -> Option<&str> {
             .iter()
             .any(|scheme| word.split_once("://").is_some_and(|(is, _)| is == *scheme))
     });
-    let is_maker = matches!(verb(command), "hold" | "rep" | "recv" | "sub" | "pull") && !command.contains("--connect");
+    let is_maker =
+        matches!(verb(command), "hold" | "rep" | "recv" | "sub" | "pull") && !command.contains("--connect");
     addresses.last().filter(|_| is_maker)
 }
 

@@ -26,7 +26,11 @@ fn they_have_the_same_code_as_the_original() {
         for (from, to) in [(translation, &original), (&original, translation)] {
             let file = Path::new(&to.name).file_name().unwrap().to_str().unwrap();
             let top: String = from.text.lines().take(5).collect();
-            assert!(top.contains(&format!("]({file})")), "{} does not lead to {file}", from.name);
+            assert!(
+                top.contains(&format!("]({file})")),
+                "{} does not lead to {file}",
+                from.name
+            );
         }
     }
     assert_eq!(count, 2);

@@ -33,13 +33,13 @@ pub(crate) mod window_types;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(all(target_os = "linux", feature = "socket"))]
+pub(crate) use linux::unix_socket;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     anonymous, clock, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment,
     semaphore, shm, token, watch, window,
 };
-#[cfg(all(target_os = "linux", feature = "socket"))]
-pub(crate) use linux::unix_socket;
 
 #[cfg(windows)]
 mod windows;

@@ -58,9 +58,12 @@ impl NamedKind for UnixSockets {
 fn path(address: &Address) -> Result<&str> {
     match address.target() {
         Target::Path(path) if address.scheme() == Scheme::Unix => Ok(path),
-        _ => Err(Error::new(ErrorKind::InvalidAddress, "it is not the address of a Unix socket")
-            .about(address)
-            .hint("write unix:///PATH")),
+        _ => Err(Error::new(
+            ErrorKind::InvalidAddress,
+            "it is not the address of a Unix socket",
+        )
+        .about(address)
+        .hint("write unix:///PATH")),
     }
 }
 

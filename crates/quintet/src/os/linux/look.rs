@@ -15,7 +15,11 @@ pub(crate) type Details = Vec<(&'static str, String)>;
 pub(crate) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found>) -> Result<Vec<Found>> {
     Ok(segment::names(layout)?
         .iter()
-        .filter_map(|name| stat(name).or_else(|error| unknown(name, &error).ok_or(error)).ok())
+        .filter_map(|name| {
+            stat(name)
+                .or_else(|error| unknown(name, &error).ok_or(error))
+                .ok()
+        })
         .collect())
 }
 

@@ -98,7 +98,9 @@ pub(in crate::os::linux) fn list_plain() -> Vec<Found> {
             continue;
         };
         // Whatever its text says, it is the claim of the path that it is called after.
-        let path = claim.field("path").filter(|path| Kind::Plain.claim_key(Path::new(path)) == key);
+        let path = claim
+            .field("path")
+            .filter(|path| Kind::Plain.claim_key(Path::new(path)) == key);
         let socket = path.and_then(|path| stat_plain(Path::new(path), &sockets).ok());
         found.extend(socket);
     }
