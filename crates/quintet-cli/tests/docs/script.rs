@@ -82,14 +82,14 @@ fn goes_on(command: &str) -> bool {
 
 /// The address of what this command makes, if that can be looked at.
 fn makes(command: &str) -> Option<&str> {
-    let addresses = command.split_whitespace().filter(|word| {
+    let mut addresses = command.split_whitespace().filter(|word| {
         NAMED
             .iter()
             .any(|scheme| word.split_once("://").is_some_and(|(is, _)| is == *scheme))
     });
     let is_maker =
         matches!(verb(command), "hold" | "rep" | "recv" | "sub" | "pull") && !command.contains("--connect");
-    addresses.last().filter(|_| is_maker)
+    addresses.next_back().filter(|_| is_maker)
 }
 
 fn verb(command: &str) -> &str {

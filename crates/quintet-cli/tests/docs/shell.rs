@@ -5,7 +5,7 @@ use crate::page::{Block, Page};
 use crate::script::script;
 use quintet_testkit::{Test, loopback, start as start_test};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -15,18 +15,28 @@ fn is_elsewhere(block: &Block) -> bool {
     block.text.lines().any(|line| line.starts_with("cargo "))
 }
 
-/// The quintet command of this build, and what the pages' commands expect to find.
-fn furnish(folder: &Path) {
-    let quintet = Path::new(env!("CARGO_BIN_EXE_quintet"));
-    std::os::unix::fs::symlink(quintet, folder.join("quintet")).unwrap();
-    for (name, lines) in [
-        ("encode", "exit 0"),
-        ("check", "grep -q success"),
-        ("answer", "tr a-z A-Z"),
-    ] {
+/// The commands that the pages' own run.
+const TOOLS: [(&str, &str); 3] = [
+    ("encode", "exit 0"),
+    ("check", "grep -q success"),
+    ("answer", "tr a-z A-Z"),
+];
+
+/// Makes them, before there are threads that start processes: what a child of another thread has open to write, for the moment
+/// between its fork and its exec, nobody can run.
+fn make_tools(folder: &Path) {
+    for (name, lines) in TOOLS {
         let path = folder.join(name);
         fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+/// The quintet command of this build, and what the pages' commands expect to find.
+fn furnish(folder: &Path, tools: &Path) {
+    symlink(env!("CARGO_BIN_EXE_quintet"), folder.join("quintet")).unwrap();
+    for (name, _) in TOOLS {
+        symlink(tools.join(name), folder.join(name)).unwrap();
     }
     for name in ["frame.raw", "data"] {
         fs::write(folder.join(name), "a frame\n".repeat(125)).unwrap();
@@ -34,11 +44,11 @@ fn furnish(folder: &Path) {
 }
 
 /// Runs a block; this is expected to be printed, but for a last line's end, which raw bytes do not have.
-fn perform(t: &Test, page: &Page, block: &Block, printed: &str) {
+fn perform(t: &Test, tools: &Path, page: &Page, block: &Block, printed: &str) {
     let printed = printed.trim_end();
     let place = format!("{}:{}", page.name, block.line);
     let folder = t.temp_dir();
-    furnish(&folder);
+    furnish(&folder, tools);
     let prefix = t.name("doc");
     let script = script(&block.text, &prefix, &folder, loopback());
     let mut path = folder.clone().into_os_string();
@@ -102,12 +112,15 @@ fn commands_print_what_the_pages_say() {
     }
     assert!(jobs.len() > 20, "{}", jobs.len());
     // Four at a time: each is some processes that mostly wait.
+    let t = start_test();
+    let tools = &t.temp_dir();
+    make_tools(tools);
     let jobs = &jobs;
     thread::scope(|scope| {
         for worker in 0..4 {
             scope.spawn(move || {
                 for (page, block, printed) in jobs.iter().skip(worker).step_by(4) {
-                    perform(&start_test(), page, block, printed);
+                    perform(&start_test(), tools, page, block, printed);
                 }
             });
         }
