@@ -3,12 +3,13 @@
 use crate::common::Outcome;
 use crate::page::{Block, Page};
 use crate::script::script;
-use quintet_testkit::{Test, loopback, start as start_test};
+use quintet_testkit::{Test, loopback, start as start_test, start_with_deadline};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 /// Blocks that are run somewhere else: those of cargo are steps of the checks of their own.
 fn is_elsewhere(block: &Block) -> bool {
@@ -112,7 +113,7 @@ fn commands_print_what_the_pages_say() {
     }
     assert!(jobs.len() > 20, "{}", jobs.len());
     // Four at a time: each is some processes that mostly wait.
-    let t = start_test();
+    let t = start_with_deadline(Duration::from_secs(300));
     let tools = &t.temp_dir();
     make_tools(tools);
     let jobs = &jobs;
