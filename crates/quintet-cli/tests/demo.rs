@@ -97,6 +97,7 @@ fn a_worker_that_is_killed_with_permits_is_replaced() {
 }
 
 /// What a line says, whatever its numbers are.
+#[cfg(target_os = "linux")]
 fn without_numbers(line: &str) -> String {
     let words = line.split_whitespace().map(|word| {
         let is_number = word.chars().any(|c| c.is_ascii_digit());
