@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::interop;
 use crate::models;
+use crate::picture;
 use crate::release;
 use crate::windows;
 use crate::workspace::Workspace;
@@ -62,6 +63,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Draw the README's picture anew: docs/demo.svg, what `quintet demo --kill` prints on this machine
+    Picture,
 }
 
 impl Cli {
@@ -78,6 +81,7 @@ impl Cli {
                 return interop::run(&workspace, all || !windows, all || windows);
             }
             Task::Models => models::run_all(&workspace)?,
+            Task::Picture => picture::draw(&workspace)?,
             Task::Chaos { args } => return release::run(&workspace, &["--package", "quintet-chaos"], &args),
             Task::Bench { args } => {
                 // `quintet run` is measured too.

@@ -10,6 +10,8 @@ mod interop;
 #[cfg(target_os = "linux")]
 mod models;
 #[cfg(target_os = "linux")]
+mod picture;
+#[cfg(target_os = "linux")]
 mod release;
 #[cfg(target_os = "linux")]
 mod run;

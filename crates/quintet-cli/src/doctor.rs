@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::note;
 use crate::record;
 use crate::stat;
+use crate::verbs;
 use indicatif::BinaryBytes;
 use quintet::limits::{self, Limit};
 use quintet::named::{self, Entry, Liveness};
@@ -53,7 +54,8 @@ fn find(addresses: &[Address]) -> Result<(Vec<Entry>, Vec<String>), Failure> {
     let mut entries = Vec::new();
     let mut troubles = Vec::new();
     for address in addresses {
-        entries.push(named::kind(address.scheme())?.stat(address.name()?)?);
+        verbs::check("doctor", address)?;
+        entries.push(named::kind(address.scheme())?.stat_at(address)?);
     }
     if addresses.is_empty() {
         for kind in named::kinds() {
@@ -64,11 +66,11 @@ fn find(addresses: &[Address]) -> Result<(Vec<Entry>, Vec<String>), Failure> {
             }
         }
     }
-    entries.retain(|entry| entry.liveness == Liveness::Stale);
+    entries.retain(|entry| matches!(entry.liveness, Liveness::Stale | Liveness::Unknown));
     Ok((entries, troubles))
 }
 
-/// Something stale, and what became of it.
+/// Something stale, or unknown, and what became of it.
 struct Finding {
     entry: Entry,
     fate: Fate,
@@ -77,6 +79,8 @@ struct Finding {
 enum Fate {
     /// It was only looked at.
     Left,
+    /// Nobody can say whether somebody has it.
+    LeftAlone,
     Removed,
     /// Somebody has opened it, or removed it, since it was looked at.
     OvertakenBy(&'static str),
@@ -86,6 +90,7 @@ enum Fate {
 impl Finding {
     fn of(entry: Entry, fix: bool) -> Self {
         let fate = match fix {
+            _ if entry.liveness == Liveness::Unknown => Fate::LeftAlone,
             true => remove(&entry),
             false => Fate::Left,
         };
@@ -99,6 +104,7 @@ impl Finding {
     fn fate(&self) -> String {
         match &self.fate {
             Fate::Left => "would be removed".into(),
+            Fate::LeftAlone => "left alone; if nobody has it, quintet rm removes it".into(),
             Fate::Removed => "removed".into(),
             Fate::OvertakenBy(what) => (*what).into(),
             Fate::Failed(why) => format!("cannot be removed: {why}"),
@@ -108,14 +114,14 @@ impl Finding {
 
 fn remove(entry: &Entry) -> Fate {
     // Meanwhile somebody may have made another one in its place, which may be there to stay.
-    let look = || named::kind(entry.address.scheme())?.stat(entry.address.name()?);
+    let look = || named::kind(entry.address.scheme())?.stat_at(&entry.address);
     match look() {
         Ok(now) if now.liveness == Liveness::Stale && now.created == entry.created => {}
         Ok(_) => return Fate::OvertakenBy("in use again by now"),
         Err(error) if error.kind() == ErrorKind::NotFound => return Fate::OvertakenBy("gone by now"),
         Err(error) => return Fate::Failed(error.to_string()),
     }
-    let removed = named::kind(entry.address.scheme()).and_then(|kind| kind.remove(entry.address.name()?));
+    let removed = named::kind(entry.address.scheme()).and_then(|kind| kind.remove_at(&entry.address));
     match removed {
         Ok(()) => Fate::Removed,
         Err(error) => match error.kind() {
@@ -160,8 +166,8 @@ fn in_words(findings: &[Finding], limits: &[Limit], args: &DoctorArgs) -> String
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{}: stale: {}",
-            finding.entry.address, finding.entry.evidence
+            "{}: {}: {}",
+            finding.entry.address, finding.entry.liveness, finding.entry.evidence
         );
         if let Some(path) = finding.entry.detail("path") {
             let _ = writeln!(text, "    is {path}");

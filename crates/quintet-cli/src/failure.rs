@@ -67,6 +67,14 @@ impl Failure {
         }
     }
 
+    /// The same, of which the arguments are not the reason.
+    pub(crate) fn at_the_object(self) -> Self {
+        match self {
+            Failure::Usage(text) => Failure::Failed(text),
+            failure => failure,
+        }
+    }
+
     /// An error while writing the command's own output.
     pub(crate) fn output(error: io::Error) -> Self {
         match error.kind() {
@@ -105,6 +113,10 @@ impl From<Error> for Failure {
             ErrorKind::TimedOut => Failure::Deadline(in_flags(&error)),
             // Its options are those of an address, in which they are written like this.
             ErrorKind::InvalidAddress | ErrorKind::InvalidName => Failure::Usage(error.to_string()),
+            // Another version's object is as it is, whatever the arguments are.
+            ErrorKind::Unsupported if error.to_string().contains("layout version") => {
+                Failure::Failed(error.to_string())
+            }
             ErrorKind::Unsupported => Failure::Usage(in_flags(&error)),
             _ => Failure::Failed(in_flags(&error)),
         }

@@ -5,6 +5,7 @@ use crate::endpoint;
 use crate::failure::Failure;
 use crate::object;
 use crate::record;
+use crate::verbs;
 use quintet::Scheme;
 use quintet::named::{self, Entry, Owner};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) fn run(args: &StatArgs) -> Result<(), Failure> {
     endpoint::for_windows(&args.address, args.window.given())?;
+    verbs::check("stat", &args.address)?;
     let address = object::with_flags(&args.address, args.window.options());
     let entry = named::kind(address.scheme())?.stat_at(&address)?;
     let text = if args.json {

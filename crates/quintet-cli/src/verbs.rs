@@ -7,9 +7,10 @@ fn of(scheme: Scheme) -> &'static [&'static str] {
     match scheme {
         Scheme::Pipe => &["send", "recv", "stat", "rm", "ls"],
         Scheme::Fifo => &["send", "recv"],
-        Scheme::Tcp | Scheme::Unix | Scheme::Ipc => {
-            &["send", "recv", "push", "pull", "pub", "sub", "req", "rep"]
-        }
+        Scheme::Tcp | Scheme::Ipc => &["send", "recv", "push", "pull", "pub", "sub", "req", "rep"],
+        Scheme::Unix => &[
+            "send", "recv", "push", "pull", "pub", "sub", "req", "rep", "stat", "rm", "ls",
+        ],
         Scheme::Sem => &["run", "create", "hold", "wait", "release", "stat", "rm", "ls"],
         Scheme::Mutex => &["run", "create", "hold", "stat", "rm", "ls"],
         Scheme::Event => &["create", "hold", "wait", "set", "reset", "stat", "rm", "ls"],
@@ -43,7 +44,9 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
         // Says which schemes there are.
         named::kind(scheme)?;
     }
-    if of(scheme).contains(&verb) {
+    // It looks at what has a state, and removes what is stale.
+    let needed = if verb == "doctor" { "stat" } else { verb };
+    if of(scheme).contains(&needed) {
         return Ok(());
     }
     let why = match (verb, scheme) {
@@ -82,6 +85,11 @@ pub(crate) fn check(verb: &str, address: &Address) -> Result<(), Failure> {
         }
         ("rm", Scheme::Window) => " (a window goes with its program: `post --msg WM_CLOSE` asks for that)",
         ("post" | "find" | "broadcast", _) => " (windows have it: window://)",
+        ("stat" | "rm" | "doctor", Scheme::Tcp) => {
+            " (it is gone when its process is; `ss -tlp` shows who listens)"
+        }
+        ("stat" | "rm" | "doctor", Scheme::Ipc) => " (on Linux it is a Unix socket, and has that as unix://)",
+        ("stat" | "rm" | "doctor", Scheme::Fifo) => " (it is a file: stat(1) and rm(1) do that)",
         ("run", Scheme::Event) => " (there is nothing of it to hold: `wait` for it first)",
         _ => "",
     };

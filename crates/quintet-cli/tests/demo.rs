@@ -96,6 +96,50 @@ fn a_worker_that_is_killed_with_permits_is_replaced() {
     nothing_is_left_of(pid_of("main ", &printed));
 }
 
+/// What a line says, whatever its numbers are.
+#[cfg(target_os = "linux")]
+fn without_numbers(line: &str) -> String {
+    let words = line.split_whitespace().map(|word| {
+        let is_number = word.chars().any(|c| c.is_ascii_digit());
+        if is_number { "#" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// `cargo xtask picture` has drawn it from a demo that said what this one says.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_picture_in_the_documentation_is_of_this_demo() {
+    let t = start_test();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/demo.svg");
+    let picture = std::fs::read_to_string(path).unwrap();
+    let mut shown = Vec::new();
+    for line in picture.lines().filter(|line| line.starts_with("<text ")) {
+        let text: String = line
+            .split('<')
+            .filter_map(|piece| piece.split_once('>'))
+            .map(|(_, text)| text)
+            .collect();
+        shown.push(without_numbers(&text));
+    }
+    let printed = run(&t, &["demo", "--kill", "--messages", "100"]).succeeded();
+    let said: Vec<_> = printed
+        .lines()
+        .map(without_numbers)
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert_eq!(shown[0], "$ quintet demo --kill");
+    // Units of bytes differ with the number of messages: the table has its rows and columns in demo/table.rs.
+    let until_table = |lines: &[String]| -> Vec<String> {
+        lines
+            .iter()
+            .take_while(|line| !line.contains("median"))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(until_table(&shown[1..]), until_table(&said));
+}
+
 /// A demo in the middle of its exchange, too long to end by itself, and its worker's pid.
 fn start_demo(t: &Test) -> (Process, u32) {
     let demo = start(t, &["demo", "--messages", "10000000"]);

@@ -59,6 +59,58 @@ fn what_the_killed_left_is_found_and_removed() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_socket_that_the_killed_left_is_found_and_removed() {
+    let t = start_test();
+    let path = t.temp_dir().join(t.name("socket"));
+    let address = format!("unix://{}", path.display());
+    let mut listener = start(&t, &["recv", "--follow", &address]);
+    eventually("it listens", || run(&t, &["stat", &address]).status.success());
+    let shown = listed(&t, &["ls", "--json", "unix"], &address).expect("it is listed");
+    assert_eq!(shown["state"], "live");
+    assert_eq!(shown["holders"][0]["pid"], listener.pid());
+    run(&t, &["doctor", "--fix", &address]).succeeded_with("");
+    says(&run(&t, &["rm", &address]).failed(1), &["a server holds it"]);
+
+    listener.kill();
+    let looked = run(&t, &["doctor", &address]);
+    says(&looked.failed(1), &["1 object is stale"]);
+    let said = String::from_utf8(looked.stdout).unwrap();
+    says(
+        &said,
+        &[&address, "stale: no process has the socket", "would be removed"],
+    );
+    assert!(path.exists());
+    run(&t, &["doctor", "--fix", &address]).succeeded();
+    assert!(!path.exists());
+    run(&t, &["stat", &address]).failed(1);
+    assert_eq!(listed(&t, &["ls", "--json", "unix"], &address), None);
+}
+
+/// Of a user of whom nobody else has windows: in a /dev/shm of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_stays_of_windows_whose_processes_were_all_killed() {
+    let t = start_test();
+    let script = "mount -t tmpfs tmpfs /dev/shm || exit 77
+        \"$0\" recv window://Killed &
+        until \"$0\" find window://Killed > /dev/null 2>&1; do sleep 0.02; done
+        ls /dev/shm/quintet-*/window-* > /dev/null || exit 1
+        kill -9 $!
+        wait $!
+        \"$0\" doctor --fix > /dev/null || exit 1
+        ls -A /dev/shm";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_quintet")]);
+    let output = t.run(&mut command);
+    // Only root can do that, and not in every container.
+    if output.status.code() != Some(77) && !output.errors().contains("unshare") {
+        assert!(output.status.success(), "{}", output.errors());
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn what_was_made_to_stay_stays() {
     let t = start_test();
     let address = format!("queue://{}", t.name("stays"));

@@ -428,7 +428,7 @@ fn what_makes_no_sense_is_2() {
         (&["recv", &odd_access], "access"),
         (&["recv", &odd_limit], "max_message"),
         (&["recv", "fifo://f"], "fifo:///PATH"),
-        (&["stat", &address], "it has pipe://"),
+        (&["stat", &address], "it is a file"),
         (&["rm", &address], "which has send, recv"),
         (&["ls", "fifo"], "pipe"),
     ] {

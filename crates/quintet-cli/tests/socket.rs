@@ -252,7 +252,7 @@ fn exit_codes_tell_what_was_wrong() {
         (&["push", "--capacity", "1M", place, "x"], "queue://"),
         (&["send", "--follow", place, "x"], "--listen"),
         (&["req", "pipe://x", "y"], "sockets"),
-        (&["stat", place], "tcp:// has nothing to list or to look into"),
+        (&["stat", place], "there is no stat for tcp://"),
         (&["hz", place], "there is no hz for tcp://"),
         (&["sub", "--topic", "x", "topic://y"], "sockets"),
     ] {

@@ -70,4 +70,14 @@ mod pages {
     struct ChoosingAMechanism;
     #[doc = include_str!("../../../docs/when-a-process-dies.md")]
     struct WhenAProcessDies;
+    #[doc = include_str!("../../../docs/pipes.md")]
+    struct Pipes;
+    #[doc = include_str!("../../../docs/shared-memory.md")]
+    struct SharedMemory;
+    #[doc = include_str!("../../../docs/window-messages.md")]
+    struct WindowMessages;
+    #[doc = include_str!("../../../docs/semaphores.md")]
+    struct Semaphores;
+    #[doc = include_str!("../../../docs/sockets.md")]
+    struct Sockets;
 }

@@ -17,6 +17,9 @@ pub enum Liveness {
     Stale,
     /// A program that is not Quintet holds it.
     Foreign,
+    /// What has its name is not what this version knows: it is another version's, or damaged. It is left alone, and nobody can say
+    /// whether somebody has it.
+    Unknown,
 }
 
 impl fmt::Display for Liveness {
@@ -25,6 +28,7 @@ impl fmt::Display for Liveness {
             Liveness::Live => "live",
             Liveness::Stale => "stale",
             Liveness::Foreign => "foreign",
+            Liveness::Unknown => "unknown",
         })
     }
 }
@@ -66,8 +70,13 @@ pub struct Entry {
 impl Entry {
     /// What the system shows of an object of that scheme.
     pub(crate) fn found(scheme: Scheme, found: Found) -> Result<Self> {
-        Ok(Entry {
-            address: Address::named(scheme, found.name)?,
+        Ok(Entry::at(Address::named(scheme, found.name.as_str())?, found))
+    }
+
+    /// What the system shows of what is at an address.
+    pub(crate) fn at(address: Address, found: Found) -> Self {
+        Entry {
+            address,
             liveness: found.liveness,
             evidence: found.evidence,
             holders: found.holders.into_iter().map(PeerIdentity::from).collect(),
@@ -83,7 +92,7 @@ impl Entry {
             size: found.size,
             created: found.created,
             details: found.details,
-        })
+        }
     }
 
     /// The value of one of the [`details`](Self::details).
@@ -101,7 +110,7 @@ pub trait NamedKind: fmt::Debug + Sync {
     fn scheme(&self) -> Scheme;
 
     /// All objects of this kind that this user can see, by name. An object that comes or goes meanwhile may be
-    /// missing or still there.
+    /// missing or still there. What [`stat`](Self::stat) says of one that is [`Unknown`](Liveness::Unknown) is an error.
     ///
     /// # Errors
     /// When the place where they are listed cannot be read.
@@ -127,6 +136,14 @@ pub trait NamedKind: fmt::Debug + Sync {
     /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Busy`] if somebody holds it;
     /// [`ErrorKind::Unsupported`] where objects go by themselves with their last holder, as on Windows.
     fn remove(&self, name: &Name) -> Result<()>;
+
+    /// As [`remove`](Self::remove), for whatever an address of this scheme says of an object.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Self::remove); [`ErrorKind::InvalidAddress`] for an address that does not say which object.
+    fn remove_at(&self, address: &Address) -> Result<()> {
+        self.remove(address.name()?)
+    }
 }
 
 /// All kinds that this version has.
@@ -145,6 +162,8 @@ pub fn kinds() -> &'static [&'static dyn NamedKind] {
         &crate::shm::Queues,
         &crate::shm::Topics,
         &crate::window::Windows,
+        #[cfg(feature = "socket")]
+        &crate::socket::UnixSockets,
         &crate::sync::Semaphores,
         &crate::sync::Mutexes,
         &crate::sync::Events,

@@ -8,7 +8,7 @@ use quintet::Address;
 #[command(after_help = "\
 Something is stale when the system says that no process has it any more: each line says by what that was concluded. Nobody \
 has to remove it, as the next who opens it replaces it; but until then it takes memory. What a process holds, or \
-was made to stay, is never removed.
+was made to stay, is never removed; nor is what is unknown: of another version, or damaged.
 
 Exit code 1 if something is stale and was not removed. A low limit alone is no failure.
 

@@ -40,7 +40,17 @@ use std::time::Duration;
 #[command(
     name = "quintet",
     version,
-    about = "The classic ways for processes to talk: any of them by its address",
+    about = "Pipes, shared memory, window messages, semaphores, sockets: any of them by its address",
+    long_about = "\
+Pipes, shared memory, window messages, semaphores, sockets: any of them by its address. The address says what, the verb \
+says what to do with it. In one terminal, and in another:
+
+  quintet recv pipe://TestPipe
+  quintet send pipe://TestPipe hello
+
+`quintet demo` shows all of them at work, `quintet VERB --help` what a verb does, with examples.",
+    override_usage = "quintet VERB ADDRESS [OPTIONS]",
+    subcommand_help_heading = "Verbs",
     after_help = "\
 Addresses:
   pipe://NAME     a named pipe: bytes or whole messages between a server and its clients
@@ -447,7 +457,7 @@ pub(crate) struct RecvArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 State: live, held by a Quintet process, or made to stay; foreign, held by another program; stale, left by one that \
-died (the next open replaces it, `quintet rm` and `quintet doctor --fix` remove it).
+died (the next open replaces it, `quintet rm` and `quintet doctor --fix` remove it); unknown, of another version, or damaged.
 
 With --watch it goes on until interrupted: at a terminal the table is always the newest (on Linux), and otherwise there is a line for what is there, and for each object that has come, gone, or changed its state or its holders.
 
@@ -495,7 +505,7 @@ pub(crate) struct StatArgs {
     #[command(flatten)]
     pub(crate) window: PeerArgs,
 
-    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, window://TITLE, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, window://TITLE, unix:///PATH, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }
@@ -509,7 +519,7 @@ Examples:
   quintet rm pipe://TestPipe
   quintet rm sem://jobs")]
 pub(crate) struct RmArgs {
-    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, sem://NAME, mutex://NAME or event://NAME
+    /// Which: pipe://NAME, shm://NAME, mailbox://NAME, queue://NAME, topic://NAME, unix:///PATH, sem://NAME, mutex://NAME or event://NAME
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) address: Address,
 }

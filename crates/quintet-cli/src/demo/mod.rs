@@ -9,6 +9,7 @@
 
 mod frames;
 mod inspection;
+mod paint;
 mod payload;
 mod reports;
 mod results;
@@ -149,9 +150,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     ]))
 }
 
-/// Prints at once, also into a pipe.
+/// Prints at once, also into a pipe; at a terminal in colours.
 fn say(text: &str) -> Result<(), Failure> {
-    record::print(text.as_bytes())
+    record::print(paint::paint(text, console::colors_enabled()).as_bytes())
 }
 
 /// What all processes have.

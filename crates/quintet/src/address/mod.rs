@@ -105,6 +105,16 @@ impl Address {
         }
     }
 
+    /// The address of a Unix socket.
+    #[cfg(feature = "socket")]
+    pub(crate) fn unix(path: impl Into<String>) -> Self {
+        Address {
+            scheme: Scheme::Unix,
+            target: Target::Path(path.into()),
+            options: Vec::new(),
+        }
+    }
+
     /// The scheme: which mechanism.
     pub fn scheme(&self) -> Scheme {
         self.scheme

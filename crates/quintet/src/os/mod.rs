@@ -14,6 +14,7 @@
 //! - [`shm`]: `Memory` (`open`, `of_file`, `anonymous`, `inherited`, `for_child`, `start`, `len`, `mode`, `has_the_name`,
 //!   `flush`, `release_name`), `ForChild` (`Display`), `spawn`, `list`, `stat`, `remove`
 //! - [`socket`]: `Place`, `listen`, `connect`, `Wire`, `Door`, `wait_for`; `credentials`, `UnixName`
+//! - [`unix_socket`]: `list`, `stat`, `remove` of those that have a path
 //! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
 //! - [`window`]: `Window` (`create`, `handle`, `set_title`, `messages`), `Messages`; of the calling thread: `pump`, `post_quit`, `in_send`,
 //!   `reply`; `send`, `send_notify`, `post`; `find`, `sight`, `is_alive`, `is_hung`; `register_message`; `to_ansi`, `from_ansi`; `many::Source::Messages` waits for `Messages`
@@ -32,6 +33,8 @@ pub(crate) mod window_types;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(all(target_os = "linux", feature = "socket"))]
+pub(crate) use linux::unix_socket;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     anonymous, clock, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment,
@@ -46,6 +49,9 @@ pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 pub(crate) use windows::{
     anonymous, clock, fence, limits, look, parking, pipe, process, segment, shm, token, window,
 };
+
+#[cfg(all(windows, feature = "socket"))]
+pub(crate) use windows::unix_socket;
 
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("quintet runs on Linux and Windows");

@@ -57,6 +57,7 @@ mod connection;
 mod core;
 mod framing;
 mod incoming;
+mod kind;
 mod listener;
 mod options;
 mod outgoing;
@@ -78,6 +79,7 @@ mod ticker;
 mod watch;
 
 pub use crate::os::types::Access;
+pub use kind::UnixSockets;
 pub use listener::Listener;
 pub use options::Options;
 pub use pair::Pair;

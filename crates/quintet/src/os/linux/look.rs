@@ -5,17 +5,37 @@ use crate::named::Liveness;
 use crate::os::linux::process::Identity;
 use crate::os::linux::segment::{self, Look};
 use crate::os::types::{Found, Owner};
-use crate::{Name, Result};
+use crate::{Error, ErrorKind, Name, Result};
 
 pub(crate) type Seen = (Vec<Identity>, Vec<Owner>, u32);
 pub(crate) type Details = Vec<(&'static str, String)>;
 
-/// All objects of a kind. What cannot be looked at (another user's) or has gone meanwhile is left out.
+/// All objects of a kind. What cannot be looked at (another user's) or has gone meanwhile is left out. What is there and makes no
+/// sense takes memory all the same, and is shown.
 pub(crate) fn list(layout: &'static Layout, stat: impl Fn(&Name) -> Result<Found>) -> Result<Vec<Found>> {
     Ok(segment::names(layout)?
         .iter()
-        .filter_map(|name| stat(name).ok())
+        .filter_map(|name| {
+            stat(name)
+                .or_else(|error| unknown(name, &error).ok_or(error))
+                .ok()
+        })
         .collect())
+}
+
+/// What to show of an object that says of itself what cannot be.
+fn unknown(name: &Name, error: &Error) -> Option<Found> {
+    let makes_no_sense = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported);
+    makes_no_sense.then(|| Found {
+        name: name.base().to_string(),
+        liveness: Liveness::Unknown,
+        evidence: error.to_string(),
+        holders: Vec::new(),
+        owners: Vec::new(),
+        size: None,
+        created: None,
+        details: Vec::new(),
+    })
 }
 
 /// One object. `see` says who takes part, and what its kind knows.

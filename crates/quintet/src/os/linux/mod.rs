@@ -23,6 +23,8 @@ pub(super) mod socket;
 mod spawn;
 mod sync;
 pub(crate) mod token;
+#[cfg(feature = "socket")]
+pub(crate) mod unix_socket;
 pub(crate) mod window;
 
 pub(crate) use sync::{event, many, mutex, semaphore, watch};

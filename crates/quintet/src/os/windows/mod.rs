@@ -28,6 +28,8 @@ pub(super) mod socket;
 mod suspended;
 pub(crate) mod sync;
 pub(crate) mod token;
+#[cfg(feature = "socket")]
+pub(crate) mod unix_socket;
 pub(crate) mod window;
 
 pub(crate) use pipe::anonymous;

@@ -16,7 +16,6 @@ use std::path::Path;
 pub(crate) fn list() -> Result<Vec<Found>> {
     path::check_folder()?;
     sweep(path::CLAIM);
-    sweep(path::SOCKET_CLAIM);
     let folder = path::folder();
     let entries = fs::read_dir(&folder)
         .map_err(|error| Error::os(format!("cannot list {}", folder.display()), error))?;
@@ -27,7 +26,7 @@ pub(crate) fn list() -> Result<Vec<Found>> {
             continue;
         };
         // What is gone since it was listed, and what is not a socket, is not a pipe.
-        if let Ok(pipe) = look(&name, &entry.path(), &sockets) {
+        if let Ok(pipe) = look(Kind::Pipe, name.as_str(), &entry.path(), &sockets) {
             found.insert(name, pipe);
         }
     }
@@ -50,49 +49,110 @@ pub(in crate::os::linux) fn sweep(claims: &str) {
     }
 }
 
+/// Whose sockets.
+#[derive(Clone, Copy)]
+pub(in crate::os::linux) enum Kind {
+    Pipe,
+    /// Those of `socket`.
+    #[cfg(feature = "socket")]
+    Plain,
+}
+
+impl Kind {
+    fn claim_key(self, path: &Path) -> String {
+        match self {
+            Kind::Pipe => path::claim_key(path),
+            #[cfg(feature = "socket")]
+            Kind::Plain => path::key_of(path::SOCKET_CLAIM, path),
+        }
+    }
+
+    fn not_there(self) -> Error {
+        let what = match self {
+            Kind::Pipe => "there is no pipe of this name",
+            #[cfg(feature = "socket")]
+            Kind::Plain => "there is nothing at this path",
+        };
+        Error::new(ErrorKind::NotFound, what)
+    }
+}
+
 /// One pipe.
 pub(crate) fn stat(name: &Name) -> Result<Found> {
-    look(name, &path::of(name)?, &SocketTable::read())
+    look(Kind::Pipe, name.as_str(), &path::of(name)?, &SocketTable::read())
 }
 
 /// Removes what a dead server left.
 pub(crate) fn remove(name: &Name) -> Result<()> {
-    let path = path::of(name)?;
-    let key = path::claim_key(&path);
-    match path::probe(&path)? {
+    remove_at(Kind::Pipe, &path::of(name)?)
+}
+
+/// All plain sockets that processes of Quintet's have, or left, wherever they are: by the claims.
+#[cfg(feature = "socket")]
+pub(in crate::os::linux) fn list_plain() -> Vec<Found> {
+    sweep(path::SOCKET_CLAIM);
+    let sockets = SocketTable::read();
+    let mut found = Vec::new();
+    for key in runtime::keys(path::SOCKET_CLAIM) {
+        let Ok(Some(claim)) = runtime::look(&key) else {
+            continue;
+        };
+        // Whatever its text says, it is the claim of the path that it is called after.
+        let path = claim
+            .field("path")
+            .filter(|path| Kind::Plain.claim_key(Path::new(path)) == key);
+        let socket = path.and_then(|path| stat_plain(Path::new(path), &sockets).ok());
+        found.extend(socket);
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// One of them, or a socket of another program's.
+#[cfg(feature = "socket")]
+pub(in crate::os::linux) fn stat_plain(path: &Path, sockets: &SocketTable) -> Result<Found> {
+    let name = path
+        .to_str()
+        .ok_or_else(|| Error::new(ErrorKind::InvalidAddress, "its path is not UTF-8"))?;
+    let mut found = look(Kind::Plain, name, path, sockets)?;
+    // A stream of bytes is what all of them are, whatever goes over it.
+    found.details.retain(|(key, _)| *key != "mode");
+    Ok(found)
+}
+
+/// Removes what a dead server left at a path.
+pub(in crate::os::linux) fn remove_at(kind: Kind, path: &Path) -> Result<()> {
+    let key = kind.claim_key(path);
+    match path::probe(path)? {
         There::Nothing => {
             if runtime::look(&key)?.is_some_and(|claim| !claim.held) {
                 runtime::reclaim(&key)?;
                 return Ok(());
             }
-            Err(not_there())
+            Err(kind.not_there())
         }
         There::Live => {
             Err(Error::new(ErrorKind::Busy, "a server holds it")
-                .hint("end the server: its pipe goes with it"))
+                .hint("end the server: what it has goes with it"))
         }
         There::Forbidden => Err(Error::new(
             ErrorKind::PermissionDenied,
             format!("{} is a socket of another user", path.display()),
         )),
-        There::NotASocket => Err(not_a_socket(&path)),
+        There::NotASocket => Err(not_a_socket(path)),
         There::Stale => {
             // With the claim, so that no server of ours is just about to take the name.
             let claim = runtime::Claim::take(&key, "")?
                 .ok_or_else(|| Error::new(ErrorKind::Busy, "a server is just being created"))?;
             // One that knows nothing of claims may have come meanwhile.
-            if path::probe(&path)? != There::Stale {
+            if path::probe(path)? != There::Stale {
                 return Err(Error::new(ErrorKind::Busy, "a server has just taken the name"));
             }
-            let removed = fs::remove_file(&path);
+            let removed = fs::remove_file(path);
             drop(claim);
             removed.map_err(|error| Error::os(format!("cannot remove {}", path.display()), error))
         }
     }
-}
-
-fn not_there() -> Error {
-    Error::new(ErrorKind::NotFound, "there is no pipe of this name")
 }
 
 fn not_a_socket(path: &Path) -> Error {
@@ -100,13 +160,13 @@ fn not_a_socket(path: &Path) -> Error {
         .hint("another program has put it there; it is left alone")
 }
 
-fn look(name: &Name, path: &Path, sockets: &SocketTable) -> Result<Found> {
+fn look(kind: Kind, name: &str, path: &Path, sockets: &SocketTable) -> Result<Found> {
     let there = path::probe(path)?;
     let claim = match there {
-        There::Nothing => return Err(not_there()),
+        There::Nothing => return Err(kind.not_there()),
         There::NotASocket => return Err(not_a_socket(path)),
         // Not being able to look at the claim only means that less is known.
-        _ => runtime::look(&path::claim_key(path)).ok().flatten(),
+        _ => runtime::look(&kind.claim_key(path)).ok().flatten(),
     };
     let claim = claim.filter(|claim| {
         claim
@@ -186,7 +246,7 @@ impl ClaimView {
 
 /// The kernel's table of Unix sockets (`/proc/net/unix`), those with a path. Empty where it cannot be read.
 #[derive(Debug, Default)]
-struct SocketTable(HashMap<Vec<u8>, Socket>);
+pub(in crate::os::linux) struct SocketTable(HashMap<Vec<u8>, Socket>);
 
 /// What the table says of one path.
 #[derive(Debug, Default)]
@@ -198,7 +258,7 @@ struct Socket {
 }
 
 impl SocketTable {
-    fn read() -> Self {
+    pub(in crate::os::linux) fn read() -> Self {
         fs::read("/proc/net/unix")
             .map(|table| SocketTable::parse(&table))
             .unwrap_or_default()

@@ -23,5 +23,6 @@ pub(crate) use listener::Listener;
 #[cfg(feature = "socket")]
 pub(super) use listener::{bind, open_to};
 #[cfg(feature = "socket")]
-pub(super) use look::sweep;
+#[cfg(feature = "socket")]
+pub(super) use look::{Kind, SocketTable, list_plain, remove_at, stat_plain, sweep};
 pub(crate) use look::{list, remove, stat};

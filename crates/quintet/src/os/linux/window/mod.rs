@@ -66,6 +66,8 @@ mod socket;
 mod words;
 
 pub(crate) use messages::Messages;
+#[cfg(feature = "socket")]
+pub(super) use roll::sweep;
 
 use crate::os::window_types::{
     InSend, Letter, Making, Procedure, Pumped, Query, SendMode, Sight, executable_name,

@@ -242,6 +242,16 @@ impl Drop for Inner {
     }
 }
 
+/// Removes the sockets of desks if there is no roll any more: all of their processes are dead. Otherwise the next roll does.
+#[cfg(feature = "socket")]
+pub(in crate::os::linux) fn sweep() {
+    // A socket that is listed now and is of a living process has a roll, which is there as long as that lives. So this order.
+    let sockets = runtime::keys(SOCKETS);
+    if !sockets.is_empty() && matches!(Roll::existing(), Ok(None)) {
+        sockets.iter().for_each(|socket| runtime::remove(socket));
+    }
+}
+
 /// What the names of all desks' sockets begin with, in the runtime folder.
 const SOCKETS: &str = "window-";
 
