@@ -7,9 +7,6 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A connection's place in its socket, never given twice.
-pub(super) type Id = usize;
-
 /// How far a connection is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {

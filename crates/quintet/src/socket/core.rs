@@ -3,9 +3,10 @@
 //! The state is behind one lock, which nobody holds while he waits. One of those who wait waits in the poll and does what
 //! it tells for all; the others wait for him. Who ends his wait wakes them, and one of them takes his place.
 
-use super::connection::{Id, Reason, with_rest};
+use super::connection::{Reason, with_rest};
 use super::options::Options;
 use super::protocol::Protocol;
+use super::slots::Id;
 use super::state::{State, Verdict, no_peer};
 use super::stats::Stats;
 use super::watch::Watch;

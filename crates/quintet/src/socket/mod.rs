@@ -70,6 +70,7 @@ mod push;
 mod receiving;
 mod rep;
 mod req;
+mod slots;
 mod state;
 mod stats;
 mod stream;

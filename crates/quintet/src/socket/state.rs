@@ -1,11 +1,12 @@
 //! All that a socket knows, changed by whoever has locked it: who is connected, what came, what waits to go out. Nothing
 //! here waits.
 
-use super::connection::{Connection, Id, Phase, Read, Reason};
+use super::connection::{Connection, Phase, Read, Reason};
 use super::framing::Framing;
 use super::options::Options;
 use super::place;
 use super::protocol::Protocol;
+use super::slots::{Id, Slots};
 use super::stats::Stats;
 use crate::os::socket::{Door, Place, Wire};
 use crate::{Address, Error, ErrorKind, Result};
@@ -36,9 +37,6 @@ const GOOD: Duration = Duration::from_secs(1);
 /// So many messages that nobody wants are dropped before it is time to look at the clock.
 const UNWANTED: u32 = 1000;
 
-/// The bits of a token that say which slot; the others count its users.
-const SLOT: u32 = 24;
-
 #[derive(Debug)]
 struct Listening {
     door: Door,
@@ -58,12 +56,6 @@ struct Dialer {
     at: Option<Instant>,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
-    connection: Option<Box<Connection>>,
-    uses: usize,
-}
-
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) protocol: Protocol,
@@ -71,8 +63,7 @@ pub(super) struct State {
     registry: Registry,
     doors: Vec<Listening>,
     dialers: Vec<Dialer>,
-    slots: Vec<Slot>,
-    free: Vec<usize>,
+    connections: Slots<Connection>,
     pending: VecDeque<Id>,
     /// Those whose handshake is done, in the order of their turns.
     open: Vec<Id>,
@@ -105,8 +96,7 @@ impl State {
             registry,
             doors: Vec::new(),
             dialers: Vec::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            connections: Slots::new(),
             pending: VecDeque::new(),
             open: Vec::new(),
             let_in: 0,
@@ -128,11 +118,7 @@ impl State {
 
     #[inline]
     pub(super) fn get(&mut self, id: Id) -> Option<&mut Connection> {
-        let slot = self.slots.get_mut(id & ((1 << SLOT) - 1))?;
-        if slot.uses != id >> SLOT {
-            return None;
-        }
-        slot.connection.as_deref_mut()
+        self.connections.get(id)
     }
 
     /// As [`get`](Self::get), if it can be sent to.
@@ -140,24 +126,13 @@ impl State {
         self.get(id).filter(|connection| !connection.is_deaf)
     }
 
-    fn insert(&mut self, wire: Wire, phase: Phase, framing: Framing) -> io::Result<Id> {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None if self.slots.len() >= 1 << SLOT => return Err(io::ErrorKind::OutOfMemory.into()),
-            None => {
-                self.slots.push(Slot::default());
-                self.slots.len() - 1
-            }
-        };
-        let id = (self.slots[slot].uses << SLOT) | slot;
-        let mut wire = wire;
-        // It is not taken off the poll again: that it is closed, when nobody uses it any more, does that.
-        if let Err(error) = wire.register(&self.registry, Token(id)) {
-            self.free.push(slot);
-            return Err(error);
-        }
-        let connection = Connection::new(wire, phase, framing, self.options.max_message, Instant::now());
-        self.slots[slot].connection = Some(Box::new(connection));
+    fn insert(&mut self, mut wire: Wire, phase: Phase, framing: Framing) -> io::Result<Id> {
+        let id = self.connections.insert(|token| {
+            // It is not taken off the poll again: that it is closed, when nobody uses it any more, does that.
+            wire.register(&self.registry, token)?;
+            let max = self.options.max_message;
+            Ok(Connection::new(wire, phase, framing, max, Instant::now()))
+        })?;
         self.pending.push_back(id);
         Ok(id)
     }
@@ -309,14 +284,17 @@ impl State {
                 self.accept(number);
                 continue;
             }
-            let Some(connection) = self.get(token) else {
+            let Some(id) = self.connections.told(event.token()) else {
+                continue;
+            };
+            let Some(connection) = self.get(id) else {
                 continue;
             };
             let failed = event.is_error();
             connection.readable |= event.is_readable() || event.is_read_closed() || failed;
             connection.writable |= event.is_writable() || event.is_write_closed() || failed;
             connection.hung_up |= event.is_read_closed() || failed;
-            self.advance(token);
+            self.advance(id);
         }
     }
 
@@ -572,12 +550,8 @@ impl State {
 
     /// Ends a connection.
     pub(super) fn close(&mut self, id: Id, reason: &Reason) {
-        let slot = id & ((1 << SLOT) - 1);
-        if self.get(id).is_none() {
-            return;
-        }
         self.keep_unsent(id);
-        let Some(connection) = self.slots[slot].connection.take() else {
+        let Some(connection) = self.connections.remove(id) else {
             return;
         };
         // Who was let in and breaks the format: what is still being written to him would keep a pipe of Windows open.
@@ -585,8 +559,6 @@ impl State {
         if connection.lent || connection.is_awaited || is_sent_away {
             connection.wire.cut();
         }
-        self.slots[slot].uses += 1;
-        self.free.push(slot);
         let peer = connection.wire.peer();
         let was_open = connection.is_open() && self.open.contains(&id);
         if was_open {
@@ -894,20 +866,17 @@ impl State {
         for listening in self.doors.drain(..) {
             self.leaving.extend(listening.door.deregister(&self.registry));
         }
-        for slot in &mut self.slots {
-            if let Some(connection) = slot.connection.take() {
-                slot.uses += 1;
-                connection.wire.end_writing();
-                // What is read here is not wanted any more; unread, it would make the system withdraw what was sent.
-                // A peer that sends faster than that is not waited for.
-                for _ in 0..256 {
-                    if !matches!(connection.wire.read(&mut [0; 4096]), Ok(1..)) {
-                        break;
-                    }
+        for connection in self.connections.remove_all() {
+            connection.wire.end_writing();
+            // What is read here is not wanted any more; unread, it would make the system withdraw what was sent.
+            // A peer that sends faster than that is not waited for.
+            for _ in 0..256 {
+                if !matches!(connection.wire.read(&mut [0; 4096]), Ok(1..)) {
+                    break;
                 }
-                self.leaving
-                    .extend(Arc::into_inner(connection.wire).and_then(|wire| wire.retire(&self.registry)));
             }
+            self.leaving
+                .extend(Arc::into_inner(connection.wire).and_then(|wire| wire.retire(&self.registry)));
         }
         self.open.clear();
         self.pending.clear();
