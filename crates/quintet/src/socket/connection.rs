@@ -28,7 +28,7 @@ pub(super) enum Read {
     Message,
     /// There is no more for now.
     Nothing,
-    /// It has ended.
+    /// It has ended, or is to.
     End,
 }
 
@@ -55,6 +55,8 @@ pub(super) struct Connection {
     pub(super) hung_up: bool,
     /// Whether nothing can be written to it any more.
     pub(super) is_deaf: bool,
+    /// Whether it is to end when all that has come is read, since the other side cannot be told that it is deaf.
+    pub(super) ends_when_empty: bool,
     /// Whether it is on the list of those that have a message, of those that may, of those that have something to write.
     pub(super) is_ready: bool,
     pub(super) is_hungry: bool,
@@ -80,6 +82,7 @@ impl Connection {
             writable: true,
             hung_up: false,
             is_deaf: false,
+            ends_when_empty: false,
             is_ready: false,
             is_hungry: false,
             is_dirty: false,
@@ -152,7 +155,11 @@ impl Connection {
                 }
             }
             if !self.readable {
-                return Ok(Read::Nothing);
+                return Ok(if self.ends_when_empty {
+                    Read::End
+                } else {
+                    Read::Nothing
+                });
             }
             let (room, got) = match self.incoming.space() {
                 Space::Buffer(buffer) => (buffer.len(), self.wire.read(buffer)),

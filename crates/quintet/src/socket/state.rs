@@ -411,7 +411,14 @@ impl State {
                 &Reason::Refused("it sent a message where none is expected".into()),
             ),
             Ok(Read::Nothing) => {}
-            Ok(Read::End) => self.close(id, &Reason::Gone("it closed the connection".into())),
+            Ok(Read::End) => {
+                let why = if connection.ends_when_empty {
+                    "it could not be written to"
+                } else {
+                    "it closed the connection"
+                };
+                self.close(id, &Reason::Gone(why.into()));
+            }
             Err(reason) => self.close(id, &reason),
         }
     }
@@ -514,7 +521,7 @@ impl State {
             connection.readable = true;
             connection.hung_up = true;
             // If it is there still, as when the system was short of memory for the write, it is to know, and to come again.
-            connection.wire.end_writing();
+            connection.ends_when_empty = !connection.wire.end_writing();
             self.keep_unsent(id);
             self.pump(id);
             self.send_backlog();
