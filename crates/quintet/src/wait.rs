@@ -20,26 +20,14 @@ use std::time::{Duration, Instant};
 /// How long a parked waiter sleeps before it looks again by itself.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
-/// What a look is.
-struct Look {
-    /// How often to look between two looks at the clock.
-    per_tick: u32,
-    /// Who finds something later than that after he last looked at the clock did not run meanwhile.
-    longest: Duration,
-}
+/// How often to look between two looks at the clock.
+const LOOKS_PER_TICK: u32 = 16;
 
-/// A few loads.
-const LOADS: Look = Look {
-    per_tick: 16,
-    longest: Duration::from_micros(2),
-};
-
-/// A system call. One that finds nothing takes longer than the clock does, and one that finds something several times as long
-/// again, as all that it brings comes from another core.
-const CALL: Look = Look {
-    per_tick: 1,
-    longest: Duration::from_micros(10),
-};
+/// Who finds something later than that after the clock's last tick did not run meanwhile: where a look is a few loads; and where
+/// it is a system call, of which one that finds something takes several times as long as others, since all that it brings comes
+/// from another core.
+const LOADS: Duration = Duration::from_micros(2);
+const CALLS: Duration = Duration::from_micros(10);
 
 /// After how many misses in a row spinning gets no rarer.
 const MOST_MISSES: u32 = 7;
@@ -63,7 +51,7 @@ impl Spin {
         deadline: Deadline,
         look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        self.until_glance(deadline, CALL, || true, look)
+        self.until_glance(deadline, CALLS, || true, look)
     }
 
     /// As `until`, where a glance tells whether it is worth to look.
@@ -71,7 +59,7 @@ impl Spin {
     fn until_glance<T>(
         &self,
         deadline: Deadline,
-        kind: Look,
+        longest: Duration,
         mut glance: impl FnMut() -> bool,
         mut look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<Option<T>> {
@@ -83,11 +71,11 @@ impl Spin {
         let mut tick = start;
         let mut shortest = None;
         loop {
-            for _ in 0..kind.per_tick {
+            for _ in 0..LOOKS_PER_TICK {
                 if glance()
                     && let Some(found) = look()?
                 {
-                    self.hit(tick, shortest, kind.longest);
+                    self.hit(tick, shortest, longest);
                     return Ok(Some(found));
                 }
                 std::hint::spin_loop();
@@ -357,7 +345,7 @@ mod tests {
             let seen = spin.sees(Deadline::NEVER, || true);
             // What the rest of the spin finds counts as well.
             if !seen {
-                spin.hit(Instant::now(), None, LOADS.longest);
+                spin.hit(Instant::now(), None, LOADS);
             }
             seen
         });

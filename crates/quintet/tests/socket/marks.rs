@@ -251,35 +251,3 @@ fn who_waits_for_room_sleeps() {
     // Each wait is 50 ms at least, and has a look before and behind it.
     assert!(calls <= 50, "{calls} system calls");
 }
-
-/// However many wait for a peer that comes back, they are handed over one after the other, not one inside the other.
-#[test]
-fn many_short_ones_that_wait_for_a_peer_all_go_to_the_next() {
-    let t = start();
-    let _ = &t;
-    let push = Push::new().unwrap();
-    let options = Options::new()
-        .handshake_timeout(Duration::MAX)
-        .reconnect(Duration::MAX, Duration::MAX);
-    let first = Pull::with(&options).unwrap();
-    let address = first.listen(any_port()).unwrap().to_string();
-    push.dial(&address).unwrap();
-    let mut sent = 0_u64;
-    loop {
-        match push.send_timeout(sent.to_le_bytes(), Duration::from_millis(200)) {
-            Ok(()) => sent += 1,
-            Err(error) => break assert_eq!(error.kind(), ErrorKind::TimedOut),
-        }
-    }
-    assert!(sent > 20_000, "{sent}");
-    drop(first);
-    let second = Pull::new().unwrap();
-    second.listen(&address).unwrap();
-    // What the first one had taken is lost, the rest comes.
-    loop {
-        let message = second.recv_timeout(PATIENCE).unwrap();
-        if message == (sent - 1).to_le_bytes() {
-            break;
-        }
-    }
-}

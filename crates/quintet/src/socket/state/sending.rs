@@ -187,3 +187,50 @@ impl State {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::socket::{Door, Place, poll};
+    use crate::socket::options::Options;
+    use mio::{Events, Poll};
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::thread;
+
+    /// However many wait for a peer, they are handed over one after the other, and not one inside the other: on a stack that
+    /// is far too small for that.
+    #[test]
+    fn a_backlog_of_any_length_is_handed_over_on_a_small_stack() {
+        const STACK: usize = 128 * 1024;
+        const MESSAGES: usize = 800;
+        let handing_over = || {
+            let mut poller = Poll::new().unwrap();
+            let registry = poller.registry().try_clone().unwrap();
+            // Each goes to the system at once, and none waits for room.
+            let options = Options::new().send_mark(usize::MAX);
+            let mut state = State::new(Protocol::Push, options, registry);
+            let place = Place::tcp("127.0.0.1", 0).unwrap();
+            let door = Door::open(&place, crate::os::types::Access::Everyone).unwrap();
+            let at = ("127.0.0.1", door.port().unwrap());
+            let address = "tcp://127.0.0.1:0".parse().unwrap();
+            state.listen(door, address).unwrap();
+            state.backlog.extend((0..MESSAGES).map(|_| vec![7; BATCH]));
+
+            let mut peer = TcpStream::connect(at).unwrap();
+            peer.write_all(&Protocol::Pull.handshake()).unwrap();
+            let reader = thread::spawn(move || {
+                let mut all = vec![0; Protocol::Push.handshake().len() + MESSAGES * (8 + BATCH)];
+                peer.read_exact(&mut all)
+            });
+            let mut events = Events::with_capacity(16);
+            while state.peers() == 0 || !state.is_drained() {
+                poll(&mut poller, &mut events, Duration::from_millis(50)).unwrap();
+                state.handle(&events);
+            }
+            reader.join().unwrap().unwrap();
+        };
+        let thread = thread::Builder::new().stack_size(STACK).spawn(handing_over);
+        thread.unwrap().join().unwrap();
+    }
+}
