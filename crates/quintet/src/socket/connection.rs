@@ -245,3 +245,20 @@ pub(super) fn with_rest<T>(
     });
     write(&parts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    /// What the documentation promises. (A pipe of Windows has a buffer of 4 KiB besides, which its read is under way into.)
+    #[test]
+    fn a_connection_that_has_said_nothing_costs_less_than_a_kibibyte() {
+        let counts = 2 * size_of::<AtomicUsize>();
+        let boxed = size_of::<Connection>() + size_of::<Wire>() + counts;
+        assert!(boxed < 1024 - 64, "{boxed}");
+        // And nothing beside: the bytes of the handshake are read into place.
+        assert_eq!(Incoming::new(Framing::Tcp, u64::MAX).memory(), 0);
+        assert_eq!(Outgoing::new(Framing::Tcp).memory(), 0);
+    }
+}
