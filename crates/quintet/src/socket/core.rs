@@ -151,9 +151,7 @@ impl Core {
         let done = self.block(deadline, |state| Ok((state.peers() >= count).then_some(())))?;
         done.ok_or_else(|| {
             let state = self.lock();
-            let trouble = state.stats.last_trouble.as_deref();
-            let why = trouble.map_or_else(String::new, |trouble| format!(" (last: {trouble})"));
-            let peers = state.peers();
+            let (peers, why) = (state.peers(), state.why());
             Error::new(
                 ErrorKind::TimedOut,
                 format!("{peers} of {count} peers were connected before the deadline{why}"),

@@ -5,10 +5,7 @@ use crate::socket::connection::{Phase, Reason};
 use crate::socket::protocol::Protocol;
 use crate::socket::slots::Id;
 use mio::{Events, Token};
-use std::time::{Duration, Instant};
-
-/// A connection that lasted so long was a good one: the next pause of its dialer is the shortest again.
-const GOOD: Duration = Duration::from_secs(1);
+use std::time::Instant;
 
 impl State {
     /// What the poll has told.
@@ -93,34 +90,37 @@ impl State {
                 }
                 self.close(id, &reason);
             }
-            Ok(true) => {
-                if matches!(protocol, Protocol::Pair0 | Protocol::Pair1) && !self.open.is_empty() {
-                    return self.close(id, &Reason::Refused("this pair has its peer already".into()));
+            Ok(true) => match self.let_in(id, is_let_in) {
+                Ok(()) => {
+                    self.send_backlog();
+                    self.pump(id);
                 }
-                if is_let_in && self.let_in >= self.options.max_peers {
-                    return self.close(
-                        id,
-                        &Reason::Refused("there are as many peers as may be let in".into()),
-                    );
-                }
-                if is_let_in
-                    && let Some(connection) = self.get(id)
-                    && let Err(reason) = connection.say_hello(protocol)
-                {
-                    return self.close(id, &reason);
-                }
-                self.let_in += usize::from(is_let_in);
-                self.pending.retain(|other| *other != id);
-                self.open.push(id);
-                self.stats.connected += 1;
-                tracing::debug!(
-                    peer = self.get(id).map(|connection| connection.wire.peer()),
-                    "connected"
-                );
-                self.send_backlog();
-                self.pump(id);
-            }
+                Err(reason) => self.close(id, &reason),
+            },
         }
+    }
+
+    /// Makes one that has said what it is a peer, and tells it so if it is the one that came.
+    fn let_in(&mut self, id: Id, is_let_in: bool) -> Result<(), Reason> {
+        let protocol = self.protocol;
+        if matches!(protocol, Protocol::Pair0 | Protocol::Pair1) && !self.open.is_empty() {
+            return Err(Reason::Refused("this pair has its peer already".into()));
+        }
+        if is_let_in && self.let_in >= self.options.max_peers {
+            return Err(Reason::Refused("there are as many peers as may be let in".into()));
+        }
+        let Some(connection) = self.get(id) else {
+            return Ok(());
+        };
+        if is_let_in {
+            connection.say_hello(protocol)?;
+        }
+        tracing::debug!(peer = connection.wire.peer(), "connected");
+        self.let_in += usize::from(is_let_in);
+        self.pending.retain(|other| *other != id);
+        self.open.push(id);
+        self.stats.connected += 1;
+        Ok(())
     }
 
     /// Ends a connection.
@@ -157,14 +157,7 @@ impl State {
                 let (Reason::Gone(why) | Reason::Refused(why)) = reason;
                 return self.dial_failed(number, why);
             }
-            let first = self.options.reconnect.0;
-            let most = self.options.reconnect.1;
-            let dialer = &mut self.dialers[number];
-            if connection.since.elapsed() >= GOOD {
-                dialer.pause = first;
-            }
-            dialer.at = Some(Instant::now() + dialer.pause);
-            dialer.pause = (dialer.pause * 2).min(most);
+            self.dial_again(number, connection.since);
         }
         self.send_backlog();
     }

@@ -18,10 +18,13 @@ const SHORTAGE: Duration = Duration::from_millis(100);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// A connection that lasted so long was a good one: the next pause of its dialer is the shortest again.
+const GOOD: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) door: Door,
-    pub(super) address: Address,
+    address: Address,
     /// Whether somebody may be waiting.
     pub(super) acceptable: bool,
     pub(super) retry: Option<Instant>,
@@ -30,9 +33,9 @@ pub(super) struct Listening {
 #[derive(Debug)]
 pub(super) struct Dialer {
     place: Place,
-    pub(super) address: Address,
+    address: Address,
     turn: usize,
-    pub(super) pause: Duration,
+    pause: Duration,
     /// When to dial; `None` while there is a connection.
     pub(super) at: Option<Instant>,
 }
@@ -97,13 +100,25 @@ impl State {
     }
 
     pub(super) fn dial_failed(&mut self, number: usize, why: &str) {
-        let dialer = &mut self.dialers[number];
-        let what = format!("{}: cannot connect: {why}", dialer.address);
+        let what = format!("{}: cannot connect: {why}", self.dialers[number].address);
         tracing::debug!("{what}");
-        dialer.at = Some(Instant::now() + dialer.pause);
-        dialer.pause = (dialer.pause * 2).min(self.options.reconnect.1);
+        self.pause_dialing(number);
         self.stats.dial_failures += 1;
         self.trouble(what);
+    }
+
+    /// Makes a connection again that was there since then.
+    pub(super) fn dial_again(&mut self, number: usize, since: Instant) {
+        if since.elapsed() >= GOOD {
+            self.dialers[number].pause = self.options.reconnect.0;
+        }
+        self.pause_dialing(number);
+    }
+
+    fn pause_dialing(&mut self, number: usize) {
+        let dialer = &mut self.dialers[number];
+        dialer.at = Some(Instant::now() + dialer.pause);
+        dialer.pause = (dialer.pause * 2).min(self.options.reconnect.1);
     }
 
     pub(super) fn accept(&mut self, number: usize) {

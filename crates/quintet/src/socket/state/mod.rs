@@ -120,6 +120,12 @@ impl State {
         }
     }
 
+    /// What went wrong last, for the end of an error's text.
+    pub(super) fn why(&self) -> String {
+        let trouble = self.stats.last_trouble.as_deref();
+        trouble.map_or_else(String::new, |trouble| format!(" (last: {trouble})"))
+    }
+
     fn trouble(&mut self, what: String) {
         self.stats.last_trouble = Some(what);
     }
@@ -225,10 +231,8 @@ pub(super) fn no_peer(state: &State) -> Error {
             "no peer had room for the message before the deadline",
         );
     }
-    let trouble = state.stats.last_trouble.as_deref();
-    let why = trouble.map_or_else(String::new, |trouble| format!(" (last: {trouble})"));
     Error::new(
         ErrorKind::TimedOut,
-        format!("no peer was connected before the deadline{why}"),
+        format!("no peer was connected before the deadline{}", state.why()),
     )
 }
