@@ -24,7 +24,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target("nng");
     let library = folder.join("build/libnng.a");
     let source = folder.join("source");
-    if !library.is_file() {
+    if !(library.is_file() && source.is_dir()) {
         make_library(&folder, &source)?;
     }
     let program = folder.join("nng.exe");
