@@ -126,7 +126,7 @@ fn a_listener_on_every_interface_is_found_by_name() {
     let listener = Listener::listen("tcp://*:0").unwrap();
     let address = listener.address().to_string();
     let port = address.rsplit(':').next().unwrap();
-    let client = Stream::connect_timeout(&format!("tcp://localhost:{port}"), PATIENCE).unwrap();
+    let client = Stream::connect_timeout(format!("tcp://localhost:{port}"), PATIENCE).unwrap();
     let server = listener.accept_timeout(PATIENCE).unwrap();
     assert!(server.peer_address().is_some());
     assert_eq!(client.peer_address().unwrap().port().to_string(), port);
