@@ -2,19 +2,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void answer(const char *text)
+static inline void answer(const char *text)
 {
     printf("%s\n", text);
     fflush(stdout);
 }
 
-static void answer_error(void)
+static inline void answer_error(void)
 {
     printf("error %lu\n", GetLastError());
     fflush(stdout);
 }
 
-static void answer_done(BOOL done)
+static inline void answer_done(BOOL done)
 {
     if (done)
         answer("done");
@@ -23,7 +23,7 @@ static void answer_done(BOOL done)
 }
 
 /* The input makes no sense: that ends the program, and the case. */
-static void refuse(const char *what)
+static inline void refuse(const char *what)
 {
     fprintf(stderr, "what is \"%s\"?\n", what);
     exit(2);

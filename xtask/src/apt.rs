@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -77,6 +79,49 @@ impl Apt {
             alike.join(", ")
         );
         Ok(())
+    }
+
+    /// Fetches the source of a package, as its authors published it; where the archive is. The machine need not have a list
+    /// of sources: there is one below `folder`.
+    pub(crate) fn source(&self, package: &str, folder: &Path) -> Result<PathBuf> {
+        let folder = folder.join("apt");
+        let (lists, cache) = (folder.join("lists"), folder.join("cache"));
+        for below in [lists.join("partial"), cache.join("archives/partial")] {
+            fs::create_dir_all(below)?;
+        }
+        let release = fs::read_to_string("/etc/os-release")?;
+        let codename = release
+            .lines()
+            .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+            .context("this is no release of Debian")?;
+        let sources = folder.join("sources.list");
+        let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
+        fs::write(
+            &sources,
+            format!("deb-src [signed-by={keys}] http://deb.debian.org/debian {codename} main\n"),
+        )?;
+        let apt_get = || {
+            let mut command = apt_get();
+            command
+                .current_dir(&folder)
+                .arg(format!("-oDir::Etc::sourcelist={}", sources.display()))
+                .arg("-oDir::Etc::sourceparts=/dev/null")
+                .arg(format!("-oDir::State::lists={}", lists.display()))
+                .arg(format!("-oDir::Cache={}", cache.display()))
+                // It is our own folder, which apt's own user may not see.
+                .arg("-oAPT::Sandbox::User=root");
+            command
+        };
+        run(apt_get().arg("update"))?;
+        run(apt_get().args(["source", "--download-only", package]))?;
+        let original = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&format!("{package}_")) && name.contains(".orig.tar.") && !name.ends_with(".asc")
+        };
+        fs::read_dir(&folder)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(original)
+            .with_context(|| format!("the source of {package} has no archive"))
     }
 
     /// Whether all are installed at one upstream version.

@@ -23,6 +23,12 @@ pub(crate) const SLICE: Duration = Duration::from_millis(50);
 /// How often to look between two looks at the clock.
 const LOOKS_PER_TICK: u32 = 16;
 
+/// Who finds something later than that after the clock's last tick did not run meanwhile: where a look is a few loads; and where
+/// it is a system call, of which one that finds something takes several times as long as others, since all that it brings comes
+/// from another core.
+const LOADS: Duration = Duration::from_micros(2);
+const CALLS: Duration = Duration::from_micros(10);
+
 /// After how many misses in a row spinning gets no rarer.
 const MOST_MISSES: u32 = 7;
 
@@ -39,13 +45,13 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// Looks again and again until `look` finds something or a wake-up would have been cheaper.
+    /// Looks again and again, each time by a system call, until `look` finds something or a wake-up would have been cheaper.
     pub(crate) fn until<T>(
         &self,
         deadline: Deadline,
         look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        self.until_glance(deadline, || true, look)
+        self.until_glance(deadline, CALLS, || true, look)
     }
 
     /// As `until`, where a glance tells whether it is worth to look.
@@ -53,6 +59,7 @@ impl Spin {
     fn until_glance<T>(
         &self,
         deadline: Deadline,
+        longest: Duration,
         mut glance: impl FnMut() -> bool,
         mut look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<Option<T>> {
@@ -68,7 +75,7 @@ impl Spin {
                 if glance()
                     && let Some(found) = look()?
                 {
-                    self.hit(tick, shortest);
+                    self.hit(tick, shortest, longest);
                     return Ok(Some(found));
                 }
                 std::hint::spin_loop();
@@ -114,15 +121,13 @@ impl Spin {
 
     /// Something was found. If far more time has passed since the last tick than a tick takes, we did not run: whom we
     /// waited for had our core, and would have had it sooner without our spinning. That is as good as a miss.
-    fn hit(&self, tick: Instant, shortest: Option<Duration>) {
+    fn hit(&self, tick: Instant, shortest: Option<Duration>, longest: Duration) {
         let hits = self.hits.load(Ordering::Relaxed);
         self.hits.store(hits.wrapping_add(1), Ordering::Relaxed);
         if self.misses.load(Ordering::Relaxed) == 0 && !hits.is_multiple_of(CLOSE_LOOK) {
             return;
         }
-        let longest = shortest.map_or(Duration::from_micros(4), |shortest| {
-            (4 * shortest).max(Duration::from_micros(2))
-        });
+        let longest = shortest.map_or(2 * longest, |shortest| longest.max(4 * shortest));
         if tick.elapsed() > longest {
             self.miss();
         } else {
@@ -182,7 +187,7 @@ pub(crate) fn wait_by_glances<T>(
     if deadline.has_passed() {
         return Ok(None);
     }
-    if let Some(found) = spin.until_glance(deadline, glance, &mut look)? {
+    if let Some(found) = spin.until_glance(deadline, LOADS, glance, &mut look)? {
         return Ok(Some(found));
     }
     loop {
@@ -346,7 +351,7 @@ mod tests {
             let seen = spin.sees(Deadline::NEVER, || true);
             // What the rest of the spin finds counts as well.
             if !seen {
-                spin.hit(Instant::now(), None);
+                spin.hit(Instant::now(), None, LOADS);
             }
             seen
         });

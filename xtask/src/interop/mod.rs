@@ -10,6 +10,7 @@ use self::win32::Win32;
 use crate::workspace::Workspace;
 
 mod csharp;
+mod nng;
 mod peer;
 mod python;
 mod sockets;
@@ -35,6 +36,7 @@ pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<E
                 win32::run(&win32, &mut suite);
                 win32_sync::run(&win32, &mut suite);
                 win32_window::run(&win32, &mut suite);
+                sockets::run_windows(&win32, &mut suite);
             })
             .context("Win32 under Wine");
     }

@@ -1,12 +1,13 @@
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::stage::{Role, Stage};
 use super::suite::Suite;
+use super::win32::Win32;
 use crate::apt::Apt;
 use crate::run;
 use crate::workspace::Workspace;
@@ -40,13 +41,13 @@ enum Act {
     Talks,
 }
 
-struct Programs {
-    python: PathBuf,
-    script: PathBuf,
-    sockets: PathBuf,
+/// How each side is started, for a pattern.
+struct Sides<'a> {
+    ours: &'a dyn Fn(&str) -> Command,
+    theirs: &'a dyn Fn(&str) -> Command,
 }
 
-/// Sockets of nng against those of the library: every pattern, over both transports, with either side listening.
+/// Sockets of nng against those of the library.
 pub(super) fn run(workspace: &Workspace, suite: &mut Suite) -> Result<()> {
     Apt::read()?.require(&["python3", "python3-venv"], &[])?;
     let folder = workspace.target("pynng");
@@ -56,50 +57,76 @@ pub(super) fn run(workspace: &Workspace, suite: &mut Suite) -> Result<()> {
         run::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYNNG]))
             .context("pynng cannot be installed")?;
     }
-    let programs = Programs {
-        python,
-        script: workspace.path("xtask/interop/sockets.py"),
-        sockets: workspace.build(&["-p", "xtask", "--example", "sockets"], "examples/sockets")?,
+    let script = workspace.path("xtask/interop/sockets.py");
+    let sockets = workspace.build(&["-p", "xtask", "--example", "sockets"], "examples/sockets")?;
+    let sides = Sides {
+        ours: &|pattern| with_pattern(Command::new(&sockets), pattern),
+        theirs: &|pattern| {
+            let mut command = Command::new(&python);
+            command.arg(&script);
+            with_pattern(command, pattern)
+        },
     };
+    cases(suite, &sides, "", |stage| {
+        stage.folder().join("socket").display().to_string()
+    });
+    Ok(())
+}
+
+/// The same under Wine, where nng's `ipc://` is a named pipe.
+pub(super) fn run_windows(win32: &Win32, suite: &mut Suite) {
+    let sides = Sides {
+        ours: &|pattern| with_pattern(win32.wine.command(&win32.sockets), pattern),
+        theirs: &|pattern| with_pattern(win32.wine.command(&win32.nng), pattern),
+    };
+    cases(suite, &sides, " on Windows", |stage| stage.name().to_owned());
+}
+
+fn with_pattern(mut command: Command, pattern: &str) -> Command {
+    command.arg(pattern);
+    command
+}
+
+/// Every pattern, over both transports, with either side listening. `path` is what comes after `ipc://`.
+fn cases(suite: &mut Suite, sides: &Sides<'_>, system: &str, path: impl Fn(&Stage) -> String) {
     for (ours, theirs, act) in PATTERNS {
         for transport in ["tcp", "ipc"] {
             for we_listen in [true, false] {
                 let side = if we_listen { "listens" } else { "dials" };
-                let title = format!("{ours} that {side} over {transport}, with {theirs} of nng");
+                let title = format!("{ours} that {side} over {transport}, with {theirs} of nng{system}");
                 suite.case(&title, |stage| {
-                    let (address, file) = address(stage, transport)?;
-                    let done = perform(&programs, stage, &address, (ours, theirs, act), we_listen);
-                    if let Some(file) = file {
-                        // What a case that failed in the middle may leave there; and nng leaves it anyway.
-                        let _ = fs::remove_file(file);
+                    let path = path(stage);
+                    let address = match transport {
+                        "tcp" => free_port()?,
+                        _ => format!("ipc://{path}"),
+                    };
+                    let done = perform(sides, stage, &address, (ours, theirs, act), we_listen);
+                    // What a case that failed in the middle may leave there; and nng leaves it anyway. (A pipe is no file.)
+                    if Path::new(&path).is_absolute() {
+                        let _ = fs::remove_file(path);
                     }
                     done
                 });
             }
         }
     }
-    Ok(())
 }
 
-/// A place at which nobody listens, and its file.
-fn address(stage: &Stage, transport: &str) -> Result<(String, Option<PathBuf>)> {
-    if transport == "tcp" {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        return Ok((format!("tcp://{}", listener.local_addr()?), None));
-    }
-    let path = stage.folder().join("socket");
-    Ok((format!("ipc://{}", path.display()), Some(path)))
+/// An address at which nobody listens.
+fn free_port() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    Ok(format!("tcp://{}", listener.local_addr()?))
 }
 
 fn perform(
-    programs: &Programs,
+    sides: &Sides<'_>,
     stage: &mut Stage,
     address: &str,
     (ours, theirs, act): (&str, &str, Act),
     we_listen: bool,
 ) -> Result<()> {
-    let us = stage.start_for_orders(Command::new(&programs.sockets).arg(ours))?;
-    let them = stage.start_for_orders(Command::new(&programs.python).arg(&programs.script).arg(theirs))?;
+    let us = stage.start_for_orders(&mut (sides.ours)(ours))?;
+    let them = stage.start_for_orders(&mut (sides.theirs)(theirs))?;
     if matches!(act, Act::Publishes) {
         stage.ask(them, "subscribe a.", "subscribed")?;
     }

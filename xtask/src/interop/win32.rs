@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use super::nng;
 use super::stage::{Role, Stage};
 use super::suite::Suite;
 use super::win32_window::CHINESE;
@@ -22,6 +23,9 @@ pub(super) struct Win32 {
     /// The one for windows, and the library's counterpart.
     pub(super) window: PathBuf,
     pub(super) quintet_window: PathBuf,
+    /// The library's sockets, and nng's.
+    pub(super) sockets: PathBuf,
+    pub(super) nng: PathBuf,
     /// Where the locales are that the machine itself need not have.
     pub(super) locales: PathBuf,
 }
@@ -36,6 +40,7 @@ impl Win32 {
             "examples/pipe_echo.exe",
         )?;
         let quintet_window = cargo.build(&["-p", "xtask", "--example", "window"], "examples/window.exe")?;
+        let sockets = cargo.build(&["-p", "xtask", "--example", "sockets"], "examples/sockets.exe")?;
         let folder = workspace.target("interop");
         std::fs::create_dir_all(&folder)?;
         let compile = |source: &str, program: &str| {
@@ -69,6 +74,8 @@ impl Win32 {
             sync: compile("xtask/interop/win32_sync.c", "win32_sync.exe")?,
             window: compile("xtask/interop/win32_window.c", "win32_window.exe")?,
             quintet_window,
+            sockets,
+            nng: nng::build(workspace).context("nng for Windows")?,
             locales,
         })
     }

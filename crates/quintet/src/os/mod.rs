@@ -21,6 +21,8 @@
 
 pub(crate) mod atomic;
 pub(crate) mod copy;
+#[cfg(any(target_os = "linux", feature = "socket"))]
+pub(crate) mod hash;
 #[cfg(loom)]
 pub(crate) mod modelling;
 pub(crate) mod per_process;

@@ -468,9 +468,10 @@ impl Wire {
         call(|| self.0.write(parts))
     }
 
-    /// Says that nothing more will come.
-    pub(crate) fn end_writing(&self) {
+    /// Says that nothing more will come. Whether that can be said: a pipe of Windows has no halves that end by themselves.
+    pub(crate) fn end_writing(&self) -> bool {
         let _ = self.0.shutdown(Shutdown::Write);
+        self.0.has_halves()
     }
 
     /// Who is at the other end, for a log: an address, or a process.

@@ -3,9 +3,10 @@
 //! The state is behind one lock, which nobody holds while he waits. One of those who wait waits in the poll and does what
 //! it tells for all; the others wait for him. Who ends his wait wakes them, and one of them takes his place.
 
-use super::connection::{Id, Reason, with_rest};
+use super::connection::{Reason, with_rest};
 use super::options::Options;
 use super::protocol::Protocol;
+use super::slots::Id;
 use super::state::{State, Verdict, no_peer};
 use super::stats::Stats;
 use super::watch::Watch;
@@ -150,9 +151,7 @@ impl Core {
         let done = self.block(deadline, |state| Ok((state.peers() >= count).then_some(())))?;
         done.ok_or_else(|| {
             let state = self.lock();
-            let trouble = state.stats.last_trouble.as_deref();
-            let why = trouble.map_or_else(String::new, |trouble| format!(" (last: {trouble})"));
-            let peers = state.peers();
+            let (peers, why) = (state.peers(), state.why());
             Error::new(
                 ErrorKind::TimedOut,
                 format!("{peers} of {count} peers were connected before the deadline{why}"),

@@ -221,7 +221,7 @@ impl Incoming {
     }
 
     #[cfg(test)]
-    fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         let long = self.long.as_ref().map_or(0, |(body, _)| body.capacity());
         self.buffer.capacity() + long + self.spare.capacity()
     }
@@ -315,6 +315,153 @@ mod tests {
                 prop_assert!(len > MAX);
             }
             prop_assert!(incoming.memory() <= BUFFER + GROWTH + 2 * bytes.len());
+        }
+    }
+
+    /// What a peer may send, from what is right to what is right no more.
+    #[derive(Clone, Debug)]
+    enum Sent {
+        Message(usize),
+        /// A message that claims to be so much longer or shorter than it is.
+        Lie(usize, i64),
+        /// A header of whatever length.
+        Claim(u64),
+        Noise(Vec<u8>),
+    }
+
+    fn anything_sent() -> impl Strategy<Value = Sent> {
+        let len = || {
+            let around_the_buffers = prop::sample::select(vec![SMALL, BUFFER, FIRST_BUFFER]);
+            prop_oneof![
+                4 => 0..100usize,
+                1 => (around_the_buffers, 0..40usize).prop_map(|(at, more)| at - 20 + more),
+                1 => 0..200_000usize
+            ]
+        };
+        let around_the_limits =
+            prop::sample::select(vec![0, 255, SMALL as u64, MAX, 1 << 32, 1 << 63, u64::MAX]);
+        prop_oneof![
+            6 => len().prop_map(Sent::Message),
+            1 => (len(), -9..9i64).prop_map(|(len, lie)| Sent::Lie(len, lie)),
+            1 => (around_the_limits, -2..3i64).prop_map(|(at, more)| Sent::Claim(at.saturating_add_signed(more))),
+            1 => prop::collection::vec(any::<u8>(), 0..30).prop_map(Sent::Noise),
+        ]
+    }
+
+    fn bytes_of(framing: Framing, sent: &[Sent]) -> Vec<u8> {
+        let header = |len: u64| framing.encode(len)[9 - framing.header()..].to_vec();
+        let body = |len: usize| (0..len).map(move |at| (at * 7 + len) as u8);
+        let mut bytes = Vec::new();
+        for sent in sent {
+            match sent {
+                Sent::Message(len) => {
+                    bytes.extend(header(*len as u64));
+                    bytes.extend(body(*len));
+                }
+                Sent::Lie(len, lie) => {
+                    bytes.extend(header((*len as u64).saturating_add_signed(*lie)));
+                    bytes.extend(body(*len));
+                }
+                Sent::Claim(len) => bytes.extend(header(*len)),
+                Sent::Noise(noise) => bytes.extend(noise),
+            }
+        }
+        bytes
+    }
+
+    /// What the mapping says that the bytes mean: messages, and what is wrong behind the last of them. Written from its text,
+    /// with nothing in common with what is tested.
+    fn meaning(framing: Framing, mut bytes: &[u8]) -> (Vec<&[u8]>, Option<Fault>) {
+        let mut messages = Vec::new();
+        loop {
+            if framing == Framing::Ipc {
+                match bytes {
+                    [1, ..] => bytes = &bytes[1..],
+                    [other, ..] => return (messages, Some(Fault::NotAMessage(*other))),
+                    [] => return (messages, None),
+                }
+            }
+            let Some((length, rest)) = bytes.split_first_chunk() else {
+                return (messages, None);
+            };
+            let length = u64::from_be_bytes(*length);
+            if length > MAX {
+                return (messages, Some(Fault::TooLong(length)));
+            }
+            let Some((message, rest)) = rest.split_at_checked(length as usize) else {
+                return (messages, None);
+            };
+            messages.push(message);
+            bytes = rest;
+        }
+    }
+
+    proptest! {
+        /// Read in pieces of any sizes, by a call of its own or handed over from one that waited.
+        #[test]
+        fn whatever_is_sent_means_what_the_mapping_says_and_costs_what_is_promised(
+            framing in framings(),
+            sent in prop::collection::vec(anything_sent(), 0..8),
+            pieces in prop::collection::vec((prop_oneof![1..20usize, 1..5000usize, 1..200_000usize], any::<bool>()), 1..30),
+            takes in prop::collection::vec(any::<bool>(), 1..10),
+        ) {
+            let bytes = bytes_of(framing, &sent);
+            let (mut messages, fault) = meaning(framing, &bytes);
+            messages.reverse();
+            let mut incoming = Incoming::new(framing, MAX);
+            let (mut pieces, mut takes) = (pieces.iter().cycle(), takes.iter().cycle());
+            let mut rest = &bytes[..];
+            let found = loop {
+                match incoming.message() {
+                    Ok(Some(message)) => {
+                        prop_assert!(Some(message) == messages.last().copied());
+                        let expected = messages.pop().unwrap();
+                        if *takes.next().unwrap() {
+                            let skip = expected.len().min(4);
+                            let mut got = vec![9; 3];
+                            incoming.take(skip, &mut got);
+                            prop_assert!(got == expected[skip..]);
+                        } else {
+                            incoming.drop_message();
+                        }
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(fault) => break Some(fault),
+                }
+                // A buffer, a long message that may be twice what has come of it, and one that is kept.
+                let came = bytes.len() - rest.len();
+                prop_assert!(incoming.memory() <= BUFFER + GROWTH + 2 * came + SPARE);
+                if rest.is_empty() {
+                    break None;
+                }
+                let (most, by_itself) = *pieces.next().unwrap();
+                // Tiny pieces of a lot would take all day.
+                let most = most.max(bytes.len() / 500);
+                let len = if by_itself || incoming.is_long() {
+                    match incoming.space() {
+                        Space::Buffer(room) => {
+                            let len = room.len().min(most).min(rest.len());
+                            room[..len].copy_from_slice(&rest[..len]);
+                            len
+                        }
+                        Space::Long(body, room) => {
+                            let len = room.min(most).min(rest.len());
+                            body.extend_from_slice(&rest[..len]);
+                            len
+                        }
+                    }
+                } else {
+                    let len = most.min(4096).min(rest.len());
+                    incoming.feed(&rest[..len]);
+                    rest = &rest[len..];
+                    continue;
+                };
+                incoming.filled(len);
+                rest = &rest[len..];
+            };
+            prop_assert!(messages.is_empty());
+            prop_assert_eq!(found, fault);
         }
     }
 

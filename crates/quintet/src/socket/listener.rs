@@ -44,7 +44,8 @@ impl Listener {
     /// [`ErrorKind::AlreadyExists`] if somebody listens there, or something is there that is no socket;
     /// [`ErrorKind::NotFound`] for a host that is not known, or a folder that does not exist;
     /// [`ErrorKind::PermissionDenied`]; [`ErrorKind::InvalidAddress`]; [`ErrorKind::Full`] without a free descriptor;
-    /// [`ErrorKind::Unsupported`] for `unix://` and `ipc://` on Windows.
+    /// [`ErrorKind::TooLarge`] for a path of more than 107 bytes; [`ErrorKind::Unsupported`] for `unix://` and `ipc://` on
+    /// Windows.
     pub fn listen<A>(address: A) -> Result<Self>
     where
         A: TryInto<Address>,

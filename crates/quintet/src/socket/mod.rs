@@ -15,8 +15,8 @@
 //! comes back by himself after the other side was away.
 //!
 //! On Windows there is TCP, and `ipc://PATH` is the named pipe `\\.\pipe\PATH`, as in nng, for the patterns; not for a
-//! [`Stream`], as named pipes as such are in [`pipe`](crate::pipe). There are no Unix sockets. (Tried with Quintet at both
-//! ends, under Wine; not with nng at the other.)
+//! [`Stream`], as named pipes as such are in [`pipe`](crate::pipe). There are no Unix sockets. (Tried under Wine, with
+//! nng 1.5 and with Quintet at the other end.)
 //!
 //! # What may be lost
 //! The format has no acknowledgements. That a message was *sent* means that this process has taken it; some moments later it
@@ -38,7 +38,8 @@
 //! (the 8 bytes of the handshake are read into place; on a named pipe of Windows, some 5 KiB), and at most 256 are in that state, for
 //! at most [`Options::handshake_timeout`]: who comes beyond that takes the place of the oldest. At most [`Options::max_peers`] are
 //! let in then. Each of these costs up to 128 KiB of read-ahead, one message under way, whose memory grows as its bytes
-//! arrive and not as its length claims, up to [`Options::max_message`], and what waits to be sent to it ([`Options::send_mark`]).
+//! arrive and not as its length claims, up to [`Options::max_message`] (2 MiB of it are kept for the next long one), and what
+//! waits to be sent to it ([`Options::send_mark`]; 256 KiB of room are kept).
 //! Whoever breaks the format (no handshake, another pattern, too long a message, a message where none belongs) is
 //! disconnected, with the reason in [`Stats::last_trouble`] and in a `tracing` event; the others do not notice. There is no
 //! encryption and no authentication over TCP.
@@ -71,6 +72,7 @@ mod push;
 mod receiving;
 mod rep;
 mod req;
+mod slots;
 mod state;
 mod stats;
 mod stream;

@@ -114,6 +114,11 @@ impl Outgoing {
         Some(self.framing.header() + usize::try_from(len).ok()?)
     }
 
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     fn forget_written(&mut self) {
         let whole = self.first_unsent();
         self.buffer.drain(..whole);

@@ -21,6 +21,8 @@ macro_rules! pattern {
             /// [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists) if somebody listens there, or something is
             /// there that is no socket; [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a host that is not known;
             /// [`ErrorKind::PermissionDenied`](crate::ErrorKind::PermissionDenied);
+            /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) for a path that is longer than the system takes: 107 bytes,
+            /// and on Windows 247 characters;
             /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` on Windows.
             pub fn listen<A>(&self, address: A) -> crate::Result<crate::Address>
             where
@@ -38,6 +40,8 @@ macro_rules! pattern {
             /// # Errors
             /// [`ErrorKind::InvalidAddress`](crate::ErrorKind::InvalidAddress);
             /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a host that is not known;
+            /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) for a path that is longer than the system takes: 107 bytes,
+            /// and on Windows 247 characters;
             /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` on Windows.
             pub fn dial<A>(&self, address: A) -> crate::Result<()>
             where

@@ -105,6 +105,7 @@ impl Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_bytes_are_those_of_the_published_mapping() {
@@ -119,6 +120,25 @@ mod tests {
                 let accepted = ours.check(&theirs.handshake()).is_ok();
                 assert_eq!(accepted, theirs == ours.other_end(), "{ours:?} {theirs:?}");
             }
+        }
+    }
+
+    proptest! {
+        /// Any eight bytes, and those that differ from the right ones in a few bits.
+        #[test]
+        fn only_the_other_ends_handshake_is_one(
+            ours in prop::sample::select(Protocol::ALL.to_vec()),
+            theirs in prop::sample::select(Protocol::ALL.to_vec()),
+            any in any::<[u8; HANDSHAKE]>(),
+            flips in prop::collection::vec(0..8 * HANDSHAKE, 0..3),
+            is_near in any::<bool>(),
+        ) {
+            let mut said = if is_near { theirs.handshake() } else { any };
+            for bit in flips {
+                said[bit / 8] ^= 1 << (bit % 8);
+            }
+            let is_right = said == ours.other_end().handshake();
+            prop_assert_eq!(ours.check(&said).is_ok(), is_right, "{:02x?}", said);
         }
     }
 

@@ -9,7 +9,7 @@ pub(super) fn receive<T>(
     core: &Core,
     deadline: Deadline,
     into: &mut Vec<u8>,
-    mut judge: impl FnMut(super::connection::Id, &[u8], &[Vec<u8>]) -> Verdict<T>,
+    mut judge: impl FnMut(super::slots::Id, &[u8], &[Vec<u8>]) -> Verdict<T>,
 ) -> Result<T> {
     let got = core.block_with(deadline, Awaits::Anyone, |state| {
         Ok(state.next_message(&mut judge, into))

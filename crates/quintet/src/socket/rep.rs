@@ -1,9 +1,9 @@
-use super::connection::Id;
 use super::core::{Core, Handle};
 use super::options::Options;
 use super::pattern::pattern;
 use super::protocol::Protocol;
 use super::receiving::receive;
+use super::slots::Id;
 use super::state::Verdict;
 use super::watch::waitable;
 use crate::{Deadline, Error, ErrorKind, Result};

@@ -1,10 +1,8 @@
 //! Peers that are killed at a bad moment.
 
-use super::{PATIENCE, any_port, fails, number_of, numbered};
-use quintet::ErrorKind;
-#[cfg(target_os = "linux")]
-use quintet::socket::Options;
-use quintet::socket::{Listener, Pull, Push, Rep, Req, Stream};
+use super::{PATIENCE, any_port, fails, number_of, numbered, places};
+use quintet::socket::{Listener, Options, Pull, Push, Rep, Req, Stream};
+use quintet::{ErrorKind, test_hooks};
 #[cfg(target_os = "linux")]
 use quintet_testkit::start_with_deadline;
 use quintet_testkit::{Role, eventually, start};
@@ -150,6 +148,43 @@ fn a_reply_to_who_has_gone_is_an_error_and_counted() {
     eventually("the client has gone", || rep.stats().peers == 0);
     fails(request.reply("too late"), ErrorKind::Disconnected);
     assert_eq!(rep.stats().lost, 1);
+}
+
+/// The peer lives, and only a write to it fails: whatever the connection is, it knows, and comes again.
+#[test]
+fn who_could_not_be_written_to_is_disconnected_and_comes_again() {
+    const OUT_OF_MEMORY: i32 = if cfg!(windows) { 1450 } else { 12 };
+    let t = start();
+    for place in places(&t) {
+        let rep = Rep::new().unwrap();
+        let address = rep.listen(&place).unwrap();
+        let req = Req::with(&Options::new().retry(Duration::MAX)).unwrap();
+        req.dial(&address).unwrap();
+        req.wait_for_peers(1, PATIENCE).unwrap();
+        thread::scope(|scope| {
+            // Of who answers, a write fails.
+            let asker = scope.spawn(|| req.request_timeout("?", PATIENCE).unwrap());
+            let request = rep.recv_timeout(PATIENCE).unwrap();
+            test_hooks::fail_at(0, OUT_OF_MEMORY);
+            request.reply("this is lost").unwrap();
+            test_hooks::disarm();
+            assert_eq!(rep.stats().lost, 1);
+            rep.recv_timeout(PATIENCE).unwrap().reply("!").unwrap();
+            assert_eq!(asker.join().unwrap(), b"!");
+            assert_eq!(req.stats().retried, 1);
+            // Of who asks.
+            let asker = scope.spawn(|| {
+                test_hooks::fail_at(0, OUT_OF_MEMORY);
+                let answer = req.request_timeout("??", PATIENCE);
+                test_hooks::disarm();
+                answer.unwrap()
+            });
+            rep.recv_timeout(PATIENCE).unwrap().reply("!!").unwrap();
+            assert_eq!(asker.join().unwrap(), b"!!");
+        });
+        let stats = req.stats();
+        assert_eq!((stats.connected, stats.disconnected), (3, 2), "{stats:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]

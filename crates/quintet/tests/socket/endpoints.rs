@@ -94,6 +94,39 @@ fn an_address_in_use_and_a_host_that_is_not_known_are_errors_at_once() {
 }
 
 #[test]
+fn names_as_long_as_the_system_takes_are_told_apart_and_longer_ones_refused() {
+    let t = start();
+    let (stem, longest) = if cfg!(windows) {
+        (t.name("long"), 256 - r"\\.\pipe\".len())
+    } else {
+        (format!("{}/", t.temp_dir().display()), 107)
+    };
+    let address = |end: &str| format!("ipc://{stem}{}{end}", "x".repeat(longest - stem.len() - 1));
+    let (one, other) = (Pull::new().unwrap(), Pull::new().unwrap());
+    one.listen(&*address("1")).unwrap();
+    other.listen(&*address("2")).unwrap();
+    fails(
+        Pull::new().unwrap().listen(&*address("1")),
+        ErrorKind::AlreadyExists,
+    );
+    let push = Push::new().unwrap();
+    push.dial(&*address("2")).unwrap();
+    push.send_timeout("to the other", PATIENCE).unwrap();
+    assert_eq!(other.recv_timeout(PATIENCE).unwrap(), b"to the other");
+    for error in [
+        fails(Pull::new().unwrap().listen(&*address("10")), ErrorKind::TooLarge),
+        fails(push.dial(&*address("10")), ErrorKind::TooLarge),
+    ] {
+        let most = if cfg!(windows) {
+            "at most 256"
+        } else {
+            "at most 107"
+        };
+        assert!(error.to_string().contains(most), "{error}");
+    }
+}
+
+#[test]
 fn both_versions_of_pair_work_and_do_not_mix() {
     let _t = start();
     let new = || Pair::with(&Options::new().pair_version1()).unwrap();

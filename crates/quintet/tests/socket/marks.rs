@@ -4,6 +4,8 @@ use super::{PATIENCE, any_port, fails, number_of, numbered};
 use quintet::socket::{Options, Pub, Pull, Push, Rep, Stream, Sub};
 use quintet::{Deadline, ErrorKind, test_hooks};
 use quintet_testkit::{eventually, start};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -79,6 +81,43 @@ fn a_slow_subscriber_misses_messages_and_a_fast_one_does_not() {
 }
 
 #[test]
+fn a_pull_that_does_not_read_costs_neither_the_push_nor_the_others_anything() {
+    const MESSAGES: usize = 4000;
+    let _t = start();
+    let push = Push::with(&Options::new().send_mark(100_000)).unwrap();
+    let address = push.listen(any_port()).unwrap();
+    let (fast, slow) = (Pull::new().unwrap(), Pull::new().unwrap());
+    fast.dial(&address).unwrap();
+    slow.dial(&address).unwrap();
+    push.wait_for_peers(2, PATIENCE).unwrap();
+    let over = AtomicBool::new(false);
+    let mut seen = HashSet::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // All of it goes, though the slow one has not called yet.
+            for number in 0..MESSAGES {
+                push.send_timeout(numbered(number, PIECE), PATIENCE).unwrap();
+            }
+            over.store(true, Ordering::Release);
+        });
+        while !over.load(Ordering::Acquire) {
+            if let Ok(message) = fast.recv_timeout(Duration::from_millis(10)) {
+                assert!(seen.insert(number_of(&message, PIECE)));
+            }
+        }
+    });
+    // What the slow one holds is nobody else's, and is there when it looks.
+    while seen.len() < MESSAGES {
+        for pull in [&slow, &fast] {
+            if let Ok(message) = pull.recv_timeout(Duration::from_millis(1)) {
+                assert!(seen.insert(number_of(&message, PIECE)));
+            }
+        }
+    }
+    assert!(slow.stats().received < fast.stats().received);
+}
+
+#[test]
 fn a_flood_of_what_nobody_wants_does_not_outlast_a_deadline() {
     let _t = start();
     let publisher = Pub::new().unwrap();
@@ -86,10 +125,10 @@ fn a_flood_of_what_nobody_wants_does_not_outlast_a_deadline() {
     sub.subscribe("wanted");
     sub.dial(publisher.listen(any_port()).unwrap()).unwrap();
     publisher.wait_for_peers(1, PATIENCE).unwrap();
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            while !over.load(Ordering::Relaxed) {
                 publisher.send("unwanted").unwrap();
             }
             // What had no room is dropped, so again until it is seen.
@@ -100,7 +139,7 @@ fn a_flood_of_what_nobody_wants_does_not_outlast_a_deadline() {
         for time in [0, 1, 30, 100] {
             fails(sub.recv_timeout(Duration::from_millis(time)), ErrorKind::TimedOut);
         }
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        over.store(true, Ordering::Relaxed);
         assert_eq!(sub.recv_timeout(PATIENCE).unwrap(), b"wanted");
     });
 }
@@ -250,36 +289,4 @@ fn who_waits_for_room_sleeps() {
     let calls = calls(Duration::from_millis(500));
     // Each wait is 50 ms at least, and has a look before and behind it.
     assert!(calls <= 50, "{calls} system calls");
-}
-
-/// However many wait for a peer that comes back, they are handed over one after the other, not one inside the other.
-#[test]
-fn many_short_ones_that_wait_for_a_peer_all_go_to_the_next() {
-    let t = start();
-    let _ = &t;
-    let push = Push::new().unwrap();
-    let options = Options::new()
-        .handshake_timeout(Duration::MAX)
-        .reconnect(Duration::MAX, Duration::MAX);
-    let first = Pull::with(&options).unwrap();
-    let address = first.listen(any_port()).unwrap().to_string();
-    push.dial(&address).unwrap();
-    let mut sent = 0_u64;
-    loop {
-        match push.send_timeout(sent.to_le_bytes(), Duration::from_millis(200)) {
-            Ok(()) => sent += 1,
-            Err(error) => break assert_eq!(error.kind(), ErrorKind::TimedOut),
-        }
-    }
-    assert!(sent > 20_000, "{sent}");
-    drop(first);
-    let second = Pull::new().unwrap();
-    second.listen(&address).unwrap();
-    // What the first one had taken is lost, the rest comes.
-    loop {
-        let message = second.recv_timeout(PATIENCE).unwrap();
-        if message == (sent - 1).to_le_bytes() {
-            break;
-        }
-    }
 }

@@ -40,15 +40,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
 /// The address of a Unix socket, and its path if it has one.
 pub(crate) fn local_address(text: &str) -> Result<(SockAddr, Option<PathBuf>)> {
-    let too_long = |error| Error::os("its path does not fit a socket address (107 bytes)", error);
+    let unusable = |error| Error::os("it is no address of a Unix socket", error);
+    path::check(Path::new(text)).map_err(|error| error.hint("choose a shorter path"))?;
     match text.strip_prefix('@') {
         Some(name) => {
-            let address = SockAddr::unix(format!("\0{name}")).map_err(too_long)?;
+            let address = SockAddr::unix(format!("\0{name}")).map_err(unusable)?;
             Ok((address, None))
         }
         None => {
             let path = PathBuf::from(text);
-            let address = SockAddr::unix(&path).map_err(too_long)?;
+            let address = SockAddr::unix(&path).map_err(unusable)?;
             Ok((address, Some(path)))
         }
     }
@@ -79,6 +80,8 @@ impl Name {
     pub(crate) fn bind(socket: &Socket, path: &Path, access: Access) -> Result<Self> {
         let path =
             std::path::absolute(path).map_err(|error| Error::os("cannot find the current folder", error))?;
+        path::check(&path)
+            .map_err(|error| error.hint("write a shorter path, or move to a folder with one"))?;
         // No path that is used once has to be listened at again for that.
         pipe::sweep(path::SOCKET_CLAIM);
         let text = format!("path={}\npid={}\n", path.display(), std::process::id());
@@ -376,6 +379,11 @@ impl Io {
 
     pub(crate) fn is_trusted(&self) -> io::Result<bool> {
         is_trusted(self.fd())
+    }
+
+    /// Whether one direction can end without the other.
+    pub(crate) fn has_halves(&self) -> bool {
+        true
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {

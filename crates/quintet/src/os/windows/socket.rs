@@ -7,6 +7,7 @@ use super::claim::Claim;
 use super::peer::{End, Peer};
 use super::pipe::{self, Plan};
 use super::process::Identity;
+use crate::os::hash;
 use crate::os::step::call;
 use crate::os::types::Access;
 use crate::{Deadline, Error, ErrorKind, Result};
@@ -55,14 +56,19 @@ const LONGEST: usize = 256;
 
 pub(crate) fn pipe_name(path: &str) -> Result<Option<PipeName>> {
     let whole = format!("{}{path}", pipe::FOLDER);
-    if path.is_empty() || whole.encode_utf16().count() > LONGEST || path.contains('\0') {
+    if path.is_empty() || path.contains('\0') {
         return Err(Error::new(
             ErrorKind::InvalidAddress,
-            format!(
-                "a pipe's path has 1 to {} characters",
-                LONGEST - pipe::FOLDER.len()
-            ),
+            "the path of a pipe is not empty, and has no NUL in it",
         ));
+    }
+    let len = whole.encode_utf16().count();
+    if len > LONGEST {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!("its pipe path {whole} has {len} characters, the system takes at most {LONGEST}"),
+        )
+        .hint("choose a shorter path"));
     }
     Ok(Some(PipeName(whole)))
 }
@@ -75,9 +81,12 @@ impl PipeName {
     /// The object name of the claim that goes with it. Names of pipes know no case; names of objects have no backslashes.
     fn claim(&self) -> String {
         let key = self.0[pipe::FOLDER.len()..].to_lowercase().replace('\\', "/");
-        // The path itself may be nearly as long as a name can be.
-        let key: String = key.chars().take(LONGEST - CLAIM.len()).collect();
-        format!("{CLAIM}{key}")
+        if CLAIM.len() + key.encode_utf16().count() <= LONGEST {
+            return format!("{CLAIM}{key}");
+        }
+        // A pipe's path may be nearly as long as any name, and a claim's has more before it.
+        let start: String = key.chars().take(100).collect();
+        format!("{CLAIM}{start}.{:016x}", hash::of(key.as_bytes()))
     }
 }
 
@@ -324,7 +333,12 @@ impl Io {
         Ok(true)
     }
 
-    /// A pipe has no half that ends by itself.
+    /// Whether one direction can end without the other.
+    pub(crate) fn has_halves(&self) -> bool {
+        matches!(self, Io::Tcp(_))
+    }
+
+    /// Nothing for one half of a pipe.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match (self, how) {
             (Io::Tcp(stream), how) => stream.shutdown(how),
@@ -480,4 +494,30 @@ impl DoorIo {
 fn taken() -> Error {
     Error::new(ErrorKind::AlreadyExists, "another program listens there")
         .hint("end the program that has it, or choose another address")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(path: &str) -> String {
+        pipe_name(path).unwrap().unwrap().claim()
+    }
+
+    #[test]
+    fn claims_are_as_different_as_pipes_and_no_longer_than_names_may_be() {
+        assert_eq!(claim(r"Folder\Name"), r"Local\quintet.ipc.folder/name");
+        for letter in ["x", "é", "🦀"] {
+            let most = (LONGEST - pipe::FOLDER.len()) / letter.encode_utf16().count();
+            let mut seen = Vec::new();
+            for len in 1..=most {
+                let claim = claim(&letter.repeat(len));
+                assert!(claim.encode_utf16().count() <= LONGEST);
+                assert!(!seen.contains(&claim));
+                seen.push(claim);
+            }
+        }
+        let long = "Ab".repeat((LONGEST - pipe::FOLDER.len()) / 2);
+        assert_eq!(claim(&long), claim(&long.to_uppercase()));
+    }
 }

@@ -1,5 +1,6 @@
 //! Where a pipe's socket is, and whether something lives there.
 
+use crate::os::hash;
 use crate::os::linux::no_descriptor;
 use crate::os::step::call;
 use crate::{Error, ErrorKind, Name, Result};
@@ -33,18 +34,22 @@ pub(super) fn folder() -> PathBuf {
 /// The socket's path for a name, checked to fit into a socket address.
 pub(super) fn of(name: &Name) -> Result<PathBuf> {
     let path = folder().join(format!("{PREFIX}{name}"));
-    let len = path.as_os_str().len();
-    if len > MAX_PATH {
-        return Err(Error::new(
+    check(&path).map_err(|error| error.hint("choose a shorter name or a shorter TMPDIR"))?;
+    Ok(path)
+}
+
+/// Whether a path fits into a socket address.
+pub(in crate::os::linux) fn check(path: &Path) -> Result<()> {
+    match path.as_os_str().len() {
+        ..=MAX_PATH => Ok(()),
+        len => Err(Error::new(
             ErrorKind::TooLarge,
             format!(
                 "its socket path {} has {len} bytes, the system takes at most {MAX_PATH}",
                 path.display()
             ),
-        )
-        .hint("choose a shorter name or a shorter TMPDIR"));
+        )),
     }
-    Ok(path)
 }
 
 /// The longest name that a pipe can have here, in bytes.
@@ -58,21 +63,14 @@ pub(super) fn name_of(file_name: &std::ffi::OsStr) -> Option<Name> {
 }
 
 /// The claim (in the runtime folder) that goes with a socket path: one for each path, since two values of TMPDIR make
-/// two pipes of one name. FNV-1a, 64 bits.
+/// two pipes of one name.
 pub(super) fn claim_key(path: &Path) -> String {
     key_of(CLAIM, path)
 }
 
 /// The claim of such a kind that goes with a path.
 pub(in crate::os::linux) fn key_of(kind: &str, path: &Path) -> String {
-    let hash = path
-        .as_os_str()
-        .as_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-    format!("{kind}{hash:016x}")
+    format!("{kind}{:016x}", hash::of(path.as_os_str().as_bytes()))
 }
 
 pub(super) fn address(path: &Path) -> Result<SocketAddrUnix> {
