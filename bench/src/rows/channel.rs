@@ -88,16 +88,16 @@ impl Link for Over {
     fn near(&self, place: &mut Place) -> Result<ChannelEnd> {
         let name = place.hear()?;
         Ok(ChannelEnd {
-            to: Sender::open(&self.address(&name, "there"))?,
-            from: Channel::at(&self.address(&name, "back"))?.connect().receiver()?,
+            to: Sender::open(self.address(&name, "there"))?,
+            from: Channel::at(self.address(&name, "back"))?.connect().receiver()?,
         })
     }
 
     fn far(&self, place: &mut Place) -> Result<ChannelEnd> {
         let name = place.unique_name();
-        let to = Channel::at(&self.address(&name, "back"))?;
+        let to = Channel::at(self.address(&name, "back"))?;
         let end = ChannelEnd {
-            from: Receiver::open(&self.address(&name, "there"))?,
+            from: Receiver::open(self.address(&name, "there"))?,
             to: match self {
                 // Either end makes a queue; one that is told to listen would as well.
                 Over::Queue => to.sender()?,
@@ -136,8 +136,8 @@ impl Link for Sockets {
             to: Push::new()?,
             from: Pull::new()?,
         };
-        end.to.dial(&format!("unix://@{name}-there"))?;
-        end.from.dial(&format!("unix://@{name}-back"))?;
+        end.to.dial(format!("unix://@{name}-there"))?;
+        end.from.dial(format!("unix://@{name}-back"))?;
         Ok(end)
     }
 
@@ -147,8 +147,8 @@ impl Link for Sockets {
             to: Push::new()?,
             from: Pull::new()?,
         };
-        end.from.listen(&format!("unix://@{name}-there"))?;
-        end.to.listen(&format!("unix://@{name}-back"))?;
+        end.from.listen(format!("unix://@{name}-there"))?;
+        end.to.listen(format!("unix://@{name}-back"))?;
         place.say(&name)?;
         Ok(end)
     }

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::os::atomic::{AtomicU64, Ordering, fence};
 use crate::os::copy;
 use crate::os::step::step;
-use crate::shm::lane::{Found, HEAD, Hold, Lane, Seen, nonsense, whole_number};
+use crate::shm::lane::{Found, HEAD, Head, Hold, Kind, Lane, Seen, nonsense, whole_number};
 
 /// How often to be overtaken by a publisher at one look.
 const TRIES: u32 = 1 << 10;
@@ -69,8 +69,25 @@ impl Cursor {
         ahead != 0 && ahead <= u64::MAX / 2
     }
 
+    /// The next message, if it is right where we are, as nearly always. What is there may have been written over; who copies or
+    /// holds it finds out.
+    #[inline(always)]
+    pub(super) fn glimpse(&self, lane: Lane<'_>) -> Option<Found> {
+        let at = self.at;
+        let Kind::Message { len, number } = Head(lane.word(at).load(Ordering::Acquire)).kind() else {
+            return None;
+        };
+        let found = Found {
+            head: at,
+            at,
+            len,
+            number,
+        };
+        (at.is_multiple_of(8) && lane.body(at, len).is_some()).then_some(found)
+    }
+
     /// The next message, as it seems; it may be gone before it has been copied or held.
-    #[inline]
+    #[inline(never)]
     fn look(&mut self, lane: Lane<'_>) -> Result<Option<Found>> {
         for _ in 0..TRIES {
             let seen = lane.seen(self.at, self.at);
@@ -133,7 +150,7 @@ impl Cursor {
     pub(super) fn copy(&mut self, lane: Lane<'_>, to: &mut Vec<u8>) -> Result<Copied> {
         let before = to.len();
         for _ in 0..COPIES {
-            let Some(found) = self.look(lane)? else {
+            let Some(found) = self.find(lane)? else {
                 return Ok(Copied::Nothing);
             };
             let near = self.near(lane);
@@ -152,14 +169,17 @@ impl Cursor {
     }
 
     /// The next message, to be held with [`hold`](Self::hold).
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&mut self, lane: Lane<'_>) -> Result<Option<Found>> {
-        self.look(lane)
+        match self.glimpse(lane) {
+            Some(found) => Ok(Some(found)),
+            None => self.look(lane),
+        }
     }
 
     /// Holds a message in place that was found, or one behind it if that has gone since; goes on behind it. `hold` is ours and
     /// free.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hold(
         &mut self,
         lane: Lane<'_>,
@@ -167,25 +187,46 @@ impl Cursor {
         hold: &AtomicU64,
         found: Found,
     ) -> Result<Option<Next>> {
-        let mut found = found;
+        match self.try_hold(lane, index, hold, found) {
+            Some(next) => Ok(Some(next)),
+            None => self.hold_another(lane, index, hold),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn try_hold(
+        &mut self,
+        lane: Lane<'_>,
+        index: usize,
+        hold: &AtomicU64,
+        found: Found,
+    ) -> Option<Next> {
+        let near = self.near(lane);
+        step();
+        // Either the publisher, which moves the oldest and then looks at what is held, sees this, or we see that it has.
+        hold.store(Hold::of(index, found.at, found.len).0, Ordering::Release);
+        fence(Ordering::SeqCst);
+        step();
+        if Cursor::is_passed(lane, self.at) {
+            return None;
+        }
+        let next = self.next(found, near);
+        self.pass(&next);
+        Some(next)
+    }
+
+    #[cold]
+    fn hold_another(&mut self, lane: Lane<'_>, index: usize, hold: &AtomicU64) -> Result<Option<Next>> {
         for _ in 0..TRIES {
-            let near = self.near(lane);
-            step();
-            // Either the publisher, which moves the oldest and then looks at what is held, sees this, or we see that it has.
-            hold.store(Hold::of(index, found.at, found.len).0, Ordering::Release);
-            fence(Ordering::SeqCst);
-            step();
-            if !Cursor::is_passed(lane, self.at) {
-                let next = self.next(found, near);
-                self.pass(&next);
+            hold.store(0, Ordering::Release);
+            let Some(found) = self.look(lane)? else {
+                return Ok(None);
+            };
+            if let Some(next) = self.try_hold(lane, index, hold, found) {
                 return Ok(Some(next));
             }
-            hold.store(0, Ordering::Release);
-            match self.look(lane)? {
-                Some(another) => found = another,
-                None => return Ok(None),
-            }
         }
+        hold.store(0, Ordering::Release);
         Ok(None)
     }
 
@@ -215,7 +256,7 @@ impl Cursor {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::shm::lane::{Control, Head};
+    use crate::shm::lane::Control;
 
     const WORDS: usize = 512;
     /// Of a message of one word.

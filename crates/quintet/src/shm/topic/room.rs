@@ -412,6 +412,7 @@ impl Held {
     }
 
     /// Where a subscriber says what it holds in place.
+    #[inline(always)]
     pub(super) fn holds_of(&self, subscriber: usize) -> &[AtomicU64; HOLDS] {
         &self.room().holds[subscriber]
     }

@@ -8,7 +8,6 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A message of a [`Topic`](super::Topic), where it is.
 ///
@@ -101,75 +100,68 @@ impl Deref for Sample<Trusting> {
 #[derive(Debug)]
 pub(super) struct Hold {
     pub(super) core: Arc<Core>,
-    index: usize,
-    lane: usize,
-    found: Option<Found>,
+    index: u32,
+    /// Which message, when it is known; until then one of no bytes.
+    lane: u32,
+    at: u64,
+    len: u32,
 }
 
 impl Hold {
     /// Takes one that is free.
     pub(super) fn take(core: &Arc<Core>) -> Result<Self> {
-        let mut free = core.free.load(Ordering::Acquire);
-        loop {
-            let index = free.trailing_zeros();
-            if free == 0 {
-                return Err(Error::new(
-                    ErrorKind::Full,
-                    format!(
-                        "this subscriber holds {} messages in place already",
-                        super::room::HOLDS
-                    ),
-                )
-                .hint("drop those that are not needed any more, or copy"));
-            }
-            let left = free & (free - 1);
-            match core
-                .free
-                .compare_exchange(free, left, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => {
-                    return Ok(Hold {
-                        core: core.clone(),
-                        index: index as usize,
-                        lane: 0,
-                        found: None,
-                    });
-                }
-                Err(now) => free = now,
-            }
+        match core.take_word() {
+            Some(index) => Ok(Hold::new(core, index, 0, 0, 0)),
+            None => Err(Error::new(
+                ErrorKind::Full,
+                format!(
+                    "this subscriber holds {} messages in place already",
+                    super::room::HOLDS
+                ),
+            )
+            .hint("drop those that are not needed any more, or copy")),
+        }
+    }
+
+    /// With a word that was [taken](Core::take_word).
+    #[inline(always)]
+    pub(super) fn new(core: &Arc<Core>, index: u32, lane: usize, at: u64, len: u32) -> Self {
+        Hold {
+            core: core.clone(),
+            index,
+            lane: lane as u32,
+            at,
+            len,
         }
     }
 
     /// Where it says what is held.
     pub(super) fn word(&self) -> &AtomicU64 {
-        &self.core.shared.held.holds_of(self.core.seat.index())[self.index]
+        self.core.word(self.index)
     }
 
     /// What it holds now.
     pub(super) fn of(mut self, lane: usize, found: Found) -> Self {
-        (self.lane, self.found) = (lane, Some(found));
+        (self.lane, self.at, self.len) = (lane as u32, found.at, found.len);
         self
     }
 
     /// Its bytes, of which nothing changes while this is there.
     pub(super) fn bytes(&self) -> Bytes<'_> {
-        let Some(found) = self.found else {
-            return Bytes::new(&[], 0);
-        };
         // Such a message was found there.
-        let body = self.core.shared.held.lane(self.lane).body(found.at, found.len);
+        let body = self
+            .core
+            .shared
+            .held
+            .lane(self.lane as usize)
+            .body(self.at, self.len);
         let body = body.unwrap_or_default();
-        Bytes::new(body, (found.len as usize).min(size_of_val(body)))
+        Bytes::new(body, (self.len as usize).min(size_of_val(body)))
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // A forked child has none: it is its parent's.
-        if self.core.seat.is_ours() {
-            // What was read of it has been read.
-            self.word().store(0, Ordering::Release);
-        }
-        self.core.free.fetch_or(1 << self.index, Ordering::AcqRel);
+        self.core.give_back(self.index);
     }
 }

@@ -5,7 +5,7 @@ use super::sample::{Hold, Sample};
 use super::topic::Shared;
 use super::turns::Turns;
 use crate::doorbell::{Readiness, Waiter};
-use crate::os::atomic::Ordering;
+use crate::os::atomic::{AtomicU64, Ordering};
 use crate::participants::Seat;
 use crate::shm::lane::Lane;
 use crate::shm::{Trust, Trusting, Wary};
@@ -166,8 +166,20 @@ impl<T: Trust> Subscriber<T> {
     /// # Errors
     /// [`ErrorKind::TimedOut`] besides those of `receive`.
     pub fn receive_timeout(&mut self, deadline: impl Into<Deadline>) -> Result<Sample<T>> {
+        let deadline = deadline.into();
         let (core, following) = (&self.core, &mut self.following);
-        let taken = core.wait(following, deadline.into(), |following| following.hold(core));
+        if core.sees(following, deadline)
+            && let Some((hold, delivered)) = following.hold_the_next(core)
+        {
+            return Ok(Sample::new(hold, delivered));
+        }
+        self.receive_later(deadline)
+    }
+
+    #[inline(never)]
+    fn receive_later(&mut self, deadline: Deadline) -> Result<Sample<T>> {
+        let (core, following) = (&self.core, &mut self.following);
+        let taken = core.wait(following, deadline, |following| following.hold(core));
         taken
             .map(|(hold, delivered)| Sample::new(hold, delivered))
             .map_err(|error| core.shared.about(error))
@@ -178,6 +190,9 @@ impl<T: Trust> Subscriber<T> {
     /// # Errors
     /// Those of `receive`.
     pub fn try_receive(&mut self) -> Result<Option<Sample<T>>> {
+        if let Some((hold, delivered)) = self.following.hold_the_next(&self.core) {
+            return Ok(Some(Sample::new(hold, delivered)));
+        }
         let held = self.following.hold(&self.core);
         held.map(|held| held.map(|(hold, delivered)| Sample::new(hold, delivered)))
             .map_err(|error| self.core.shared.about(error))
@@ -200,14 +215,15 @@ impl<T: Trust> Subscriber<T> {
         message: &mut Vec<u8>,
         deadline: impl Into<Deadline>,
     ) -> Result<Delivered> {
-        if let Some(delivered) = self.try_copy(message)? {
+        let deadline = deadline.into();
+        if self.core.sees(&self.following, deadline)
+            && let Some(delivered) = self.try_copy(message)?
+        {
             return Ok(delivered);
         }
         let (core, following) = (&self.core, &mut self.following);
-        core.wait(following, deadline.into(), |following| {
-            following.copy(core, message)
-        })
-        .map_err(|error| core.shared.about(error))
+        core.wait(following, deadline, |following| following.copy(core, message))
+            .map_err(|error| core.shared.about(error))
     }
 
     /// As [`copy`](Self::copy), if there is one now.
@@ -270,17 +286,51 @@ impl Core {
         self.shared.held.waiter(Some(self.seat.index()))
     }
 
+    /// One of the words in which we say what we hold, if one is free: it is the caller's until he gives it back.
+    #[inline(always)]
+    pub(super) fn take_word(&self) -> Option<u32> {
+        let mut free = self.free.load(Ordering::Acquire);
+        while free != 0 {
+            let left = free & (free - 1);
+            match self
+                .free
+                .compare_exchange(free, left, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return Some(free.trailing_zeros()),
+                Err(now) => free = now,
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    pub(super) fn word(&self, index: u32) -> &AtomicU64 {
+        &self.shared.held.holds_of(self.seat.index())[index as usize]
+    }
+
+    /// Says that nothing is held there any more.
+    #[inline(always)]
+    pub(super) fn give_back(&self, index: u32) {
+        // A forked child has none: it is its parent's.
+        if self.seat.is_ours() {
+            // What was read of it has been read.
+            self.word(index).store(0, Ordering::Release);
+        }
+        self.free.fetch_or(1 << index, Ordering::AcqRel);
+    }
+
+    /// Whether something is seen at the first glance, which needs no clock and says nothing of spinning, or within a few more.
+    #[inline(always)]
+    fn sees(&self, following: &Following, deadline: Deadline) -> bool {
+        following.glance(self) || self.spin.sees(deadline, || following.glance(self))
+    }
+
     fn wait<R>(
         &self,
         following: &mut Following,
         deadline: Deadline,
         mut take: impl FnMut(&mut Following) -> Result<Option<R>>,
     ) -> Result<R> {
-        if self.spin.sees(deadline, || following.glance(self))
-            && let Some(taken) = take(following)?
-        {
-            return Ok(taken);
-        }
         loop {
             // In slices, so that a publisher's death is noticed.
             let slice = Deadline::after(deadline.slice(SLICE));
@@ -354,7 +404,7 @@ impl Following {
         Ok(None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, core: &Core, lane: usize, next: &Next) -> Delivered {
         self.received = self.received.wrapping_add(1);
         self.lost = self.lost.wrapping_add(next.lost);
@@ -383,6 +433,31 @@ impl Following {
             Copied::Overtaken => copy_held(core, cursor, index, lane, message),
         })?;
         Ok(copied.map(|((), delivered)| delivered))
+    }
+
+    /// The next message, if it is right where we are in the lane that is next, as nearly always where there is one publisher, and
+    /// there is something free to hold it. If not, that is for [`hold`](Self::hold) to find out.
+    #[inline(always)]
+    fn hold_the_next(&mut self, core: &Arc<Core>) -> Option<(Hold, Delivered)> {
+        let lanes = core.shared.held.lanes_used();
+        let index = if self.next < lanes { self.next } else { 0 };
+        if self.depth != u64::MAX
+            || index >= lanes
+            || self.senseless >> index & 1 != 0
+            || !core.seat.is_ours()
+        {
+            return None;
+        }
+        let (cursor, lane) = (&mut self.cursors[index], core.shared.held.lane(index));
+        let found = cursor.glimpse(lane)?;
+        let word = core.take_word()?;
+        let Some(next) = cursor.try_hold(lane, index, core.word(word), found) else {
+            core.give_back(word);
+            return None;
+        };
+        self.next = index + 1;
+        let delivered = self.note(core, index, &next);
+        Some((Hold::new(core, word, index, found.at, found.len), delivered))
     }
 
     fn hold(&mut self, core: &Arc<Core>) -> Result<Option<(Hold, Delivered)>> {
