@@ -149,9 +149,15 @@ impl Cursor {
     #[inline]
     pub(super) fn copy(&mut self, lane: Lane<'_>, to: &mut Vec<u8>) -> Result<Copied> {
         let before = to.len();
+        let mut seen = self.glimpse(lane);
         for _ in 0..COPIES {
-            let Some(found) = self.find(lane)? else {
-                return Ok(Copied::Nothing);
+            // Only a look finds that the publisher has passed us, and goes on at the oldest.
+            let found = match seen.take() {
+                Some(found) => found,
+                None => match self.look(lane)? {
+                    Some(found) => found,
+                    None => return Ok(Copied::Nothing),
+                },
             };
             let near = self.near(lane);
             let body = lane.body(found.at, found.len).unwrap_or_default();
