@@ -7,6 +7,8 @@
 //! messages are kept (`names.rs`). On Windows all of that is the system's; there, what other programs of the desktop tell our windows
 //! (`user32.rs`).
 
+#[cfg(target_os = "linux")]
+mod another_user;
 mod circles;
 mod crowd;
 mod death;
@@ -44,6 +46,8 @@ use rules::registers;
 use steps::{dies_sending, dies_serving, fails_at_any_call};
 
 #[cfg(target_os = "linux")]
+use another_user::looks_as_another;
+#[cfg(target_os = "linux")]
 use forks::forks;
 #[cfg(target_os = "linux")]
 use hostile::is_scribbled_over;
@@ -60,6 +64,7 @@ quintet_testkit::peers!(
     fails_at_any_call,
     forks,
     has_windows,
+    looks_as_another,
     is_scribbled_over,
     passes_on,
     posts_and_tells,
