@@ -46,7 +46,9 @@ pub(super) struct Settings {
     role: Option<Role>,
     pub(super) max_message: Option<u64>,
     pub(super) access: Access,
+    #[cfg_attr(not(feature = "socket"), expect(dead_code, reason = "sockets alone have it"))]
     pub(super) pattern: Pattern,
+    #[cfg_attr(not(feature = "socket"), expect(dead_code, reason = "sockets alone have it"))]
     pub(super) linger: Option<Duration>,
     pub(super) depth: u64,
 }

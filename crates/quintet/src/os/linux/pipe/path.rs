@@ -17,6 +17,7 @@ const PREFIX: &str = "CoreFxPipe_";
 pub(super) const CLAIM: &str = "pipe.";
 
 /// The same, of the sockets of `socket`.
+#[cfg(feature = "socket")]
 pub(in crate::os::linux) const SOCKET_CLAIM: &str = "unix.";
 
 /// `sun_path` has 108 bytes, the last of them for the NUL.
