@@ -76,11 +76,11 @@ pub(crate) fn into_unseen_words(from: &[u8], to: &[AtomicU64]) {
     unsafe {
         let mut at = 0;
         while len - at >= 64 {
-            move_64(source.add(at), target.add(at));
+            move_64::<UP>(source.add(at), target.add(at));
             at += 64;
         }
         if at < len {
-            move_64(source.add(len - 64), target.add(len - 64));
+            move_64::<UP>(source.add(len - 64), target.add(len - 64));
         }
     }
 }
@@ -91,32 +91,41 @@ pub(crate) fn into_unseen_words(from: &[u8], to: &[crate::os::atomic::AtomicU64]
     into_words(from, to);
 }
 
-/// Copies 64 bytes.
+/// Copies 64 bytes, all loads first.
 ///
 /// # Safety
 /// Both are mapped for as many, `to` for writing.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn move_64(from: *const u8, to: *mut u8) {
-    // SAFETY: as the caller says; only registers that are named here change.
+unsafe fn move_64<const DOWN: bool>(from: *const u8, to: *mut u8) {
+    macro_rules! moves {
+        ($a:literal, $b:literal, $c:literal, $d:literal) => {
+            std::arch::asm!(
+                concat!("movdqu {a}, [{from} + ", $a, "]"),
+                concat!("movdqu {b}, [{from} + ", $b, "]"),
+                concat!("movdqu {c}, [{from} + ", $c, "]"),
+                concat!("movdqu {d}, [{from} + ", $d, "]"),
+                concat!("movdqu [{to} + ", $a, "], {a}"),
+                concat!("movdqu [{to} + ", $b, "], {b}"),
+                concat!("movdqu [{to} + ", $c, "], {c}"),
+                concat!("movdqu [{to} + ", $d, "], {d}"),
+                from = in(reg) from,
+                to = in(reg) to,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                options(nostack, preserves_flags)
+            )
+        };
+    }
+    // SAFETY: all of it is within the 64 bytes that the caller says are there; only registers that are named here change.
     unsafe {
-        std::arch::asm!(
-            "movdqu {a}, [{from}]",
-            "movdqu {b}, [{from} + 16]",
-            "movdqu {c}, [{from} + 32]",
-            "movdqu {d}, [{from} + 48]",
-            "movdqu [{to}], {a}",
-            "movdqu [{to} + 16], {b}",
-            "movdqu [{to} + 32], {c}",
-            "movdqu [{to} + 48], {d}",
-            from = in(reg) from,
-            to = in(reg) to,
-            a = out(xmm_reg) _,
-            b = out(xmm_reg) _,
-            c = out(xmm_reg) _,
-            d = out(xmm_reg) _,
-            options(nostack, preserves_flags)
-        );
+        if DOWN {
+            moves!("48", "32", "16", "0");
+        } else {
+            moves!("0", "16", "32", "48");
+        }
     }
 }
 
@@ -228,28 +237,6 @@ unsafe fn copy_by_moves<const DOWN: bool>(from: *const u8, to: *mut u8, len: usi
             )
         };
     }
-    /// Four of these, of which the loads come first, in that order.
-    macro_rules! move_64 {
-        ($at:expr, $a:literal, $b:literal, $c:literal, $d:literal) => {
-            std::arch::asm!(
-                concat!("movdqu {a}, [{from} + ", $a, "]"),
-                concat!("movdqu {b}, [{from} + ", $b, "]"),
-                concat!("movdqu {c}, [{from} + ", $c, "]"),
-                concat!("movdqu {d}, [{from} + ", $d, "]"),
-                concat!("movdqu [{to} + ", $a, "], {a}"),
-                concat!("movdqu [{to} + ", $b, "], {b}"),
-                concat!("movdqu [{to} + ", $c, "], {c}"),
-                concat!("movdqu [{to} + ", $d, "], {d}"),
-                from = in(reg) from.add($at),
-                to = in(reg) to.add($at),
-                a = out(xmm_reg) _,
-                b = out(xmm_reg) _,
-                c = out(xmm_reg) _,
-                d = out(xmm_reg) _,
-                options(nostack, preserves_flags)
-            )
-        };
-    }
     macro_rules! move_8 {
         ($at:expr) => {
             moved!(
@@ -284,7 +271,7 @@ unsafe fn copy_by_moves<const DOWN: bool>(from: *const u8, to: *mut u8, len: usi
             }
             while at >= 64 {
                 at -= 64;
-                move_64!(at, "48", "32", "16", "0");
+                move_64::<DOWN>(from.add(at), to.add(at));
             }
             while at >= 16 {
                 at -= 16;
@@ -299,7 +286,7 @@ unsafe fn copy_by_moves<const DOWN: bool>(from: *const u8, to: *mut u8, len: usi
                 move_8!(0);
             }
             while len - at >= 64 {
-                move_64!(at, "0", "16", "32", "48");
+                move_64::<DOWN>(from.add(at), to.add(at));
                 at += 64;
             }
             while len - at >= 16 {
