@@ -2,15 +2,15 @@
 //!
 //! Parking costs the waiter a wake-up (15 to 45 µs on common machines), so a wait that is answered sooner than that is
 //! faster spun; one that is not has lost at most as much again. Two rules keep the spin honest. It never lasts longer
-//! than a wake-up was measured to cost on this machine, and on a machine with one core, where whom we wait for cannot run
-//! while we spin, it does not happen at all. (A process that is bound to one core of several does spin: whom it waits for
+//! than a wake-up was measured to cost on this machine (twice as long after a miss), and on a machine with one core, where whom we
+//! wait for cannot run while we spin, it does not happen at all. (A process that is bound to one core of several does spin: whom it waits for
 //! may be bound to another.) And an endpoint whose spins keep missing, because its peer is slow or idle, spins
 //! ever more rarely: after *n* misses in a row only every 2ⁿth wait is worth one (n up to 7).
 //!
 //! Parking happens in slices. A process can be killed between making its change visible and waking us, so a wake-up
 //! can be lost with its sender; looking again after each slice bounds that loss.
 
-use crate::os::{per_process::PerProcess, process};
+use crate::os::{core, per_process::PerProcess, process};
 use crate::{Deadline, Result};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -63,9 +63,14 @@ impl Spin {
         mut glance: impl FnMut() -> bool,
         mut look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        let budget = wakeup_cost();
+        let mut budget = wakeup_cost();
         if budget.is_zero() || !self.is_worth_it() {
             return Ok(None);
+        }
+        if self.misses.load(Ordering::Relaxed) > 0 {
+            // These are rare. Whom we wait for may be asleep as we have been, and has to wake up before he can answer: with just
+            // as long for that, two who sleep would never find each other awake again.
+            budget *= 2;
         }
         let start = Instant::now();
         let mut tick = start;
@@ -220,31 +225,37 @@ fn wakeup_cost() -> Duration {
         match thread::available_parallelism() {
             // Whom we wait for may be on another core, where we cannot measure.
             Ok(cores) if cores.get() == 1 => MOST,
-            _ => measure_wakeup().clamp(Duration::from_micros(5), MOST),
+            _ => measure_wakeup()
+                .unwrap_or(MOST)
+                .clamp(Duration::from_micros(5), MOST),
         }
     })
 }
 
-/// The median of a few wake-ups of a thread that really sleeps.
-fn measure_wakeup() -> Duration {
+/// The median of a few wake-ups of a thread that really sleeps, on another core than this one: on its own, it is there in a
+/// tenth of the time, as nothing but us had to be stopped for it. `None`: it could not be measured.
+fn measure_wakeup() -> Option<Duration> {
     const ROUNDS: usize = 9;
     /// After so long the other thread has gone to sleep, and its core with it.
     const SLEEP: Duration = Duration::from_micros(200);
     let round = AtomicUsize::new(0);
     let answered = AtomicUsize::new(0);
+    let ours = core::here();
     let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS);
     thread::scope(|scope| {
         let sleeper = thread::Builder::new()
             .name("quintet-calibrate".into())
             .spawn_scoped(scope, || {
+                let is_elsewhere = core::keep_off(ours);
                 for number in 1..=ROUNDS {
                     while round.load(Ordering::Acquire) < number {
                         thread::park();
                     }
                     answered.store(number, Ordering::Release);
                 }
+                is_elsewhere
             });
-        // Without a second thread (a limit reached) nothing is measured, and spinning is kept to its minimum.
+        // Without a second thread (a limit reached) nothing is measured.
         let Ok(sleeper) = sleeper else { return };
         for number in 1..=ROUNDS {
             thread::sleep(SLEEP);
@@ -252,17 +263,23 @@ fn measure_wakeup() -> Duration {
             round.store(number, Ordering::Release);
             sleeper.thread().unpark();
             while answered.load(Ordering::Acquire) < number {
-                // The two may have been put on one core.
+                // We may have been put on its core.
                 if start.elapsed() > SLEEP {
                     thread::yield_now();
                 }
                 std::hint::spin_loop();
             }
-            times.push(start.elapsed());
+            let took = start.elapsed();
+            if core::here() == ours {
+                times.push(took);
+            }
+        }
+        if !sleeper.join().unwrap_or(false) {
+            times.clear();
         }
     });
     times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    times.get(times.len() / 2).copied()
 }
 
 #[cfg(test)]

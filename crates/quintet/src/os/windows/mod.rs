@@ -4,6 +4,7 @@ mod blocking;
 mod call;
 mod claim;
 pub(crate) mod clock;
+pub(crate) mod core;
 mod error;
 mod event;
 pub(crate) mod fence;
