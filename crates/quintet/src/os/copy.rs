@@ -145,10 +145,6 @@ pub(crate) fn will_write(word: &AtomicU64) {
 
 /// Asks for the cache line of a word that will be read.
 #[cfg(not(loom))]
-#[cfg_attr(
-    windows,
-    expect(dead_code, reason = "only windows' lanes do, which the system has there")
-)]
 #[inline(always)]
 pub(crate) fn will_read(word: &AtomicU64) {
     // SAFETY: a hint: it changes nothing but what is in the cache, and faults nowhere.

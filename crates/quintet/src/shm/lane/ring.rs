@@ -244,11 +244,15 @@ impl<'a> Lane<'a> {
     /// producer does something else, and several at a time, which its stores do not, as they go into the cache one after the
     /// other. The first one it leaves to who looks at it.
     #[inline(always)]
-    pub(in crate::shm) fn prepare(&self, end: u64) {
+    pub(in crate::shm) fn prepare(&self, end: u64, limit: u64) {
         const LINE: u64 = 64;
         /// What is about to be written next, if that is a short message; and far enough ahead for a line to come in time when
         /// many short ones follow each other. (A message of a line and its head lies in two.)
         const AHEAD: [u64; 3] = [LINE, 8 * LINE, 9 * LINE];
+        // Not what the consumers still have to read.
+        if limit.wrapping_sub(end) < AHEAD[2] + LINE {
+            return;
+        }
         for ahead in AHEAD {
             copy::will_write(self.word(end.wrapping_add(ahead)));
         }

@@ -285,7 +285,7 @@ impl Writing {
         step();
         lane.control.tail.store(end, Ordering::Release);
         (self.tail, self.end, self.pushed) = (end, end, pushed_then);
-        lane.prepare(end);
+        lane.prepare(end, limit);
         true
     }
 

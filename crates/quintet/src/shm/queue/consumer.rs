@@ -121,6 +121,7 @@ impl<T: Trust> Consumer<T> {
         let Parts {
             view, taking, spin, ..
         } = &mut self.parts;
+        taking.was_empty();
         if spin.sees(deadline, || taking.glance(view))
             && let Some(received) = taking.pop_the_next(view, message)
         {

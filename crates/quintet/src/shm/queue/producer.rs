@@ -13,6 +13,7 @@ use crate::{Deadline, Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// One who puts messages into a [`Queue`](super::Queue).
 ///
@@ -411,26 +412,31 @@ impl Parts {
     }
 
     /// The ring is full, so the consumers are at work. Whoever looks at every message that they take slows them down, and gets
-    /// room for one message at a time: so let them take many, for as long as that goes on, and no longer than
-    /// microseconds.
+    /// room for one message at a time: so let them take half of what is there, for as long as that goes on, and no longer
+    /// than microseconds. From what they have taken follows when to look again.
     fn let_consumers_run(&self, deadline: Deadline) {
-        const LOOKS: u32 = 16;
-        const PAUSES: u32 = 16;
+        const MOST: Duration = Duration::from_micros(20);
+        const FIRST: Duration = Duration::from_micros(1);
         if deadline.has_passed() {
             return;
         }
         let lane = self.lane.get();
-        let mut head = lane.control.head.load(Ordering::Acquire);
-        let enough = head.wrapping_add(lane.capacity() / 2);
-        for _ in 0..LOOKS {
-            for _ in 0..PAUSES {
+        let enough = lane.capacity() / 2;
+        let head = || lane.control.head.load(Ordering::Acquire);
+        let (first, start) = (head(), Instant::now());
+        let (mut last, mut until) = (first, FIRST);
+        loop {
+            while start.elapsed() < until {
                 std::hint::spin_loop();
             }
-            let now = lane.control.head.load(Ordering::Acquire);
-            if now == head || now.wrapping_sub(enough) <= lane.capacity() {
+            let now = head();
+            let taken = now.wrapping_sub(first);
+            if now == last || taken >= enough || until >= MOST {
                 return;
             }
-            head = now;
+            last = now;
+            let times = enough.div_ceil(taken).min(20) as u32;
+            until = (until * times).max(until + FIRST / 2).min(MOST);
         }
     }
 

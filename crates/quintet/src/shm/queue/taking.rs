@@ -68,6 +68,10 @@ pub(super) struct Taking {
     /// As the slot says.
     done: u64,
     in_hand: u64,
+    /// How many had been taken when there was nothing last.
+    taken_then: u64,
+    /// Up to where messages are known to be published in the lane that is looked at first; not always the latest.
+    known: u64,
 
     /// The last message seen in each lane: its number, and where it was.
     last: Vec<(u64, u64)>,
@@ -102,6 +106,8 @@ impl Taking {
             next: 0,
             in_a_row: 0,
             in_hand: 0,
+            taken_then: 0,
+            known: 0,
             last,
             senseless: vec![None; held.shape.lanes],
         }
@@ -109,6 +115,11 @@ impl Taking {
 
     pub(super) fn slot<'a>(&self, view: &'a View) -> &'a Slot {
         &view.held.room().consumers[self.seat.index()]
+    }
+
+    /// How many have been taken, of this consumer and of those that had its slot before.
+    pub(super) fn taken(&self) -> u64 {
+        self.done.wrapping_add(self.in_hand)
     }
 
     /// The next message of all lanes.
@@ -199,9 +210,30 @@ impl Taking {
             return None;
         }
         self.in_a_row += 1;
+        self.hurry(lane, found.end());
         self.note(view, 1);
         view.make_room_known(self.next, lane);
         Some(self.received(view, self.next, &found))
+    }
+
+    /// Asks for what will be taken a few messages later, if it is known to be there: taking one is a step before which no later
+    /// load can begin, so that otherwise each message would come from the producer's core when the one before has been taken.
+    #[inline(always)]
+    fn hurry(&mut self, lane: Lane<'_>, end: u64) {
+        const AHEAD: u64 = 12 * 64;
+        const LINE: u64 = 64;
+        let known = self.known.wrapping_sub(end);
+        if (AHEAD + 2 * LINE..=lane.capacity()).contains(&known) {
+            copy::will_read(lane.word(end.wrapping_add(AHEAD)));
+            copy::will_read(lane.word(end.wrapping_add(AHEAD + LINE)));
+        } else if self.taken().wrapping_sub(self.taken_then) & 7 == 7 {
+            self.known = lane.control.tail.load(Ordering::Relaxed);
+        }
+    }
+
+    /// There was nothing.
+    pub(super) fn was_empty(&mut self) {
+        self.taken_then = self.taken();
     }
 
     #[inline(always)]
