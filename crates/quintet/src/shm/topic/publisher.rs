@@ -4,9 +4,10 @@ use super::peers::{self, Acquaintance};
 use super::room::{self, FIRST_SUBSCRIBER, Lanes};
 use super::topic::Shared;
 use crate::os::atomic::Ordering;
+use crate::os::copy;
 use crate::os::fence::Publisher as Fence;
 use crate::participants::{self, Seat};
-use crate::shm::lane::Lane;
+use crate::shm::lane::{Lane, extent};
 use crate::shm::{Trust, Trusting, Wary, prefault};
 use crate::wait::Spin;
 use crate::{Error, ErrorKind, Result};
@@ -244,6 +245,7 @@ impl Parts {
         if room.published.has_sleepers() {
             held.waiter(None).wake(u32::MAX);
         }
+        copy::will_write(lane.word(self.lapping.writing.tail().wrapping_add(extent(len.into()))));
         number
     }
 }
