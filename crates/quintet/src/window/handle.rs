@@ -260,6 +260,7 @@ impl WindowHandle {
         window::is_hung(self.0).map_err(|error| error.about(self))
     }
 
+    #[inline(always)]
     fn plain(self, number: u32, wparam: usize, lparam: isize) -> Result<Letter<'static>> {
         if carries_more(number) {
             let error = Error::new(

@@ -114,8 +114,8 @@ impl Window {
 }
 
 /// To wait for messages of this window's thread, to any of its windows, together with other things. Nothing is served by
-/// waiting: [`pump`](super::pump) with a zero duration does that then. While it waits, the thread is not hung. On Windows only the
-/// window's own thread can wait for them (elsewhere it is [`Unsupported`](crate::ErrorKind::Unsupported)), and it also wakes up for what
+/// waiting: [`pump`](super::pump) with a zero duration does that then. While it waits, the thread is not hung. Only the window's own
+/// thread can wait for them (elsewhere it is [`Unsupported`](crate::ErrorKind::Unsupported)). On Windows it also wakes up for what
 /// the system then answers by itself.
 ///
 /// ```

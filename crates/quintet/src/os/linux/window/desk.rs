@@ -4,6 +4,7 @@ use super::by_number::ByNumber;
 use super::data::Data;
 use super::incoming::{Reply, Sent};
 use super::lane::{Kind, Outcome};
+use super::lead::Lead;
 use super::messages::Messages;
 use super::outgoing::{MOST_POSTED, Outgoing, queue_is_full};
 use super::queue::{Posted, Queue};
@@ -32,13 +33,13 @@ const MANY: usize = 64;
 const TIDY: u64 = 1000;
 
 /// So many messages are served by one `pump`.
-const MOST_SERVED: usize = 10_000;
+const MOST_SERVED: u32 = 10_000;
 
 /// A thread's desk.
 pub(super) struct Desk {
     pub(super) roll: Arc<Roll>,
     seat: Seat,
-    pub(super) messages: Arc<Messages>,
+    pub(super) messages: Rc<Messages>,
     windows: RefCell<ByNumber<u32, Procedure>>,
     outgoing: RefCell<ByNumber<usize, Rc<Outgoing>>>,
     queue: RefCell<Queue>,
@@ -51,6 +52,9 @@ pub(super) struct Desk {
     eager: Spin,
     /// Whether the last `pump` served something.
     served: Cell<bool>,
+    /// How many posted messages were there when it last looked.
+    found: Cell<usize>,
+    lead: Lead,
     tidied: Cell<u64>,
     publisher: Publisher,
 }
@@ -98,7 +102,7 @@ impl Desk {
         roll.say_looked(number, now);
         let queue = Queue::new(roll.posted(number));
         let new = Rc::new(Desk {
-            messages: Arc::new(Messages::new(roll.clone(), number)),
+            messages: Rc::new(Messages::new(roll.clone(), number)),
             roll,
             seat,
             windows: RefCell::default(),
@@ -110,6 +114,8 @@ impl Desk {
             spin: Spin::default(),
             eager: Spin::default(),
             served: Cell::new(false),
+            found: Cell::new(0),
+            lead: Lead::default(),
             tidied: Cell::new(now),
             publisher: Publisher::new(),
         });
@@ -179,10 +185,12 @@ impl Desk {
         if let Some(next) = self.next_posted() {
             return Some(Next::Posted(next));
         }
+        self.lead.give(self.found.take());
         if let Some(sent) = self.next_sent() {
             return Some(Next::Sent(sent));
         }
         let mut queue = self.queue.borrow_mut();
+        self.found.set(queue.len());
         if let Some(next) = queue.take_next() {
             self.say_queued(&queue);
             return Some(Next::Posted(next));
@@ -199,7 +207,7 @@ impl Desk {
     }
 
     /// The next message of the queue, if nothing has been sent and none can have been posted before it.
-    #[inline]
+    #[inline(always)]
     fn next_posted(&self) -> Option<Posted> {
         let mut queue = self.queue.borrow_mut();
         if !queue.has_next() || self.messages.are_urgent() {
@@ -261,20 +269,25 @@ impl Desk {
         };
         self.served.set(true);
         let mut pumped = Pumped::Served;
-        for served in 1.. {
+        let mut served = 0;
+        loop {
             match next {
-                Next::Sent(sent) => self.serve(sent),
-                Next::Posted(posted) if posted.number == WM_QUIT => {
-                    pumped = Pumped::Quit(posted.wparam as i32);
-                    break;
+                Next::Sent(sent) => {
+                    self.serve(sent);
+                    served += 1;
+                    self.say_looked();
                 }
-                Next::Posted(posted) => self.serve_posted(&posted),
+                Next::Posted(posted) => {
+                    if let Some(quit) = self.serve_queue(posted, &mut served) {
+                        pumped = quit;
+                        break;
+                    }
+                }
                 Next::Quit(code) => {
                     pumped = Pumped::Quit(code);
                     break;
                 }
             }
-            self.say_looked();
             match self.next_if(served < MOST_SERVED) {
                 Some(one) => next = one,
                 None => break,
@@ -287,16 +300,17 @@ impl Desk {
     /// Waits for what is to be served next; `Some(None)`: a part of a message has come.
     fn wait_for_next(&self, deadline: Deadline, is_eager: bool) -> Result<Option<Option<Next>>> {
         let slept = Cell::new(false);
-        let glances = self.messages.glances();
         let look = || {
-            glances.end();
             if slept.get() {
                 self.messages.waiter().stand_in();
             }
-            self.say_looked();
+            // Who is served soon says so after that.
             Ok(match self.next_or_settle() {
-                None if self.messages.have_grown() => Some(None),
-                next => next.map(Some),
+                Some(next) => Some(Some(next)),
+                None => {
+                    self.say_looked();
+                    self.messages.have_grown().then_some(None)
+                }
             })
         };
         let spin = if is_eager {
@@ -306,15 +320,14 @@ impl Desk {
             &self.spin
         };
         let is_waiting = !self.queue.borrow().is_empty() || self.quits.get().is_some();
-        spin.sees(deadline, || is_waiting || glances.glance());
+        spin.sees(deadline, || is_waiting || self.messages.glance());
         wait::wait_by_glances(
             spin,
             deadline,
             SLICE,
-            || glances.glance(),
+            || self.messages.glance(),
             look,
             |slice| {
-                glances.end();
                 slept.set(true);
                 self.sleep(slice, || self.messages.is_ready())
             },
@@ -369,6 +382,25 @@ impl Desk {
         }
     }
 
+    /// Serves posted messages, from that one on, as long as the next one is there and nothing has been sent, with nothing in
+    /// between. If one of them ends the loop, what is to be said of that.
+    fn serve_queue(&self, first: Posted, served: &mut u32) -> Option<Pumped> {
+        let mut next = first;
+        loop {
+            if next.number == WM_QUIT {
+                return Some(Pumped::Quit(next.wparam as i32));
+            }
+            self.serve_posted(&next);
+            *served += 1;
+            self.say_looked();
+            if *served >= MOST_SERVED {
+                return None;
+            }
+            next = self.next_posted()?;
+        }
+    }
+
+    #[inline(always)]
     fn serve_posted(&self, posted: &Posted) {
         let arrival = Arrival {
             window: posted.window,
@@ -385,6 +417,7 @@ impl Desk {
     }
 
     /// Runs the procedure of a window, and answers.
+    #[inline(always)]
     fn run(&self, arrival: &Arrival<'_>, how: Option<InSend>, reply: Option<Reply>) -> Outcome {
         /// Whatever happens, a panic included, who waits gets an answer.
         struct Runs<'a>(&'a Desk, Outcome);
@@ -428,8 +461,8 @@ impl Desk {
         result_of(self.run(&arrival, None, None))
     }
 
-    /// The connection to the thread of that desk.
-    fn outgoing(&self, desk: usize, deadline: Deadline) -> Result<Rc<Outgoing>> {
+    /// The connection to the thread of that desk. `deadline`: asked for if it has to be made.
+    fn outgoing(&self, desk: usize, deadline: impl FnOnce() -> Deadline) -> Result<Rc<Outgoing>> {
         let known = self.outgoing.borrow().get(&desk).cloned();
         if let Some(outgoing) = known {
             if outgoing.is_current() {
@@ -437,7 +470,7 @@ impl Desk {
             }
             self.outgoing.borrow_mut().remove(&desk);
         }
-        let connected = Outgoing::connect(&self.roll, desk, self.number(), self.publisher, deadline)?;
+        let connected = Outgoing::connect(&self.roll, desk, self.number(), self.publisher, deadline())?;
         let outgoing = Rc::new(connected.ok_or_else(no_window)?);
         self.outgoing.borrow_mut().insert(desk, outgoing.clone());
         Ok(outgoing)
@@ -468,7 +501,7 @@ impl Desk {
         if mode == SendMode::AbortIfHung && self.roll.is_hung(owner) {
             return Err(hung());
         }
-        let to = self.outgoing(owner, deadline)?;
+        let to = self.outgoing(owner, || deadline)?;
         let place = to.take_place()?;
         // One that is awake answers soon. Where the last answers were late that teaches nothing: with both sides asleep each
         // time, neither would ever find the other awake.
@@ -505,9 +538,7 @@ impl Desk {
     ) -> Result<Outcome> {
         let serves = mode != SendMode::Block;
         let slept = Cell::new(false);
-        let glances = self.messages.glances();
         let look = || {
-            glances.end();
             if slept.get() {
                 self.messages.waiter().stand_in();
             }
@@ -540,10 +571,9 @@ impl Desk {
         };
         let is_there = || Ok(to.answers.is_there(place, number) || serves && self.messages.have_come());
         let is_answered = || to.answers.is_there(place, number);
-        let glance = || is_answered() || serves && glances.glance();
+        let glance = || is_answered() || serves && self.messages.glance();
         spin.sees(deadline, glance);
         wait::wait_by_glances(spin, deadline, SLICE, glance, look, |slice| {
-            glances.end();
             slept.set(true);
             self.sleep(slice, is_there)
         })?
@@ -559,7 +589,7 @@ impl Desk {
         if self.is_own(owner) {
             return self.run_own(window, letter).map(drop);
         }
-        let to = self.outgoing(owner, Deadline::now())?;
+        let to = self.outgoing(owner, Deadline::now)?;
         to.put(Kind::Notify, window, letter, 0).map(drop)
     }
 
@@ -581,7 +611,7 @@ impl Desk {
             self.messages.waiting.store(queue.len(), Ordering::Relaxed);
             return Ok(());
         }
-        let to = self.outgoing(owner, Deadline::now())?;
+        let to = self.outgoing(owner, Deadline::now)?;
         to.put(Kind::Post, window, letter, 0).map(drop)
     }
 

@@ -10,6 +10,7 @@ use crate::Result;
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::linux::process::Identity;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Whom messages of a lane are from.
@@ -29,7 +30,7 @@ pub(super) struct Sent {
     pub(super) wparam: usize,
     pub(super) lparam: isize,
     pub(super) data: Option<Data>,
-    pub(super) from: Arc<From>,
+    pub(super) from: Rc<From>,
     /// `None`: it does not wait.
     pub(super) reply: Option<Reply>,
 }
@@ -37,7 +38,7 @@ pub(super) struct Sent {
 /// An answer that is still to be given.
 #[derive(Debug)]
 pub(super) struct Reply {
-    from: Arc<From>,
+    from: Rc<From>,
     place: u16,
     number: u64,
 }
@@ -54,7 +55,7 @@ impl Reply {
 #[derive(Debug)]
 struct Incoming {
     socket: PrivateFd,
-    from: Arc<From>,
+    from: Rc<From>,
     ring: RingIn,
     shuttle: Option<ShuttleIn>,
     /// The message whose bytes are just coming.
@@ -320,7 +321,7 @@ impl Senders {
                         };
                         self.lanes.push(Incoming {
                             socket,
-                            from: Arc::new(from),
+                            from: Rc::new(from),
                             ring,
                             shuttle: None,
                             coming: None,

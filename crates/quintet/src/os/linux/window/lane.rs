@@ -38,7 +38,7 @@ const LARGEST: usize = 1 << 15;
 /// The most bytes of a record.
 pub(super) const MOST_INLINE: usize = 16 * 1024;
 /// So many records ahead a line is asked for where there are many.
-const AHEAD: u64 = 4;
+const AHEAD: u64 = 8;
 /// How many answers may be outstanding.
 pub(super) const ANSWERS: usize = 256;
 /// Words of an answer.
@@ -248,6 +248,7 @@ impl RingOut {
     }
 
     /// Puts a record there, for which there is room: its number.
+    #[inline(always)]
     pub(super) fn put(&mut self, record: &Record, bytes: &[u8]) -> u64 {
         let lines = record.lines().unwrap_or(0);
         let words = self.words.all();

@@ -1,14 +1,15 @@
 //! What there is for a thread to serve, and how it waits for that: the part of a desk that `wait_any` sees too.
 
 use super::incoming::{Senders, Sent};
+use super::own::Own;
 use super::queue::Queue;
 use super::roll::{self, Roll};
-use crate::Result;
 use crate::doorbell::{Readiness, Waiter};
 use crate::os::linux::parking::Place;
-use std::cell::Cell;
+use crate::{Error, ErrorKind, Result};
+use std::cell::RefMut;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The messages of a thread.
 #[derive(Debug)]
@@ -16,8 +17,7 @@ pub(crate) struct Messages {
     roll: Arc<Roll>,
     desk: usize,
     place: Place,
-    /// Locked for moments only, and hardly ever by another thread than its own.
-    senders: Mutex<Senders>,
+    senders: Own<Senders>,
     /// How many posted messages its thread has put away.
     pub(super) waiting: AtomicUsize,
     /// Whether the end of the loop has been asked for.
@@ -30,14 +30,16 @@ impl Messages {
             roll,
             desk,
             place: Place::new(),
-            senders: Mutex::default(),
+            senders: Own::new(Senders::default()),
             waiting: AtomicUsize::new(0),
             quits: AtomicBool::new(false),
         }
     }
 
-    fn senders(&self) -> MutexGuard<'_, Senders> {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    /// For its own thread, which is the only one that has its desk.
+    #[inline(always)]
+    fn senders(&self) -> RefMut<'_, Senders> {
+        self.senders.get().expect("this is its thread").borrow_mut()
     }
 
     /// Lets others connect, from the first window on.
@@ -68,12 +70,10 @@ impl Messages {
         self.senders().are_urgent(self.roll.knocks(self.desk))
     }
 
-    /// To glance at what comes, again and again.
-    pub(super) fn glances(&self) -> Glances<'_> {
-        Glances {
-            messages: self,
-            senders: Cell::new(None),
-        }
+    /// Whether it is worth to look.
+    #[inline(always)]
+    pub(super) fn glance(&self) -> bool {
+        self.senders().glance(self.roll.knocks(self.desk))
     }
 
     /// Whether more of a message's bytes has come since that was last asked.
@@ -96,32 +96,14 @@ impl Messages {
     }
 }
 
-/// A thread that glances. Meanwhile, which is no longer than it spins, others are locked out: a lock for each glance would cost
-/// more than what it sees.
-pub(super) struct Glances<'a> {
-    messages: &'a Messages,
-    senders: Cell<Option<MutexGuard<'a, Senders>>>,
-}
-
-impl Glances<'_> {
-    /// Whether it is worth to look.
-    #[inline(always)]
-    pub(super) fn glance(&self) -> bool {
-        let senders = self.senders.take().unwrap_or_else(|| self.messages.senders());
-        let news = senders.glance(self.messages.roll.knocks(self.messages.desk));
-        self.senders.set(Some(senders));
-        news
-    }
-
-    /// Before it looks, or sleeps.
-    #[inline(always)]
-    pub(super) fn end(&self) {
-        self.senders.take();
-    }
-}
-
 impl Readiness for Messages {
     fn is_ready(&self) -> Result<bool> {
+        if self.senders.get().is_none() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a window's messages can be waited for on its own thread only",
+            ));
+        }
         self.roll.say_looked(self.desk, roll::now());
         Ok(
             self.waiting.load(Ordering::Relaxed) > 0

@@ -54,11 +54,13 @@ mod desk;
 mod hostile;
 mod incoming;
 mod lane;
+mod lead;
 mod messages;
 #[cfg(all(test, loom))]
 mod models;
 mod names;
 mod outgoing;
+mod own;
 mod queue;
 mod roll;
 mod shuttle;
@@ -84,7 +86,7 @@ pub(crate) struct Window {
     handle: u32,
     /// The thread's, which ends with it.
     desk: Weak<Desk>,
-    messages: Arc<Messages>,
+    messages: Rc<Messages>,
 }
 
 impl Window {

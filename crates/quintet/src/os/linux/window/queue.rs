@@ -9,7 +9,7 @@
 use super::incoming::From;
 use super::outgoing::MOST_POSTED;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// So many are put away at most; more than that nobody posts who counts.
 const MOST: usize = 2 * MOST_POSTED as usize;
@@ -23,7 +23,7 @@ pub(super) struct Posted {
     pub(super) wparam: usize,
     pub(super) lparam: isize,
     /// `None`: this thread.
-    pub(super) from: Option<Arc<From>>,
+    pub(super) from: Option<Rc<From>>,
 }
 
 /// Posted messages, in the order of their tickets.
@@ -93,14 +93,14 @@ impl Queue {
     }
 
     /// Whether there is one before which no other can have been posted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn has_next(&mut self) -> bool {
         let next = self.next;
         self.first().is_some_and(|first| first.ticket <= next)
     }
 
     /// That one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_next(&mut self) -> Option<Posted> {
         if self.has_next() { self.take_first() } else { None }
     }
@@ -116,6 +116,7 @@ impl Queue {
         self.take_first()
     }
 
+    #[inline(always)]
     fn take_first(&mut self) -> Option<Posted> {
         let first = self.waiting.pop_front()?;
         if first.ticket == self.next {
