@@ -9,8 +9,14 @@ use std::time::{Duration, Instant};
 pub(super) fn rows() -> Vec<Row> {
     [
         ("cache line, fixed", Measure::OneWay, 1),
+        ("cache line, one a direction", Measure::OneWay, 2),
         ("cache line, rotating over 64 slots", Measure::OneWay, 64),
         ("cache line, fixed, there and back", Measure::RoundTrip, 1),
+        (
+            "cache line, one a direction, there and back",
+            Measure::RoundTrip,
+            2,
+        ),
     ]
     .into_iter()
     .map(|(name, measure, lines)| Row::new(Group::Floor, name, measure, Bounce { lines }))
@@ -18,7 +24,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 /// The sides take turns in storing the next number, each in the next of so many lines, and wait for the other's without
-/// ever resting.
+/// ever resting. (Of two lines each side writes one.)
 struct Bounce {
     lines: usize,
 }

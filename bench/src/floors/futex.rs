@@ -41,7 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("futex round trip, asleep", pausing).asleep(Asleep::Both),
         row("futex round trip, spinning", spinning),
         row("futex round trip, after 200 µs idle", idle).asleep(Asleep::Far),
-        row("futex round trip, both 60 µs idle", idle_both).asleep(Asleep::Both),
+        row("futex round trip, both 120 µs idle", idle_both).asleep(Asleep::Both),
     ]
 }
 

@@ -18,7 +18,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         Alone::row(Group::Floor, "sem_t, sem_wait + sem_post", Semaphores),
         hand_over("sem_t round trip, same core", Duration::ZERO).on_one_core(),
-        hand_over("sem_t round trip, both 60 µs idle", NAP).asleep(Asleep::Both),
+        hand_over("sem_t round trip, both 120 µs idle", NAP).asleep(Asleep::Both),
         Alone::row(Group::Floor, "robust pthread mutex, lock + unlock", RobustMutex),
         Row::new(
             Group::Floor,

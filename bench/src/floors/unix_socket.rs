@@ -31,7 +31,7 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .asleep(Asleep::Far),
         round_trip(
-            "unix stream round trip 64 B, both 60 µs idle",
+            "unix stream round trip 64 B, both 120 µs idle",
             stream(block),
             64,
             Some(Idle::Both(NAP)),

@@ -24,7 +24,7 @@ pub(super) fn rows() -> Vec<Row> {
             asleep,
         )
         .asleep(Asleep::Both)
-        .against("futex round trip, both 60 µs idle"),
+        .against("futex round trip, both 120 µs idle"),
     ]
 }
 

@@ -38,7 +38,7 @@ pub(super) fn rows() -> Vec<Row> {
             Some(Idle::Both(NAP)),
         )
         .asleep(Asleep::Both)
-        .target("futex round trip, both 60 µs idle", Target::AtMost(1.3)),
+        .target("futex round trip, both 120 µs idle", Target::AtMost(1.3)),
         row("round trip of 2 MB", Measure::RoundTrip, FRAME, None),
     ]
 }

@@ -36,7 +36,7 @@ pub(super) fn rows() -> Vec<Row> {
             },
             round_trip(", asleep", Some(Idle::Both(NAP)))
                 .asleep(Asleep::Both)
-                .target("unix stream round trip 64 B, both 60 µs idle", target),
+                .target("unix stream round trip 64 B, both 120 µs idle", target),
             round_trip(", after 200 µs idle", Some(Idle::Near(IDLE)))
                 .asleep(Asleep::Far)
                 .against("unix stream round trip 64 B, after 200 µs idle"),

@@ -30,6 +30,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("send, awake", Measure::RoundTrip, Sending::default())
             .asleep(Asleep::Nobody)
             .target("cache line, fixed, there and back", Target::AtMost(1.25))
+            .against("cache line, one a direction, there and back")
             .against("unix stream round trip 64 B, spinning"),
         row(
             "send, asleep",
@@ -40,7 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
             },
         )
         .asleep(Asleep::Both)
-        .target("futex round trip, both 60 µs idle", Target::AtMost(1.3))
+        .target("futex round trip, both 120 µs idle", Target::AtMost(1.3))
         .against("unix stream round trip 64 B, asleep"),
         post.target(LINE_THERE, Target::AtLeast(1.8))
             .against("bare ring, messages of 64 B"),

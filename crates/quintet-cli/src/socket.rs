@@ -9,7 +9,7 @@ use crate::patience;
 use crate::record::Source;
 use quintet::pipe::{Direction, PipeMode};
 use quintet::socket::{Access, Listener, Options, Pub, Pull, Push, Rep, Req, Stream, Sub};
-use quintet::{Address, Deadline, ErrorKind, Scheme, Target, named};
+use quintet::{Address, Deadline, Scheme, Target};
 use std::ffi::OsString;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
@@ -117,7 +117,6 @@ impl SocketEnd {
                 self.address
             )));
         }
-        self.check_place()?;
         let time = self.deadline.remaining().map(|time| time.max(INSTANT));
         Ok(patience::wait_until_there(
             time,
@@ -215,27 +214,9 @@ impl SocketEnd {
             let at = listen(&self.address)?;
             self.say_listening(&at);
         } else {
-            self.check_place()?;
             dial(&self.address)?;
         }
         Ok(())
-    }
-
-    /// Refuses to wait for a server where something else is: that will not get better either.
-    fn check_place(&self) -> Result<(), Failure> {
-        // On Windows what stands there is the name of a pipe.
-        if cfg!(windows) || !matches!(self.address.target(), Target::Path(_)) {
-            return Ok(());
-        }
-        let unix = self
-            .address
-            .to_string()
-            .replacen("ipc://", "unix://", 1)
-            .parse::<Address>()?;
-        match named::kind(Scheme::Unix)?.stat_at(&unix) {
-            Err(error) if error.kind() == ErrorKind::Corrupt => Err(error.into()),
-            _ => Ok(()),
-        }
     }
 
     fn wait(&self, what: &str, wait: impl Fn(Deadline) -> quintet::Result<()>) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ mod alone;
 mod crowd;
 mod link;
 
-use crate::floors::{IDLE, LINE_THERE, NAP};
+use crate::floors::{IDLE, LINE_OF_ONE, LINE_THERE, NAP};
 use crate::row::{Asleep, Group, Measure, Row, Target};
 use crate::work::{BATCH, Batches, Idle, MESSAGE, Messages, RoundTrip};
 use link::Queues;
@@ -16,7 +16,7 @@ pub(super) fn rows() -> Vec<Row> {
         one_way(),
         round_trip("asleep", Idle::Both(NAP))
             .asleep(Asleep::Both)
-            .target("futex round trip, both 60 µs idle", Target::AtMost(1.3)),
+            .target("futex round trip, both 120 µs idle", Target::AtMost(1.3)),
         round_trip("after 200 µs idle", Idle::Near(IDLE))
             .asleep(Asleep::Far)
             .against("futex round trip, after 200 µs idle"),
@@ -45,6 +45,7 @@ fn one_way() -> Row {
     )
     .asleep(Asleep::Nobody)
     .target(LINE_THERE, Target::AtMost(1.0))
+    .against(LINE_OF_ONE)
     .against("cache line, rotating over 64 slots")
     .against("bare ring, one way 64 B")
 }

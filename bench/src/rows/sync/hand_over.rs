@@ -30,8 +30,8 @@ pub(super) fn rows() -> Vec<Row> {
             .against("two counters, hand-over"),
         semaphores("round trip, asleep", Measure::RoundTrip, NAP)
             .asleep(Asleep::Both)
-            .target("futex round trip, both 60 µs idle", Target::AtMost(1.3))
-            .against("sem_t round trip, both 60 µs idle"),
+            .target("futex round trip, both 120 µs idle", Target::AtMost(1.3))
+            .against("sem_t round trip, both 120 µs idle"),
         semaphores("round trip, same core", Measure::RoundTrip, Duration::ZERO)
             .on_one_core()
             .target("futex round trip, same core", Target::AtMost(1.3))
@@ -41,7 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
             .against("cache line, fixed, there and back"),
         events("round trip, asleep", Measure::RoundTrip, NAP)
             .asleep(Asleep::Both)
-            .against("futex round trip, both 60 µs idle"),
+            .against("futex round trip, both 120 µs idle"),
     ]
 }
 

@@ -99,6 +99,11 @@ impl Place {
         self.is_local && self.path.is_none() && self.pipe.is_none()
     }
 
+    /// Refuses a place at which something else stands, to who wants to connect there.
+    pub(crate) fn expect_server(&self) -> Result<()> {
+        self.path.as_deref().map_or(Ok(()), sys::expect_socket)
+    }
+
     /// Refuses a pipe, to who wants a socket of the system's.
     fn expect_socket(&self) -> Result<()> {
         match self.pipe {
@@ -235,6 +240,7 @@ impl Listening {
 pub(crate) fn connect(place: &Place, access: Access, deadline: Deadline) -> Result<Socket> {
     const WHAT: &str = "cannot connect";
     place.expect_socket()?;
+    place.expect_server()?;
     let mut last = None;
     for address in &place.addresses {
         let socket = make(address)?;

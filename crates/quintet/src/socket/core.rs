@@ -143,6 +143,7 @@ impl Core {
 
     pub(super) fn dial(&self, address: &Address) -> Result<()> {
         let place = place::of(address, false)?;
+        place.expect_server().map_err(|error| error.about(address))?;
         self.lock().dial(place, address.clone());
         Ok(())
     }

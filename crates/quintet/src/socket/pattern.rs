@@ -42,6 +42,7 @@ macro_rules! pattern {
             /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a host that is not known;
             /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) for a path that is longer than the system takes: 107 bytes,
             /// and on Windows 247 characters;
+            /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a path at which something stands that is no socket;
             /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for `unix://` on Windows.
             pub fn dial<A>(&self, address: A) -> crate::Result<()>
             where

@@ -71,7 +71,8 @@ impl Stream {
     /// # Errors
     /// [`ErrorKind::NotFound`] if nobody listens there, or the host is not known; [`ErrorKind::TimedOut`];
     /// [`ErrorKind::PermissionDenied`]; [`ErrorKind::InvalidAddress`]; [`ErrorKind::TooLarge`] for a path of more than 107
-    /// bytes; [`ErrorKind::Full`] without a free descriptor; [`ErrorKind::Unsupported`] for `unix://` and `ipc://` on Windows.
+    /// bytes; [`ErrorKind::Corrupt`] for one at which something stands that is no socket; [`ErrorKind::Full`] without a free
+    /// descriptor; [`ErrorKind::Unsupported`] for `unix://` and `ipc://` on Windows.
     pub fn connect_timeout<A>(address: A, deadline: impl Into<Deadline>) -> Result<Self>
     where
         A: TryInto<Address>,

@@ -98,7 +98,16 @@ fn what_is_no_socket_is_left_alone() {
     fs::write(&path, "data").unwrap();
     let address = format!("unix://{}", path.display());
     fails(Listener::listen(&address), ErrorKind::AlreadyExists);
+    // Nor is it waited for a server there, as none can come.
+    fails(Stream::connect_timeout(&address, PATIENCE), ErrorKind::Corrupt);
+    fails(Push::new().unwrap().dial(&address), ErrorKind::Corrupt);
     assert_eq!(fs::read(&path).unwrap(), b"data");
+    // A link to a socket is one.
+    let link = t.temp_dir().join("link");
+    let socket = t.temp_dir().join("socket");
+    std::os::unix::fs::symlink(&socket, &link).unwrap();
+    let _listener = Listener::listen(format!("unix://{}", socket.display())).unwrap();
+    Stream::connect_timeout(format!("unix://{}", link.display()), PATIENCE).unwrap();
 }
 
 /// Listens and dies.

@@ -55,6 +55,8 @@ pub(crate) fn local_address(text: &str) -> Result<(SockAddr, Option<PathBuf>)> {
     }
 }
 
+pub(in crate::os) use super::pipe::path::expect_socket;
+
 /// The name of a pipe that `ipc://` would be: it is a Unix socket here.
 pub(crate) type PipeName = Infallible;
 

@@ -1,7 +1,7 @@
 //! Connecting to a pipe's server.
 
 use super::connection::{Connection, Terms};
-use super::path::{self, There};
+use super::path;
 use crate::os::linux::no_descriptor;
 use crate::os::linux::peer;
 use crate::os::pipe_types::{ClientOptions, NotYet, PipeMode};
@@ -119,13 +119,11 @@ fn attempt_type(
         Err(Errno::PROTOTYPE) => Ok(None),
         Err(Errno::AGAIN) => Ok(Some(Err(NotYet::Busy))),
         Err(Errno::NOENT) => Ok(Some(Err(NotYet::NoServer))),
-        Err(Errno::CONNREFUSED) if path::probe(path)? == There::NotASocket => Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("{} is not a socket", path.display()),
-        )
-        .hint("another program has put it there; remove it or choose another name")),
-        // Left by a server that died, or about to listen.
-        Err(Errno::CONNREFUSED) => Ok(Some(Err(NotYet::NoServer))),
+        Err(Errno::CONNREFUSED) => {
+            path::expect_socket(path)?;
+            // Left by a server that died, or about to listen.
+            Ok(Some(Err(NotYet::NoServer)))
+        }
         Err(error @ (Errno::ACCESS | Errno::PERM)) => {
             Err(os(error)
                 .hint("the server lets in only its own user; it can be created with access everyone"))

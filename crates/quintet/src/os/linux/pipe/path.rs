@@ -143,6 +143,20 @@ pub(super) fn probe(path: &Path) -> Result<There> {
     }
 }
 
+/// Refuses a path at which something else stands, to who wants to connect: as long as it does, no server will be there.
+pub(in crate::os) fn expect_socket(path: &Path) -> Result<()> {
+    // A link may lead to one. What cannot be looked at is for who connects to find out.
+    match call(|| std::fs::metadata(path)) {
+        Ok(meta) if !meta.file_type().is_socket() => Err(not_a_socket(path)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn not_a_socket(path: &Path) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("{} is not a socket", path.display()))
+        .hint("another program has put it there; it is left alone")
+}
+
 /// The error for a folder of pipes that is not there.
 pub(super) fn check_folder() -> Result<()> {
     let folder = folder();
