@@ -546,7 +546,7 @@ fn a_window_is_the_last_of_as_many_as_can_be_waited_for() {
     assert_eq!(message, b"x");
 }
 
-/// On Windows each thread has a queue of its own, and nobody can wait for another's.
+/// Each thread has a queue of its own, and nobody can wait for another's.
 #[test]
 fn another_thread_cannot_wait_for_a_windows_messages() {
     let t = start();
