@@ -1,7 +1,7 @@
 //! The one way to wait: look, spin for as long as a wake-up would cost, then park.
 //!
 //! Parking costs the waiter a wake-up (15 to 45 µs on common machines), so a wait that is answered sooner than that is
-//! faster spun; one that is not has lost at most as much again. Two rules keep the spin honest. It never lasts longer
+//! faster spun; one that is not has lost little more than as much again. Two rules keep the spin honest. It never lasts longer
 //! than a wake-up was measured to cost on this machine (twice as long after a miss), and on a machine with one core, where whom we
 //! wait for cannot run while we spin, it does not happen at all. (A process that is bound to one core of several does spin: whom it waits for
 //! may be bound to another.) And an endpoint whose spins keep missing, because its peer is slow or idle, spins
@@ -10,7 +10,7 @@
 //! Parking happens in slices. A process can be killed between making its change visible and waking us, so a wake-up
 //! can be lost with its sender; looking again after each slice bounds that loss.
 
-use crate::os::{core, per_process::PerProcess, process};
+use crate::os::{per_process::PerProcess, process};
 use crate::{Deadline, Result};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -45,7 +45,8 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// Looks again and again, each time by a system call, until `look` finds something or a wake-up would have been cheaper.
+    /// Looks again and again, each time by a system call, until `look` finds something or it has lasted as long as a wake-up, or
+    /// after a miss two.
     pub(crate) fn until<T>(
         &self,
         deadline: Deadline,
@@ -232,28 +233,28 @@ fn wakeup_cost() -> Duration {
     })
 }
 
-/// The median of a few wake-ups of a thread that really sleeps, on another core than this one: on its own, it is there in a
-/// tenth of the time, as nothing but us had to be stopped for it. `None`: it could not be measured.
+/// The median of a few wake-ups of a thread that really sleeps, on another core than this one: on its own it is there in a
+/// tenth of the time, as no core had to be woken for it. `None`: it could not be measured.
 fn measure_wakeup() -> Option<Duration> {
     const ROUNDS: usize = 9;
     /// After so long the other thread has gone to sleep, and its core with it.
     const SLEEP: Duration = Duration::from_micros(200);
     let round = AtomicUsize::new(0);
     let answered = AtomicUsize::new(0);
-    let ours = core::here();
+    let (ours, theirs) = (process::core(), AtomicUsize::new(0));
     let mut times: Vec<Duration> = Vec::with_capacity(ROUNDS);
     thread::scope(|scope| {
         let sleeper = thread::Builder::new()
             .name("quintet-calibrate".into())
             .spawn_scoped(scope, || {
-                let is_elsewhere = core::keep_off(ours);
+                process::keep_off(ours);
                 for number in 1..=ROUNDS {
                     while round.load(Ordering::Acquire) < number {
                         thread::park();
                     }
+                    theirs.store(process::core(), Ordering::Relaxed);
                     answered.store(number, Ordering::Release);
                 }
-                is_elsewhere
             });
         // Without a second thread (a limit reached) nothing is measured.
         let Ok(sleeper) = sleeper else { return };
@@ -263,19 +264,16 @@ fn measure_wakeup() -> Option<Duration> {
             round.store(number, Ordering::Release);
             sleeper.thread().unpark();
             while answered.load(Ordering::Acquire) < number {
-                // We may have been put on its core.
+                // They may have been put on one core.
                 if start.elapsed() > SLEEP {
                     thread::yield_now();
                 }
                 std::hint::spin_loop();
             }
             let took = start.elapsed();
-            if core::here() == ours {
+            if theirs.load(Ordering::Relaxed) != process::core() {
                 times.push(took);
             }
-        }
-        if !sleeper.join().unwrap_or(false) {
-            times.clear();
         }
     });
     times.sort_unstable();

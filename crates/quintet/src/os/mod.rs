@@ -6,10 +6,10 @@
 //!   `mode`, `is_bounded`, `peer`, `drain`, `disconnect`), `list`, `stat`, `remove`
 //! - [`anonymous`]: `create`, `End` (`read`, `write`, `inherited`), `ChildEnd` (`Display`, `Into<Stdio>`), `spawn`
 //! - [`fifo`] (Linux only): `create`, `exists`, `open`, `open_end`, `await_writer`; [`limits`]: `all`
-//! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`, `cores`, `generation`
+//! - [`process`]: `UserId` (`current`, `is_almighty`), `Identity`, `pid_space`, `cores`, `core`, `keep_off`, `generation`
 //! - [`segment`]: `Segment` (`open`, `header`, `start`, `len`, `token`, `new_token`, `to_read`, `parking`, `parking_for_all`, `release_name`), `look`;
 //!   [`token`]: `Token` (`is_ours`, `take`, `is_taken`); [`look`]: `list`, `stat`, `remove` of what is a segment
-//! - [`clock`]: `since_start`; [`core`]: `here`, `keep_off`; [`parking`]: `Place` (`sleep`, `wake`): to sleep on a word of shared memory; [`fence`]: `Publisher` (`fence`), `before_sleep`
+//! - [`clock`]: `since_start`; [`parking`]: `Place` (`sleep`, `wake`): to sleep on a word of shared memory; [`fence`]: `Publisher` (`fence`), `before_sleep`
 //! - [`semaphore`], [`mutex`], [`event`]: `Semaphore`, `Mutex`, `Event` (`open` and what they do), `list`, `stat`, `remove`
 //! - [`shm`]: `Memory` (`open`, `of_file`, `anonymous`, `inherited`, `for_child`, `start`, `len`, `mode`, `has_the_name`,
 //!   `flush`, `release_name`), `ForChild` (`Display`), `spawn`, `list`, `stat`, `remove`
@@ -39,7 +39,7 @@ mod linux;
 pub(crate) use linux::unix_socket;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    anonymous, clock, core, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment,
+    anonymous, clock, event, fence, fifo, limits, look, many, mutex, parking, pipe, process, segment,
     semaphore, shm, token, watch, window,
 };
 
@@ -49,7 +49,7 @@ mod windows;
 pub(crate) use windows::sync::{event, many, mutex, semaphore, watch};
 #[cfg(windows)]
 pub(crate) use windows::{
-    anonymous, clock, core, fence, limits, look, parking, pipe, process, segment, shm, token, window,
+    anonymous, clock, fence, limits, look, parking, pipe, process, segment, shm, token, window,
 };
 
 #[cfg(all(windows, feature = "socket"))]

@@ -77,6 +77,49 @@ fn any_words_in_it_give_errors_at_worst() {
     }
 }
 
+/// A producer that waits for room looks how far its consumers have come, again and again, and somebody says one thing and another.
+#[test]
+fn a_head_that_goes_back_and_forth_is_no_end() {
+    let t = start();
+    let name = t.name("q");
+    let queue = Queue::builder(&name)
+        .unwrap()
+        .producers(1)
+        .capacity(4096)
+        .create_new()
+        .unwrap();
+    let mut producer = queue.producer().unwrap();
+    while producer.try_push([1; 500]).unwrap() {}
+    let file = File::options()
+        .write(true)
+        .open(format!("/dev/shm/quintet.queue.{name}"))
+        .unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for head in [1024u64, 0] {
+                    file.write_all_at(&head.to_le_bytes(), 32_896 + 128).unwrap();
+                }
+            }
+        });
+        let _end = End(&done);
+        for _ in 0..300 {
+            // For which that is not room enough.
+            ends(producer.push_timeout([3; 1500], Duration::from_millis(1)));
+        }
+    });
+}
+
+/// Also if something has failed.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Numbers of which all sorts of parts are likely.
 fn number(state: &mut u64) -> u64 {
     let (kind, any) = (next(state) % 7, next(state));

@@ -2,7 +2,6 @@
 
 pub(crate) mod anonymous;
 pub(crate) mod clock;
-pub(crate) mod core;
 pub(crate) mod fence;
 pub(crate) mod fifo;
 mod fork;

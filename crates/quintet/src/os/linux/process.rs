@@ -2,6 +2,7 @@
 
 use rustix::fd::AsFd;
 use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -109,6 +110,26 @@ pub(crate) fn cores() -> usize {
     // SAFETY: takes a plain value and touches no memory of ours.
     let cores = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     usize::try_from(cores).unwrap_or(1)
+}
+
+/// The core that this thread is running on; it may be on another one the next moment.
+pub(crate) fn core() -> usize {
+    sched_getcpu()
+}
+
+/// Keeps this thread off that core, if there are others that it may run on, and if that is known to be allowed: in a sandbox it may
+/// be the end of the process to ask for it.
+pub(crate) fn keep_off(core: usize) {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let filtered = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+    if filtered.is_none_or(|mode| mode.trim() != "0") || core >= CpuSet::MAX_CPU {
+        return;
+    }
+    if let Ok(mut cores) = sched_getaffinity(None) {
+        cores.unset(core);
+        // None at all is refused.
+        let _ = sched_setaffinity(None, &cores);
+    }
 }
 
 /// Which pid namespace this process's pids are of. Numbers of another one mean nothing here.

@@ -4,7 +4,6 @@ mod blocking;
 mod call;
 mod claim;
 pub(crate) mod clock;
-pub(crate) mod core;
 mod error;
 mod event;
 pub(crate) mod fence;

@@ -16,8 +16,9 @@ use windows_sys::Win32::Security::{
     GetTokenInformation, PSID, SECURITY_MAX_SID_SIZE, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, OpenProcess, OpenProcessToken, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
-    QueryFullProcessImageNameW,
+    GetCurrentProcess, GetCurrentProcessorNumber, GetCurrentThread, GetProcessAffinityMask, OpenProcess,
+    OpenProcessToken, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION, QueryFullProcessImageNameW,
+    SetThreadAffinityMask,
 };
 
 /// A SID, in its usual notation (`S-1-5-21-…`).
@@ -186,6 +187,27 @@ pub(crate) fn generation() -> u32 {
 pub(crate) fn cores() -> usize {
     // On Windows this is the machine's number, not what this process is bound to.
     std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// The core that this thread is running on; it may be on another one the next moment. (On a machine with more than 64, its number
+/// in a group of them.)
+pub(crate) fn core() -> usize {
+    // SAFETY: it takes nothing, and never fails.
+    unsafe { GetCurrentProcessorNumber() as usize }
+}
+
+/// Keeps this thread off that core, if there are others that it may run on. (Of a machine with more than 64, these are those of one
+/// group.)
+pub(crate) fn keep_off(core: usize) {
+    let (mut ours, mut all) = (0, 0);
+    // SAFETY: the handle stands for this process and is always valid; the pointers are to numbers of ours.
+    let known = unsafe { GetProcessAffinityMask(GetCurrentProcess(), &mut ours, &mut all) };
+    let bit = u32::try_from(core).ok().and_then(|core| 1usize.checked_shl(core));
+    let others = ours & !bit.unwrap_or(0);
+    if known != 0 && others != 0 {
+        // SAFETY: the handle stands for this thread and is always valid; the rest is a plain number.
+        unsafe { SetThreadAffinityMask(GetCurrentThread(), others) };
+    }
 }
 
 /// Which numbers of processes mean something here: on Windows there is one set of them.

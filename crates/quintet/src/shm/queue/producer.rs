@@ -431,7 +431,8 @@ impl Parts {
             }
             let now = head();
             let taken = now.wrapping_sub(first);
-            if now == last || taken >= enough || until >= MOST {
+            // Nobody has taken any since, if the head has not been moved back by somebody who should not.
+            if now == last || taken == 0 || taken >= enough || until >= MOST {
                 return;
             }
             last = now;

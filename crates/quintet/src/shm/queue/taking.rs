@@ -68,7 +68,7 @@ pub(super) struct Taking {
     /// As the slot says.
     done: u64,
     in_hand: u64,
-    /// How many had been taken when there was nothing last.
+    /// How many had been taken when there was nothing to be taken at once last.
     taken_then: u64,
     /// Up to where messages are known to be published in the lane that is looked at first; not always the latest.
     known: u64,
@@ -118,7 +118,7 @@ impl Taking {
     }
 
     /// How many have been taken, of this consumer and of those that had its slot before.
-    pub(super) fn taken(&self) -> u64 {
+    fn taken(&self) -> u64 {
         self.done.wrapping_add(self.in_hand)
     }
 
@@ -231,7 +231,7 @@ impl Taking {
         }
     }
 
-    /// There was nothing.
+    /// There was nothing, or nothing that could be taken at once.
     pub(super) fn was_empty(&mut self) {
         self.taken_then = self.taken();
     }

@@ -245,6 +245,7 @@ impl Parts {
         if room.published.has_sleepers() {
             held.waiter(None).wake(u32::MAX);
         }
+        // Where the end behind the next message goes, if that is as long: it comes over while this one is read.
         copy::will_write(lane.word(self.lapping.writing.tail().wrapping_add(extent(len.into()))));
         number
     }

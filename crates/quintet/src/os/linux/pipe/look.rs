@@ -139,7 +139,9 @@ pub(in crate::os::linux) fn remove_at(kind: Kind, path: &Path) -> Result<()> {
             ErrorKind::PermissionDenied,
             format!("{} is a socket of another user", path.display()),
         )),
-        There::NotASocket => Err(path::not_a_socket(path)),
+        There::NotASocket => {
+            Err(path::not_a_socket(path).hint("another program has put it there; it is left alone"))
+        }
         There::Stale => {
             // With the claim, so that no server of ours is just about to take the name.
             let claim = runtime::Claim::take(&key, "")?
@@ -159,7 +161,9 @@ fn look(kind: Kind, name: &str, path: &Path, sockets: &SocketTable) -> Result<Fo
     let there = path::probe(path)?;
     let claim = match there {
         There::Nothing => return Err(kind.not_there()),
-        There::NotASocket => return Err(path::not_a_socket(path)),
+        There::NotASocket => {
+            return Err(path::not_a_socket(path).hint("another program has put it there; it is left alone"));
+        }
         // Not being able to look at the claim only means that less is known.
         _ => runtime::look(&kind.claim_key(path)).ok().flatten(),
     };

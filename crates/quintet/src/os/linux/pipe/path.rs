@@ -147,14 +147,15 @@ pub(super) fn probe(path: &Path) -> Result<There> {
 pub(in crate::os) fn expect_socket(path: &Path) -> Result<()> {
     // A link may lead to one. What cannot be looked at is for who connects to find out.
     match call(|| std::fs::metadata(path)) {
-        Ok(meta) if !meta.file_type().is_socket() => Err(not_a_socket(path)),
+        Ok(meta) if !meta.file_type().is_socket() => {
+            Err(not_a_socket(path).hint("another program has put it there; remove it or choose another name"))
+        }
         _ => Ok(()),
     }
 }
 
 pub(super) fn not_a_socket(path: &Path) -> Error {
     Error::new(ErrorKind::Corrupt, format!("{} is not a socket", path.display()))
-        .hint("another program has put it there; it is left alone")
 }
 
 /// The error for a folder of pipes that is not there.

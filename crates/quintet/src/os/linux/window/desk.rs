@@ -268,6 +268,8 @@ impl Desk {
             }
         };
         self.served.set(true);
+        // A procedure that takes long begins now, whenever we looked last.
+        self.say_looked();
         let mut pumped = Pumped::Served;
         let mut served = 0;
         loop {
@@ -304,7 +306,7 @@ impl Desk {
             if slept.get() {
                 self.messages.waiter().stand_in();
             }
-            // Who is served soon says so after that.
+            // If there is something, `pump` says that we looked, when it is not in the way of who waits for it.
             Ok(match self.next_or_settle() {
                 Some(next) => Some(Some(next)),
                 None => {

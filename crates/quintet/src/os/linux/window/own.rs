@@ -11,7 +11,7 @@ pub(super) struct Own<T> {
 }
 
 // SAFETY: with a shared reference, one gets at the value by `get` alone, and so, as no number is given to two threads, on no other
-// thread than the one that made it. `Send` is not claimed: it is dropped on that thread, too.
+// thread than the one that made it. Whether it may be moved to another thread, and dropped there, is left to what `T` says of that.
 unsafe impl<T> Sync for Own<T> {}
 
 impl<T> Own<T> {
