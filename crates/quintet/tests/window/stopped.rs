@@ -5,6 +5,8 @@ use super::*;
 use quintet::window::SendMode;
 use quintet::window::{broadcast_send, register_message};
 use quintet_testkit::{eventually, start};
+use std::cell::Cell;
+use std::rc::Rc;
 #[cfg(target_os = "linux")]
 use std::thread;
 use std::time::Instant;
@@ -55,6 +57,23 @@ fn who_waits_for_messages_is_not_hung_however_long() {
     eventually("it is not", || !other.is_hung().unwrap());
     close(serving, one);
     close(stopped, other);
+}
+
+/// A procedure that takes its time does so from when its thread looked, however long that did something else before.
+#[test]
+fn who_has_just_looked_is_not_hung_while_it_serves() {
+    let t = start();
+    let (it, seen) = (Rc::new(Cell::new(None::<WindowHandle>)), Rc::new(Cell::new(None)));
+    let (own, hung) = (it.clone(), seen.clone());
+    let window = quiet(&t.name("w"), move |_| {
+        hung.set(own.get().map(|window| window.is_hung().unwrap()));
+        0
+    });
+    it.set(Some(window.handle()));
+    window.handle().post(WM_APP, 0, 0).unwrap();
+    eventually("it looks hung", || window.handle().is_hung().unwrap());
+    assert_eq!(pump(PATIENCE).unwrap(), quintet::window::Pumped::Served);
+    assert_eq!(seen.get(), Some(false));
 }
 
 #[test]
