@@ -38,9 +38,13 @@ pub(crate) fn end(p: &mut Role) {
                 p.say(said(received.map(|()| digest(&message))));
             }
             ("recv_all", End::Receiver(receiver)) => {
+                // As many as were sent, however long the system takes to bring them, and no more.
+                let most: usize = arguments.parse().unwrap();
                 let mut count = 0;
-                // What is there, and no more comes.
-                while receiver
+                while count < most && receiver.recv_timeout(&mut message, PATIENCE).is_ok() {
+                    count += 1;
+                }
+                if receiver
                     .recv_timeout(&mut message, Duration::from_millis(200))
                     .is_ok()
                 {

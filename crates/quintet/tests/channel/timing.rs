@@ -77,7 +77,7 @@ pub(crate) fn full(m: &Mechanism) {
         sent += 1;
         assert!(sent < 100_000);
     }
-    peer.tell("recv_all");
+    peer.tell(&format!("recv_all {sent}"));
     peer.expect(&sent.to_string());
     end(peer);
 }
