@@ -139,9 +139,7 @@ pub(in crate::os::linux) fn remove_at(kind: Kind, path: &Path) -> Result<()> {
             ErrorKind::PermissionDenied,
             format!("{} is a socket of another user", path.display()),
         )),
-        There::NotASocket => {
-            Err(path::not_a_socket(path).hint("another program has put it there; it is left alone"))
-        }
+        There::NotASocket => Err(not_a_socket(path)),
         There::Stale => {
             // With the claim, so that no server of ours is just about to take the name.
             let claim = runtime::Claim::take(&key, "")?
@@ -157,13 +155,15 @@ pub(in crate::os::linux) fn remove_at(kind: Kind, path: &Path) -> Result<()> {
     }
 }
 
+fn not_a_socket(path: &Path) -> Error {
+    path::not_a_socket(path).hint("another program has put it there; it is left alone")
+}
+
 fn look(kind: Kind, name: &str, path: &Path, sockets: &SocketTable) -> Result<Found> {
     let there = path::probe(path)?;
     let claim = match there {
         There::Nothing => return Err(kind.not_there()),
-        There::NotASocket => {
-            return Err(path::not_a_socket(path).hint("another program has put it there; it is left alone"));
-        }
+        There::NotASocket => return Err(not_a_socket(path)),
         // Not being able to look at the claim only means that less is known.
         _ => runtime::look(&kind.claim_key(path)).ok().flatten(),
     };

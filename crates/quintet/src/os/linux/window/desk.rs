@@ -306,7 +306,7 @@ impl Desk {
             if slept.get() {
                 self.messages.waiter().stand_in();
             }
-            // If there is something, `pump` says that we looked, when it is not in the way of who waits for it.
+            // If there is something, `pump` says that we looked.
             Ok(match self.next_or_settle() {
                 Some(next) => Some(Some(next)),
                 None => {
