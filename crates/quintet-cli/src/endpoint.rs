@@ -264,11 +264,7 @@ pub(crate) fn for_windows(address: &Address, given: Option<&str>) -> Result<(), 
 
 /// Refuses flags that are for anything but windows.
 pub(crate) fn not_for_windows(args: &EndpointArgs) -> Result<(), Failure> {
-    let more = [
-        ("--max-message", args.max_message.is_some()),
-        ("--access", args.access.is_some()),
-    ];
-    let more = more.iter().find(|(_, given)| *given).map(|(flag, _)| *flag);
+    let more = args.max_message.map(|_| "--max-message");
     match args.for_pipes().or(more) {
         Some(flag) => Err(Failure::Usage(format!("{flag} is not for window://"))),
         None => not_for_queues(args),

@@ -121,6 +121,8 @@ impl Bell {
     }
 }
 
+#[cfg(target_os = "linux")]
+pub(crate) use waiter::Other;
 pub(crate) use waiter::{Readiness, Sleeper, Sleepers, Waiter};
 
 mod waiter {
@@ -132,6 +134,8 @@ mod waiter {
     use crate::{Deadline, Result};
     use std::cell::{Cell, RefCell};
     use std::fmt;
+    #[cfg(target_os = "linux")]
+    use std::sync::Arc;
 
     /// Something that can be waited for together with other things: it is there or not, and rings when it comes.
     pub(crate) trait Readiness: fmt::Debug + Sync {
@@ -139,7 +143,17 @@ mod waiter {
         fn is_ready(&self) -> Result<bool>;
 
         fn waiter(&self) -> Waiter<'_>;
+
+        /// Other bells that may ring for it, of those who have no part in the memory where the waiter's bell is.
+        #[cfg(target_os = "linux")]
+        fn others(&self) -> Vec<Other> {
+            Vec::new()
+        }
     }
+
+    /// A bell somewhere else, which stays while somebody sleeps there.
+    #[cfg(target_os = "linux")]
+    pub(crate) type Other = Arc<dyn AsRef<Bell>>;
 
     /// All who may sleep at a bell where one is woken for all.
     pub(crate) trait Sleepers: fmt::Debug + Sync {

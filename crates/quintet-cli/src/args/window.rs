@@ -1,8 +1,9 @@
 //! The command line of windows.
 
-use super::parse_time;
+use super::{parse_time, words};
 use clap::{ValueHint, value_parser};
 use quintet::Address;
+use quintet::window::Access;
 use std::time::Duration;
 
 /// Over the options of verbs that are for others as well.
@@ -48,6 +49,14 @@ impl PeerArgs {
             ("--hwnd", self.hwnd.is_some()),
         ])
     }
+}
+
+/// Whose window.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct WhoseArgs {
+    /// Whose windows are meant: everyone's are also those that other users have opened, on Linux [default: user]
+    #[arg(help_heading = HEADING, long, value_name = "WHO", value_parser = words::<Access>(["user", "everyone"]))]
+    pub(crate) access: Option<Access>,
 }
 
 /// A message of two numbers.
@@ -209,6 +218,9 @@ pub(crate) struct PostArgs {
     pub(crate) peer: PeerArgs,
 
     #[command(flatten)]
+    pub(crate) access: WhoseArgs,
+
+    #[command(flatten)]
     pub(crate) message: MessageArgs,
 
     /// Which: window://TITLE, or window:// with options
@@ -277,6 +289,9 @@ pub(crate) struct FindArgs {
 
     #[command(flatten)]
     pub(crate) peer: PeerArgs,
+
+    #[command(flatten)]
+    pub(crate) access: WhoseArgs,
 
     /// Which: window://TITLE, or window:// with options
     #[arg(value_hint = ValueHint::Other)]

@@ -65,7 +65,13 @@ struct Asking<'a> {
 impl Asking<'_> {
     fn ask(&self, format: Format) -> Result<(), Failure> {
         endpoint::not_for_windows(self.endpoint)?;
-        let peer = Peer::at(self.verb, self.address, &self.window.peer, self.endpoint.timeout)?;
+        let peer = Peer::at(
+            self.verb,
+            self.address,
+            &self.window.peer,
+            self.endpoint.access,
+            self.endpoint.timeout,
+        )?;
         let number = number(&self.window.message)?;
         self.check(number.is_some())?;
         let deadline = peer.deadline;

@@ -9,7 +9,13 @@ use quintet::window::WindowHandle;
 use quintet::{Address, ErrorKind, Scheme, named};
 
 pub(crate) fn find(args: &FindArgs) -> Result<(), Failure> {
-    let peer = Peer::at("find", &args.address, &args.peer, args.timeout)?;
+    let peer = Peer::at(
+        "find",
+        &args.address,
+        &args.peer,
+        args.access.access,
+        args.timeout,
+    )?;
     // That there is one at all is waited for.
     let first = peer.find()?;
     let mut found = vec![first];

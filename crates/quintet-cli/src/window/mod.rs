@@ -19,7 +19,7 @@ use crate::patience;
 use crate::send::convert;
 use crate::text::Encoding;
 use crate::verbs;
-use quintet::window::{self, WindowHandle, WindowSearch};
+use quintet::window::{self, Access, WindowHandle, WindowSearch};
 use quintet::{Address, Deadline};
 use std::time::Duration;
 
@@ -37,10 +37,12 @@ impl Peer {
         verb: &str,
         address: &Address,
         args: &PeerArgs,
+        access: Option<Access>,
         timeout: Option<Duration>,
     ) -> Result<Self, Failure> {
         verbs::check(verb, address)?;
         let address = object::with_flags(address, args.options());
+        let address = with_access(&address, access);
         Ok(Peer {
             search: WindowSearch::at(&address)?,
             deadline: timeout.into(),
@@ -60,6 +62,10 @@ impl Peer {
             |_| self.search.find(),
         )?)
     }
+}
+
+fn with_access(address: &Address, access: Option<Access>) -> Address {
+    object::with_flags(address, [("access", access.map(|access| access.to_string()))])
 }
 
 /// Which message; `None`: one with data.

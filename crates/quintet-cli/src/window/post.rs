@@ -5,7 +5,13 @@ use crate::args::PostArgs;
 use crate::failure::Failure;
 
 pub(crate) fn post(args: &PostArgs) -> Result<(), Failure> {
-    let peer = Peer::at("post", &args.address, &args.peer, args.timeout)?;
+    let peer = Peer::at(
+        "post",
+        &args.address,
+        &args.peer,
+        args.access.access,
+        args.timeout,
+    )?;
     let Some(number) = number(&args.message)? else {
         return Err(Failure::Usage("post needs --msg or --registered".into()));
     };

@@ -1,6 +1,6 @@
 //! `recv` and `rep` as a window: what comes to it, and the results.
 
-use super::to_text;
+use super::{to_text, with_access};
 use crate::args::{EndpointArgs, RecvArgs, RepArgs, WindowArgs, parse_word};
 use crate::command;
 use crate::endpoint;
@@ -114,6 +114,7 @@ impl Server {
     ) -> Result<Self, Failure> {
         verbs::check(verb, address)?;
         let address = object::with_flags(address, window.options());
+        let address = with_access(&address, endpoint.access);
         // Finds what is wrong with it.
         Window::at(&address)?;
         let registered = window.registered.iter().map(|name| register_message(name));

@@ -2,9 +2,11 @@
 //! above it.
 
 use super::process::Identity;
-use super::types::words;
+use super::types::{Access, words};
 use crate::{Error, ErrorKind};
+use std::cmp;
 use std::fmt;
+use std::hash;
 use std::rc::Rc;
 use std::str::FromStr;
 
@@ -25,6 +27,52 @@ pub(crate) fn is_for_procedures(number: u32) -> bool {
     number >= WM_USER || matches!(number, WM_CLOSE | WM_COMMAND | WM_COPYDATA)
 }
 
+/// A window, of whatever process.
+///
+/// Where it is another user's, which only Linux tells, it is that user's for good: once the window is gone, its number may be
+/// anybody's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle {
+    pub(crate) number: u32,
+    /// `None`: this user's.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is no other user there"))]
+    pub(crate) user: Option<u32>,
+}
+
+impl Handle {
+    /// One of this user's.
+    pub(crate) fn ours(number: u32) -> Self {
+        Handle { number, user: None }
+    }
+}
+
+// Numbers are all that tells windows apart: no two users have one of the same number.
+impl PartialEq for Handle {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Handle {}
+
+impl PartialOrd for Handle {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Handle {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        self.number.cmp(&other.number)
+    }
+}
+
+impl hash::Hash for Handle {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
+    }
+}
+
 /// A window to be made by this thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Making<'a> {
@@ -41,6 +89,8 @@ pub(crate) struct Making<'a> {
         expect(dead_code, reason = "there is no integrity level there")
     )]
     pub(crate) admit_lower_integrity: bool,
+    #[cfg_attr(windows, expect(dead_code, reason = "all windows are the desktop's there"))]
+    pub(crate) access: Access,
 }
 
 impl Making<'_> {
@@ -160,6 +210,9 @@ pub(crate) struct Query {
     pub(crate) executable: Option<String>,
     /// Whether message-only windows, which get no broadcasts, are left out.
     pub(crate) top_level_only: bool,
+    /// Whose windows are meant.
+    #[cfg_attr(windows, expect(dead_code, reason = "all windows are the desktop's there"))]
+    pub(crate) access: Access,
 }
 
 impl Query {
@@ -210,6 +263,8 @@ pub(crate) struct Sight {
     pub(crate) hung: bool,
     /// How many posted messages wait for its thread, where the system tells.
     pub(crate) queued: Option<u32>,
+    /// Whose programs may reach it, where there is a choice.
+    pub(crate) access: Option<Access>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use super::numbers::carries_more;
 use super::{Encoding, SendMode, WM_COPYDATA, WindowSearch};
+use crate::os::types::Access;
 use crate::os::window;
-use crate::os::window_types::Letter;
+use crate::os::window_types::{Handle, Letter};
 use crate::{Deadline, Error, ErrorKind, PeerIdentity, Result};
 use std::fmt;
 
@@ -10,25 +11,32 @@ const MOST_DATA: usize = 1 << 30;
 
 /// A window, of whatever process: a positive number of 32 bits, as the handle of a window is on Windows.
 ///
-/// It is a number and no more: copying it costs nothing, and the window may be gone at any time. The number is not soon
+/// It is a number and little more: copying it costs nothing, and the window may be gone at any time. The number is not soon
 /// another window's; a message to a window that is gone is an error.
+///
+/// On Linux a handle reaches windows of this user, unless a [search](WindowSearch::access) found it that looked for other users' as well:
+/// then it is of that user's window, and nobody else's, ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WindowHandle(u32);
+pub struct WindowHandle(Handle);
 
 impl WindowHandle {
-    pub(crate) fn new(handle: u32) -> Self {
+    pub(crate) fn new(handle: Handle) -> Self {
         WindowHandle(handle)
     }
 
+    pub(crate) fn inner(self) -> Handle {
+        self.0
+    }
+
     /// The window of this number, as [`raw`](Self::raw) gave it, here or in another process. Whether there is one turns out
-    /// when it is used.
+    /// when it is used. On Linux it is one of this user; for another user's see [`WindowSearch::handle`].
     pub fn from_raw(handle: u32) -> Self {
-        WindowHandle(handle)
+        WindowHandle(Handle::ours(handle))
     }
 
     /// Its number: an `HWND` on Windows.
     pub fn raw(self) -> u32 {
-        self.0
+        self.0.number
     }
 
     /// Finds a window by its class, its title or both, as `FindWindow` does; also message-only ones. Which of several is
@@ -207,6 +215,7 @@ impl WindowHandle {
             message_only: sight.message_only,
             hung: sight.hung,
             queued: sight.queued,
+            access: sight.access,
         })
     }
 
@@ -303,7 +312,7 @@ fn search(class: Option<&str>, title: Option<&str>) -> WindowSearch {
 
 impl fmt::Display for WindowHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "window://?hwnd={}", self.0)
+        write!(f, "window://?hwnd={}", self.0.number)
     }
 }
 
@@ -321,6 +330,8 @@ pub struct WindowInfo {
     pub message_only: bool,
     /// Whether its thread has served nothing, and not waited for messages either, for 5 s.
     pub hung: bool,
-    /// How many posted messages wait for its thread. `None` on Windows, which does not tell.
+    /// How many posted messages wait for its thread. `None` of another user's window, and on Windows, which does not tell.
     pub queued: Option<u32>,
+    /// Whose programs may reach it. `None` on Windows, where it is every program of the desktop.
+    pub access: Option<Access>,
 }

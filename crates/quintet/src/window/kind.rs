@@ -1,4 +1,4 @@
-use super::{WindowHandle, WindowSearch};
+use super::{Access, WindowHandle, WindowSearch};
 use crate::named::{Entry, Liveness, NamedKind};
 use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 
@@ -6,7 +6,8 @@ use crate::{Address, Error, ErrorKind, Name, Result, Scheme};
 ///
 /// A title may be that of several windows, of which [`stat`](NamedKind::stat) shows one, as
 /// [`find`](WindowSearch::find) does; [`stat_at`](NamedKind::stat_at) takes whatever
-/// [`WindowSearch::at`] knows. All are live, on Windows also those of other programs, and none can be removed.
+/// [`WindowSearch::at`] knows. All are live, on Windows also those of other programs, and none can be removed. On Linux those are
+/// shown too that other users have [opened](super::WindowBuilder::access).
 ///
 /// ```
 /// use quintet::named::NamedKind;
@@ -28,7 +29,7 @@ impl NamedKind for Windows {
 
     fn list(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for window in WindowSearch::new().find_all()? {
+        for window in everyones(WindowSearch::new()).find_all()? {
             match entry(window) {
                 // It has gone meanwhile.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -39,11 +40,11 @@ impl NamedKind for Windows {
     }
 
     fn stat(&self, name: &Name) -> Result<Entry> {
-        entry(WindowSearch::new().title(name.as_str()).find()?)
+        entry(everyones(WindowSearch::new().title(name.as_str())).find()?)
     }
 
     fn stat_at(&self, address: &Address) -> Result<Entry> {
-        entry(WindowSearch::at(address)?.find()?)
+        entry(everyones(WindowSearch::at(address)?).find()?)
     }
 
     /// There is nothing to remove.
@@ -55,6 +56,11 @@ impl NamedKind for Windows {
     }
 }
 
+/// To look at a window does no harm, whosever it is.
+fn everyones(search: WindowSearch) -> WindowSearch {
+    search.access(Access::Everyone)
+}
+
 /// What is to be seen of a window.
 fn entry(window: WindowHandle) -> Result<Entry> {
     let info = window.info()?;
@@ -62,6 +68,9 @@ fn entry(window: WindowHandle) -> Result<Entry> {
     let mut address = Address::window(title);
     if title.is_none() {
         address = address.with_option("hwnd", window.raw().to_string());
+    }
+    if window.inner().user.is_some() {
+        address = address.with_option("access", Access::Everyone.to_string());
     }
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_string();
     let mut details = vec![
@@ -71,6 +80,7 @@ fn entry(window: WindowHandle) -> Result<Entry> {
         ("message_only", yes(info.message_only)),
         ("hung", yes(info.hung)),
     ];
+    details.extend(info.access.map(|access| ("access", access.to_string())));
     details.extend(info.queued.map(|queued| ("queued", queued.to_string())));
     Ok(Entry {
         address,

@@ -13,7 +13,7 @@ impl<'a> Message<'a> {
 
     /// The window that it is for.
     pub fn window(&self) -> WindowHandle {
-        WindowHandle::new(self.0.window)
+        WindowHandle::from_raw(self.0.window)
     }
 
     /// Which message.

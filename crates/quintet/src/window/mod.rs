@@ -69,7 +69,8 @@
 //! A message whose sender dies is served nevertheless.
 //!
 //! # Who may send
-//! On Linux the processes of the same user, and nobody else sees the windows. On Windows every program of the same desktop, whoever's it
+//! On Linux the processes of the same user, and nobody else sees the windows, unless one is [opened to
+//! everyone](WindowBuilder::access). On Windows every program of the same desktop, whoever's it
 //! is: there is no other kind of window. So a procedure believes no more of what comes than of any input.
 //!
 //! Only programs of lower integrity (not run as administrator, where the window's is) are kept out there, by [User Interface Privilege
@@ -92,6 +93,7 @@ mod text;
 #[expect(clippy::module_inception, reason = "a file has the name of its type")]
 mod window;
 
+pub use crate::os::types::Access;
 pub use crate::os::window_types::{InSend, Pumped, SendMode};
 pub use broadcast::{Answer, broadcast_post, broadcast_send};
 pub use exclusive::exclusive;

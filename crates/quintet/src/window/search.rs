@@ -1,4 +1,5 @@
 use super::WindowHandle;
+use crate::os::types::Access;
 use crate::os::window;
 use crate::os::window_types::{Query, executable_name};
 use crate::suggest::nearest;
@@ -33,7 +34,8 @@ impl WindowSearch {
     }
 
     /// Those that an address means: `window://TITLE`, of which the title may be missing, with the options `class`, `process`
-    /// (the name of an [`executable`](Self::executable)), `pid` and `hwnd` (the [number](WindowHandle::raw) of a handle).
+    /// (the name of an [`executable`](Self::executable)), `pid`, `hwnd` (the [number](WindowHandle::raw) of a handle) and
+    /// [`access`](Self::access) (`user`, `everyone`).
     ///
     /// # Errors
     /// [`InvalidAddress`](ErrorKind::InvalidAddress) for an address that is not a window's, or that says nothing; for an unknown
@@ -51,8 +53,8 @@ impl WindowSearch {
     /// ```
     pub fn at(address: &Address) -> Result<Self> {
         let title = title(address)?;
-        address.expect_options(&["class", "process", "pid", "hwnd"])?;
-        if title.is_none() && address.options().next().is_none() {
+        address.expect_options(&["class", "process", "pid", "hwnd", "access"])?;
+        if title.is_none() && address.options().all(|(key, _)| key == "access") {
             return Err(
                 Error::new(ErrorKind::InvalidAddress, "it does not say which window")
                     .about(address)
@@ -67,12 +69,14 @@ impl WindowSearch {
                 pid: address.parse_option("pid")?,
                 executable: option("process"),
                 top_level_only: false,
+                access: address.parse_option("access")?.unwrap_or_default(),
             },
             handle: address.parse_option("hwnd")?.map(WindowHandle::from_raw),
         })
     }
 
-    /// That one, if it is all the other things as well.
+    /// That one, if it is all the other things as well. On Linux, with [`access`](Self::access), this is how to get at another
+    /// user's window by its number.
     #[must_use]
     pub fn handle(mut self, handle: WindowHandle) -> Self {
         self.handle = Some(handle);
@@ -115,7 +119,30 @@ impl WindowSearch {
         self
     }
 
-    /// One of them. Which of several is not said.
+    /// Whose windows are meant: this user's, or also those that other users have opened to everyone
+    /// ([`WindowBuilder::access`](super::WindowBuilder::access)). Anybody can give a window any title and class: ask whose it is
+    /// ([`WindowHandle::owner`]) before you send what is not for everybody.
+    ///
+    /// On Windows all windows of the desktop are meant in either case.
+    ///
+    /// ```
+    /// use quintet::window::{Access, WindowSearch};
+    ///
+    /// for window in WindowSearch::new().access(Access::Everyone).find_all()? {
+    ///     // One may be gone by now.
+    ///     if let Ok(info) = window.info() {
+    ///         println!("{window}: {:?}, of user {:?}", info.title, info.owner.user());
+    ///     }
+    /// }
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.query.access = access;
+        self
+    }
+
+    /// One of them. Which of several is not said; other users' come last.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if there is none.
@@ -155,7 +182,14 @@ impl WindowSearch {
         let Some(handle) = self.handle else {
             return window::find(&self.query, &mut |handle| found(WindowHandle::new(handle)));
         };
-        let sight = match window::sight(handle.raw()) {
+        // One that was found with others knows whose it is.
+        let handle = match handle.inner().user {
+            Some(_) => handle,
+            None => window::resolve(handle.raw(), self.query.access)
+                .map(WindowHandle::new)
+                .map_err(|error| error.about(handle))?,
+        };
+        let sight = match window::sight(handle.inner()) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             sight => sight?,
         };

@@ -1,7 +1,8 @@
 use super::search::title;
 use super::{Message, WindowHandle};
+use crate::os::types::Access;
 use crate::os::window;
-use crate::os::window_types::{Arrival, Making, check_title};
+use crate::os::window_types::{Arrival, Handle, Making, check_title};
 use crate::sync::Waitable;
 use crate::{Address, Error, ErrorKind, Result};
 use std::rc::Rc;
@@ -46,11 +47,12 @@ impl Window {
             message_only: false,
             visible: false,
             admit_lower_integrity: false,
+            access: Access::CurrentUser,
         }
     }
 
     /// As [`builder`](Self::builder), for an address: `window://TITLE?class=C`, of which the title may be missing. Its options
-    /// are `class`, and `message_only`, `visible` and `admit_lower_integrity` (`true`, `false`).
+    /// are `class`, `access` (`user`, `everyone`), and `message_only`, `visible` and `admit_lower_integrity` (`true`, `false`).
     ///
     /// # Errors
     /// [`InvalidAddress`](crate::ErrorKind::InvalidAddress) for an address that is not a window's, or has neither a title nor a
@@ -66,7 +68,13 @@ impl Window {
     /// ```
     pub fn at(address: &Address) -> Result<WindowBuilder> {
         let title = title(address)?;
-        address.expect_options(&["class", "message_only", "visible", "admit_lower_integrity"])?;
+        address.expect_options(&[
+            "class",
+            "access",
+            "message_only",
+            "visible",
+            "admit_lower_integrity",
+        ])?;
         let class = address.option("class");
         if title.is_none() && class.is_none() {
             let error = Error::new(
@@ -79,7 +87,8 @@ impl Window {
         let mut builder = Window::builder(title.unwrap_or_default())
             .message_only(option("message_only")?)
             .visible(option("visible")?)
-            .admit_lower_integrity(option("admit_lower_integrity")?);
+            .admit_lower_integrity(option("admit_lower_integrity")?)
+            .access(address.parse_option("access")?.unwrap_or_default());
         if let Some(class) = class {
             builder = builder.class(class);
         }
@@ -88,7 +97,7 @@ impl Window {
 
     /// How others reach it.
     pub fn handle(&self) -> WindowHandle {
-        WindowHandle::new(self.0.handle())
+        WindowHandle::new(Handle::ours(self.0.handle()))
     }
 
     /// Changes its title. Who looks for it at this moment finds the old one or the new one.
@@ -146,6 +155,7 @@ pub struct WindowBuilder {
     message_only: bool,
     visible: bool,
     admit_lower_integrity: bool,
+    access: Access,
 }
 
 impl WindowBuilder {
@@ -207,6 +217,43 @@ impl WindowBuilder {
         self
     }
 
+    /// Whose programs may find it and send to it. On Linux [`Access::Everyone`] opens it to all users of this machine, who find it if they
+    /// [look for other users' windows](super::WindowSearch::access); otherwise it is this user's alone. What comes from others is a
+    /// message like any other: [`Message::sender`] says whose process sent it, by the kernel's word.
+    ///
+    /// Others reach this window and no other one of its thread. All they can write to is memory that they have handed over themselves, and
+    /// what they do there disturbs nobody else. What they can do is keep the thread busy: 96 of their threads may be connected to it at a
+    /// time (more get [`PeerDied`](crate::ErrorKind::PeerDied)), and of the 10,000 posted messages that may wait for it 5,000 may be theirs,
+    /// beside 10,000 in each one's own memory. A [`WM_QUIT`](super::WM_QUIT) of theirs ends no loop. Both have to be in one network namespace,
+    /// and numbers of [registered messages](super::register_message) are each user's own: use those from
+    /// [`WM_APP`](super::WM_APP) on.
+    ///
+    /// On Windows every program of the desktop finds and reaches every window, so this changes nothing there: see
+    /// [who may send](super#who-may-send).
+    ///
+    /// ```
+    /// use quintet::window::{Access, Window, WindowSearch, WM_APP};
+    ///
+    /// # let title = format!("access-doc-{}", std::process::id());
+    /// let window = Window::builder(&title).access(Access::Everyone).create(|message| {
+    ///     match message.sender().and_then(|sender| sender.user()) {
+    ///         Some(user) => println!("from user {user}"),
+    ///         None => println!("from this thread, or the system does not say"),
+    ///     }
+    ///     0
+    /// })?;
+    /// // As another user's program does it.
+    /// let found = WindowSearch::new().title(&title).access(Access::Everyone).find()?;
+    /// assert_eq!(found.send(WM_APP, 0, 0)?, 0);
+    /// # drop(window);
+    /// # Ok::<(), quintet::Error>(())
+    /// ```
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
     /// Makes it, as a window of this thread.
     ///
     /// # Errors
@@ -230,6 +277,7 @@ impl WindowBuilder {
             message_only: self.message_only,
             visible: self.visible,
             admit_lower_integrity: self.admit_lower_integrity,
+            access: self.access,
         };
         making.check()?;
         let run = move |arrival: &Arrival<'_>| procedure(&Message::new(*arrival));

@@ -3,13 +3,15 @@
 //! Every sleep has an end of its own (see [`SLICE`](crate::wait::SLICE)), so a wake-up that is lost with its sender costs
 //! time and nothing else.
 
+use crate::doorbell::{Bell, Other};
 use crate::os::step::call;
 use crate::{Error, Result};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags, Timespec, Wait, WaitFlags, WaitPtr, WaitvFlags};
 use rustix::time::ClockId;
 use std::num::NonZeroU32;
-use std::sync::atomic::AtomicU32;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 
 /// Which sleepers a wake-up is for: those that have a bit in common with it.
@@ -47,7 +49,24 @@ impl Sleep<'_> {
     }
 }
 
-/// Sleeps on several at once, at most 128.
+/// Says at some bells that somebody is about to sleep there, to all who ring them from here on: what to sleep on. A last look has to follow.
+pub(super) fn announce_at(bells: &[Other]) -> Vec<Sleep<'_>> {
+    let sleeps = bells.iter().map(|other| {
+        let bell: &Bell = (**other).as_ref();
+        Sleep {
+            while_it_is: bell.announce(),
+            word: bell.word_for_kernel(),
+        }
+    });
+    let sleeps = sleeps.collect();
+    fence(Ordering::SeqCst);
+    sleeps
+}
+
+/// On so many the kernel lets a thread sleep at once.
+pub(super) const MOST_WORDS: usize = 128;
+
+/// Sleeps on several at once, at most [`MOST_WORDS`].
 pub(super) fn sleep_on_any(sleeps: &[Sleep<'_>], time: Duration) -> Result<Woken> {
     let words: Vec<Wait> = sleeps
         .iter()
@@ -90,6 +109,22 @@ pub(super) fn wake(word: &AtomicU32, count: u32, mask: Mask) {
     // up by himself.
     let count = count.min(i32::MAX.unsigned_abs());
     let _ = call(|| futex::wake_bitset(word, Flags::empty(), count, mask));
+}
+
+/// Wakes one who sleeps on a word of another user's file, so many bytes behind the start of a map of it. The word is not looked at
+/// here, where it may not even be there any more.
+pub(super) fn wake_at(start: NonNull<u8>, offset: usize) {
+    const ONE: libc::c_int = 1;
+    // SAFETY: the call has no effect on this process's memory. The kernel reads at the address, if anything is there, to find
+    // who sleeps; else it says EFAULT.
+    let _ = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            start.as_ptr().wrapping_add(offset),
+            libc::FUTEX_WAKE,
+            ONE,
+        )
+    };
 }
 
 /// So long from now, on the clock that nobody sets.

@@ -61,7 +61,17 @@ fn set(file: impl AsFd, kind: libc::c_int, range: Range) -> io::Result<bool> {
 
 /// Whether somebody holds a lock on it (through another open than `file`).
 pub(super) fn is_held(file: impl AsFd, range: Range) -> io::Result<bool> {
-    let mut lock = request(libc::F_WRLCK, range);
+    conflicts(file, libc::F_WRLCK, range)
+}
+
+/// Whether somebody holds an exclusive lock on it, as only those can who may write the file.
+pub(super) fn is_held_alone(file: impl AsFd, range: Range) -> io::Result<bool> {
+    conflicts(file, libc::F_RDLCK, range)
+}
+
+/// Whether somebody has a lock beside which there cannot be one of that kind.
+fn conflicts(file: impl AsFd, kind: libc::c_int, range: Range) -> io::Result<bool> {
+    let mut lock = request(kind, range);
     // SAFETY: `lock` is a valid `flock` that lives across the call, exclusively borrowed for F_OFD_GETLK to write its
     // answer to; the descriptor is open because it is borrowed.
     let result = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_OFD_GETLK, &mut lock) };

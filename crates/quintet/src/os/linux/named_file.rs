@@ -212,16 +212,23 @@ pub(super) fn name_second(file: impl AsFd, path: &Path) -> Result<()> {
     linked.map_err(|error| Error::os("cannot give its second part its name", error))
 }
 
-/// Opens a second file, of an object whose first one has that owner; `None` if there is none.
-pub(super) fn open_second(path: &Path, first: &Stat) -> Result<Option<(OwnedFd, Stat)>> {
+/// Opens a file that may be anybody's, to read it; `None` if there is none.
+pub(super) fn open_to_read(path: &Path) -> Result<Option<(OwnedFd, Stat)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match call(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(cannot_open(path, error)),
     };
-    // Whose it may be was asked of the first one.
     let stat = check_file(&file, path, Access::Everyone)?;
+    Ok(Some((file, stat)))
+}
+
+/// Opens a second file, of an object whose first one has that owner; `None` if there is none.
+pub(super) fn open_second(path: &Path, first: &Stat) -> Result<Option<(OwnedFd, Stat)>> {
+    let Some((file, stat)) = open_to_read(path)? else {
+        return Ok(None);
+    };
     if stat.st_uid != first.st_uid {
         return Err(in_the_way(path, "it is another user's"));
     }

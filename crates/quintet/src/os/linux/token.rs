@@ -122,6 +122,11 @@ impl Token {
         call(|| lock::is_held(&file, participant(slot)))
     }
 
+    /// The same, of a file that others can read only: what they lock does not count.
+    pub(super) fn is_participant_who_writes(file: impl AsFd, slot: usize) -> io::Result<bool> {
+        call(|| lock::is_held_alone(&file, participant(slot)))
+    }
+
     /// For a child that is to be this participant too.
     pub(super) fn for_child(&self) -> Result<PrivateFd> {
         self.0

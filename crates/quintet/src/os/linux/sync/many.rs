@@ -17,8 +17,8 @@ use super::member::{Member, Sleeper, Waiting};
 use super::mutex::{ForLock, Mutex};
 use super::semaphore::{ForOne, ForPermit, Lot, Semaphore};
 use super::watch::{LONG, Process};
-use crate::doorbell::{self, Readiness};
-use crate::os::linux::futex::{self, ANYONE, Sleep, Woken};
+use crate::doorbell::{self, Other, Readiness};
+use crate::os::linux::futex::{self, ANYONE, MOST_WORDS, Sleep, Woken};
 use crate::os::linux::window::Messages;
 use crate::os::step::call;
 use crate::wait::{self, SLICE, Spin};
@@ -118,6 +118,13 @@ impl<'a> Part<'a> {
                 while_it_is,
             }),
             _ => Some(self.member()?.sleep_on(while_it_is)),
+        }
+    }
+
+    fn others(&self) -> Vec<Other> {
+        match self {
+            Part::Ready(ready) => ready.others(),
+            _ => Vec::new(),
         }
     }
 
@@ -386,7 +393,13 @@ impl<'p, 'a> Sleepers<'p, 'a> {
             .filter(|(index, _)| !on.contains(index));
         others.for_each(|(_, part)| part.forgo());
         let _sleepers: Vec<_> = parts().map(Part::sleeper).collect();
-        let mut words: Vec<Sleep<'_>> = Vec::with_capacity(on.len() + 1);
+        let bells: Vec<Other> = parts().flat_map(Part::others).collect();
+        let others = if bells.is_empty() {
+            Vec::new()
+        } else {
+            futex::announce_at(&bells)
+        };
+        let mut words: Vec<Sleep<'_>> = Vec::with_capacity(on.len() + others.len() + 1);
         for part in parts() {
             if !part.is_word() {
                 continue;
@@ -396,6 +409,9 @@ impl<'p, 'a> Sleepers<'p, 'a> {
             };
             words.extend(part.sleep_on(while_it_is));
         }
+        // What is more than the kernel takes is looked at by itself, after the slice.
+        words.extend(others);
+        words.truncate(MOST_WORDS - 1);
         let files: Vec<_> = parts().filter_map(Part::file).collect();
         let woken = match (&words[..], &files[..]) {
             ([], files) => {

@@ -3,14 +3,16 @@
 use super::by_number::ByNumber;
 use super::data::Data;
 use super::incoming::{Reply, Sent};
-use super::lane::{Kind, Outcome};
+use super::lane::{Kind, LaneBell, Outcome};
 use super::lead::Lead;
 use super::messages::Messages;
 use super::outgoing::{MOST_POSTED, Outgoing, queue_is_full};
+use super::plate::Seen;
 use super::queue::{Posted, Queue};
 use super::roll::{self, Roll, no_window};
 use crate::doorbell::Readiness;
 use crate::os::fence::Publisher;
+use crate::os::types::Access;
 use crate::os::window_types::{
     Arrival, InSend, Letter, Making, Procedure, Pumped, SendMode, WM_COPYDATA, WM_QUIT, is_for_procedures,
 };
@@ -22,6 +24,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// So many procedures may run inside one another; a stack of 2 MiB holds more.
 const DEEPEST: usize = 200;
@@ -41,7 +44,9 @@ pub(super) struct Desk {
     seat: Seat,
     pub(super) messages: Rc<Messages>,
     windows: RefCell<ByNumber<u32, Procedure>>,
+    /// By the desks of those who have one, and by the windows of the other users'.
     outgoing: RefCell<ByNumber<usize, Rc<Outgoing>>>,
+    outside: RefCell<ByNumber<u32, Rc<Outgoing>>>,
     queue: RefCell<Queue>,
     /// The procedures that are running, the innermost last.
     running: RefCell<Vec<Running>>,
@@ -57,6 +62,15 @@ pub(super) struct Desk {
     lead: Lead,
     tidied: Cell<u64>,
     publisher: Publisher,
+}
+
+/// Whose a window is that is sent to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner {
+    /// That of the thread at a desk of this user's roll.
+    Desk(usize),
+    /// That of a thread of another user.
+    User(u32),
 }
 
 /// A procedure that is running.
@@ -107,6 +121,7 @@ impl Desk {
             seat,
             windows: RefCell::default(),
             outgoing: RefCell::default(),
+            outside: RefCell::default(),
             queue: RefCell::new(queue),
             running: RefCell::default(),
             quits: Cell::new(None),
@@ -135,11 +150,42 @@ impl Desk {
     /// Makes a window: its handle.
     pub(super) fn open(&self, making: &Making<'_>, procedure: Procedure) -> Result<u32> {
         self.messages.listen()?;
-        let handle = self.roll.enter(self.number(), making)?;
+        let handle = self.enter(making)?;
         self.windows.borrow_mut().insert(handle, procedure);
         self.say_looked();
         self.roll.show(handle);
         Ok(handle)
+    }
+
+    /// Enters a window: its handle.
+    fn enter(&self, making: &Making<'_>) -> Result<u32> {
+        if making.access == Access::CurrentUser {
+            return self.roll.enter(self.number(), making);
+        }
+        /// Only who takes one on purpose has a handle that is just to be ours.
+        const TRIES: u32 = 100;
+        for _ in 0..TRIES {
+            let handle = self.roll.enter(self.number(), making)?;
+            match self.messages.open(handle, making) {
+                Ok(true) => return Ok(handle),
+                // The next one that is entered there has another handle.
+                Ok(false) => self.roll.strike(handle, self.number()),
+                Err(error) => {
+                    self.roll.strike(handle, self.number());
+                    return Err(error);
+                }
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Full,
+            "other users have windows of all handles that were tried",
+        ))
+    }
+
+    pub(super) fn retitle(&self, handle: u32, title: &str) -> Result<()> {
+        self.roll.retitle(handle, title)?;
+        self.messages.retitle(handle, title);
+        Ok(())
     }
 
     pub(super) fn close(&self, handle: u32) {
@@ -147,6 +193,7 @@ impl Desk {
             return;
         }
         self.roll.strike(handle, self.number());
+        self.messages.shut(handle);
         // Dropped when nothing is borrowed: it may do anything.
         let procedure = self.windows.borrow_mut().remove(&handle);
         drop(procedure);
@@ -156,7 +203,7 @@ impl Desk {
     fn say_looked(&self) {
         let now = roll::now();
         if self.looked.replace(now) != now {
-            self.roll.say_looked(self.number(), now);
+            self.messages.say_looked(now);
         }
     }
 
@@ -331,7 +378,7 @@ impl Desk {
             look,
             |slice| {
                 slept.set(true);
-                self.sleep(slice, || self.messages.is_ready())
+                self.sleep(slice, None, || self.messages.is_ready())
             },
         )
     }
@@ -340,13 +387,14 @@ impl Desk {
         go_on.then(|| self.next()).flatten()
     }
 
-    fn sleep(&self, slice: std::time::Duration, is_there: impl Fn() -> Result<bool>) -> Result<()> {
+    fn sleep(
+        &self,
+        slice: Duration,
+        own: Option<&Arc<LaneBell>>,
+        is_there: impl Fn() -> Result<bool>,
+    ) -> Result<()> {
         self.tidy();
-        let waiter = self.messages.waiter();
-        match waiter.before_sleep(is_there)? {
-            Some(word) => waiter.place.sleep(waiter.bell.word(), word, slice),
-            None => Ok(()),
-        }
+        self.messages.sleep(slice, own, is_there)
     }
 
     /// Gives back what nobody uses any more, now and then.
@@ -355,9 +403,9 @@ impl Desk {
         if now.saturating_sub(self.tidied.get()) >= TIDY {
             self.tidied.set(now);
             self.messages.tidy();
-            for outgoing in self.outgoing.borrow().values() {
-                outgoing.tidy();
-            }
+            let tidy = |outgoing: &Rc<Outgoing>| outgoing.tidy();
+            self.outgoing.borrow().values().for_each(tidy);
+            self.outside.borrow().values().for_each(tidy);
         }
     }
 
@@ -448,8 +496,8 @@ impl Desk {
     }
 
     /// Whether the window is this thread's own.
-    fn is_own(&self, owner: usize) -> bool {
-        owner == self.number()
+    fn is_own(&self, owner: Owner) -> bool {
+        matches!(owner, Owner::Desk(desk) if desk == self.number())
     }
 
     /// A message of this thread to its own window.
@@ -463,36 +511,38 @@ impl Desk {
         result_of(self.run(&arrival, None, None))
     }
 
-    /// The connection to the thread of that desk. `deadline`: asked for if it has to be made.
-    fn outgoing(&self, desk: usize, deadline: impl FnOnce() -> Deadline) -> Result<Rc<Outgoing>> {
-        let known = self.outgoing.borrow().get(&desk).cloned();
-        if let Some(outgoing) = known {
-            if outgoing.is_current() {
-                return Ok(outgoing);
-            }
-            self.outgoing.borrow_mut().remove(&desk);
+    /// The connection to the thread of that window. `deadline`: asked for if it has to be made.
+    #[inline]
+    fn outgoing(
+        &self,
+        window: u32,
+        owner: Owner,
+        deadline: impl FnOnce() -> Deadline,
+    ) -> Result<Rc<Outgoing>> {
+        match owner {
+            Owner::Desk(desk) => current(&self.outgoing, desk, || {
+                Outgoing::connect(&self.roll, desk, self.number(), self.publisher, deadline())
+            }),
+            Owner::User(user) => current(&self.outside, window, || {
+                match Seen::open(window)?.filter(|plate| plate.user == user) {
+                    Some(plate) => Outgoing::connect_openly(plate, self.publisher, deadline()),
+                    None => Ok(None),
+                }
+            }),
         }
-        let connected = Outgoing::connect(&self.roll, desk, self.number(), self.publisher, deadline())?;
-        let outgoing = Rc::new(connected.ok_or_else(no_window)?);
-        self.outgoing.borrow_mut().insert(desk, outgoing.clone());
-        Ok(outgoing)
     }
 
     fn forget(&self, outgoing: &Rc<Outgoing>) {
-        let mut all = self.outgoing.borrow_mut();
-        if all
-            .get(&outgoing.desk)
-            .is_some_and(|there| Rc::ptr_eq(there, outgoing))
-        {
-            all.remove(&outgoing.desk);
-        }
+        let is_other = |other: &Rc<Outgoing>| !Rc::ptr_eq(other, outgoing);
+        self.outgoing.borrow_mut().retain(|_, other| is_other(other));
+        self.outside.borrow_mut().retain(|_, other| is_other(other));
     }
 
     /// Sends, and waits for the result.
     pub(super) fn send(
         &self,
         window: u32,
-        owner: usize,
+        owner: Owner,
         letter: &Letter<'_>,
         mode: SendMode,
         deadline: Deadline,
@@ -500,14 +550,17 @@ impl Desk {
         if self.is_own(owner) {
             return self.run_own(window, letter);
         }
-        if mode == SendMode::AbortIfHung && self.roll.is_hung(owner) {
+        if mode == SendMode::AbortIfHung && matches!(owner, Owner::Desk(desk) if self.roll.is_hung(desk)) {
             return Err(hung());
         }
-        let to = self.outgoing(owner, || deadline)?;
+        let to = self.outgoing(window, owner, || deadline)?;
+        if mode == SendMode::AbortIfHung && matches!(owner, Owner::User(_)) && to.receiver.is_hung() {
+            return Err(hung());
+        }
         let place = to.take_place()?;
         // One that is awake answers soon. Where the last answers were late that teaches nothing: with both sides asleep each
         // time, neither would ever find the other awake.
-        let spin = if self.roll.sleeps(owner) {
+        let spin = if to.receiver.sleeps() {
             &to.spin
         } else {
             to.eager.forget_misses();
@@ -565,7 +618,7 @@ impl Desk {
                         .get(place, number)?
                         .map_or_else(|| Err(to.why_hung_up()), |outcome| Ok(Some(outcome)));
                 }
-                if mode == SendMode::AbortIfHung && self.roll.is_hung(to.desk) {
+                if mode == SendMode::AbortIfHung && to.receiver.is_hung() {
                     return Err(hung());
                 }
             }
@@ -577,7 +630,7 @@ impl Desk {
         spin.sees(deadline, glance);
         wait::wait_by_glances(spin, deadline, SLICE, glance, look, |slice| {
             slept.set(true);
-            self.sleep(slice, is_there)
+            self.sleep(slice, to.bell(), is_there)
         })?
         .ok_or_else(|| {
             Error::new(
@@ -587,19 +640,19 @@ impl Desk {
         })
     }
 
-    pub(super) fn send_notify(&self, window: u32, owner: usize, letter: &Letter<'_>) -> Result<()> {
+    pub(super) fn send_notify(&self, window: u32, owner: Owner, letter: &Letter<'_>) -> Result<()> {
         if self.is_own(owner) {
             return self.run_own(window, letter).map(drop);
         }
-        let to = self.outgoing(owner, Deadline::now)?;
+        let to = self.outgoing(window, owner, Deadline::now)?;
         to.put(Kind::Notify, window, letter, 0).map(drop)
     }
 
-    pub(super) fn post(&self, window: u32, owner: usize, letter: &Letter<'_>) -> Result<()> {
+    pub(super) fn post(&self, window: u32, owner: Owner, letter: &Letter<'_>) -> Result<()> {
         if self.is_own(owner) {
             let ticket = self
                 .roll
-                .number_post(owner, MOST_POSTED, &Cell::new(0))
+                .number_post(self.number(), MOST_POSTED, &Cell::new(0))
                 .ok_or_else(queue_is_full)?;
             let mut queue = self.queue.borrow_mut();
             queue.put(Posted {
@@ -613,7 +666,7 @@ impl Desk {
             self.messages.waiting.store(queue.len(), Ordering::Relaxed);
             return Ok(());
         }
-        let to = self.outgoing(owner, Deadline::now)?;
+        let to = self.outgoing(window, owner, Deadline::now)?;
         to.put(Kind::Post, window, letter, 0).map(drop)
     }
 
@@ -644,6 +697,25 @@ impl Desk {
         }
         waited
     }
+}
+
+/// The connection of that number, made if there is none, or if it leads to nobody any more.
+#[inline(always)]
+fn current<K: Copy + Eq + std::hash::Hash>(
+    all: &RefCell<ByNumber<K, Rc<Outgoing>>>,
+    number: K,
+    connect: impl FnOnce() -> Result<Option<Outgoing>>,
+) -> Result<Rc<Outgoing>> {
+    let known = all.borrow().get(&number).cloned();
+    if let Some(outgoing) = known {
+        if outgoing.is_current() {
+            return Ok(outgoing);
+        }
+        all.borrow_mut().remove(&number);
+    }
+    let outgoing = Rc::new(connect()?.ok_or_else(no_window)?);
+    all.borrow_mut().insert(number, outgoing.clone());
+    Ok(outgoing)
 }
 
 /// A place for an answer, given back when this is dropped.

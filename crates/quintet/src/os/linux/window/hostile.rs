@@ -45,9 +45,9 @@ impl Scribbled {
     fn connect(roll: &Roll, desk: usize) -> Self {
         let deadline = Deadline::after(PATIENCE);
         let socket = socket::connect(&roll.socket(desk), deadline).unwrap().unwrap();
-        let (ring, _answers, file) = lane::make().unwrap();
+        let (ring, _answers, _, file) = lane::make().unwrap();
         // Any desk: its owner may be woken for nothing.
-        socket::say_hello(&socket, desk, &file).unwrap();
+        socket::say_hello(&socket, Some(desk), &file).unwrap();
         roll.knock(desk, Publisher::new());
         let mut shuttle = ShuttleOut::make().unwrap();
         shuttle.reserve(40_000).unwrap();

@@ -1,7 +1,10 @@
 //! What comes to a thread from others: the senders that have connected, and their lanes.
 
 use super::data::Data;
-use super::lane::{self, Answers, Kind, Outcome, Place, Record, RingIn, nonsense};
+use super::door::Door;
+use super::lane::{self, Answers, Bells, Kind, LaneBell, Outcome, Place, Record, RingIn, nonsense};
+use super::outgoing::MOST_POSTED;
+use super::plate;
 use super::queue::{Posted, Queue};
 use super::roll::Roll;
 use super::shuttle::{SHUTTLE, ShuttleIn};
@@ -10,6 +13,10 @@ use crate::Result;
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::linux::process::Identity;
+use crate::os::types::Access;
+use crate::os::window_types::WM_QUIT;
+use rustix::fd::OwnedFd;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,8 +25,27 @@ use std::sync::Arc;
 pub(super) struct From {
     pub(super) sender: Identity,
     answers: Answers,
-    roll: Arc<Roll>,
-    desk: usize,
+    bell: SenderBell,
+}
+
+/// Where the sender sleeps.
+#[derive(Debug)]
+enum SenderBell {
+    /// At its desk.
+    Desk(Arc<Roll>, usize),
+    /// It came in by the open socket, perhaps another user's: in its lane. And where this thread sleeps for it.
+    Lane(Bells),
+}
+
+impl From {
+    /// The bells of its lane, if it came in by the open socket.
+    #[inline(always)]
+    fn outside(&self) -> Option<&Bells> {
+        match &self.bell {
+            SenderBell::Desk(..) => None,
+            SenderBell::Lane(bells) => Some(bells),
+        }
+    }
 }
 
 /// A message that another thread sent.
@@ -47,7 +73,10 @@ impl Reply {
     #[inline]
     pub(super) fn give(self, outcome: Outcome, publisher: Publisher) {
         self.from.answers.give(self.place, self.number, outcome);
-        self.from.roll.ring(self.from.desk, publisher);
+        match &self.from.bell {
+            SenderBell::Desk(roll, desk) => roll.ring(*desk, publisher),
+            SenderBell::Lane(bells) => bells.sender.ring(),
+        }
     }
 }
 
@@ -62,6 +91,8 @@ struct Incoming {
     coming: Option<Coming>,
     /// It has posted more than may be, and is not heard until some of that has been served.
     stalled: bool,
+    /// It came in by the open socket.
+    is_outside: bool,
 }
 
 /// A message of which not all bytes have come yet.
@@ -85,7 +116,12 @@ impl Incoming {
 
     /// Goes through its records up to one that was sent, which it takes; what is posted goes to the queue, as long as there is
     /// room. `spare`: memory for bytes.
-    fn next(&mut self, queue: &mut Queue, spare: &mut Vec<u8>) -> Result<Option<Sent>> {
+    fn next(
+        &mut self,
+        queue: &mut Queue,
+        spare: &mut Vec<u8>,
+        tickets: &Tickets<'_>,
+    ) -> Result<Option<Sent>> {
         if let Some(coming) = self.coming.take() {
             return self.fetch(coming);
         }
@@ -99,12 +135,23 @@ impl Incoming {
                 if record.place != Place::Nowhere {
                     return Err(nonsense());
                 }
+                let mut ticket = record.ticket;
+                if self.is_outside {
+                    match tickets.take() {
+                        Some(taken) => ticket = taken,
+                        None => {
+                            self.stalled = true;
+                            return Ok(None);
+                        }
+                    }
+                }
                 self.ring.hurry();
                 self.ring.go_on(&record, &mut Vec::new());
+                let (window, number) = self.meant(&record);
                 queue.put(Posted {
-                    ticket: record.ticket,
-                    window: record.window,
-                    number: record.number,
+                    ticket,
+                    window,
+                    number,
                     wparam: record.wparam as usize,
                     lparam: record.lparam as isize,
                     from: Some(self.from.clone()),
@@ -171,10 +218,22 @@ impl Incoming {
         )))
     }
 
+    /// To which window it is, and the message's number. Who came in by the open socket reaches the windows that are open, and others are
+    /// none for him; nor does he end the thread's loop.
+    #[inline(always)]
+    fn meant(&self, record: &Record) -> (u32, u32) {
+        if self.is_outside && (!plate::is_open(record.window) || record.number == WM_QUIT) {
+            (NO_WINDOW, WM_NULL)
+        } else {
+            (record.window, record.number)
+        }
+    }
+
     fn sent(&self, number: u64, record: &Record, data: Option<Data>) -> Sent {
+        let (window, number_of_message) = self.meant(record);
         Sent {
-            window: record.window,
-            number: record.number,
+            window,
+            number: number_of_message,
             wparam: record.wparam as usize,
             lparam: record.lparam as isize,
             data,
@@ -188,6 +247,40 @@ impl Incoming {
     }
 }
 
+/// One who has connected and said nothing yet.
+#[derive(Debug)]
+struct Fresh {
+    socket: PrivateFd,
+    sender: Identity,
+    /// Who may come in there.
+    access: Access,
+}
+
+impl Fresh {
+    /// It has said hello, with a lane; `None` if that makes no sense.
+    fn come_in(self, desk: Option<usize>, lane: &OwnedFd, roll: &Arc<Roll>) -> Option<Incoming> {
+        let (ring, answers, bells) = lane::take(lane).ok()?;
+        let bell = match (self.access, desk) {
+            (Access::CurrentUser, Some(desk)) => SenderBell::Desk(roll.clone(), desk),
+            (Access::Everyone, None) => SenderBell::Lane(bells),
+            _ => return None,
+        };
+        Some(Incoming {
+            socket: self.socket,
+            from: Rc::new(From {
+                sender: self.sender,
+                answers,
+                bell,
+            }),
+            ring,
+            shuttle: None,
+            coming: None,
+            stalled: false,
+            is_outside: self.access == Access::Everyone,
+        })
+    }
+}
+
 /// The memory of bytes that are not needed any more.
 fn emptied(spare: &mut Vec<u8>) -> Vec<u8> {
     let mut bytes = std::mem::take(spare);
@@ -195,14 +288,41 @@ fn emptied(spare: &mut Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// No window has that handle, and no procedure gets that message.
+const NO_WINDOW: u32 = 0;
+const WM_NULL: u32 = 0;
+
+/// So many may have come in by the open socket: their bells are as many words as a thread can sleep on at once, and some more.
+const MOST_OUTSIDE: usize = 96;
+
+/// So many of the messages that may wait may be theirs, so that they leave room for others.
+const MOST_POSTED_OUTSIDE: u64 = MOST_POSTED / 2;
+
+/// Where a thread takes numbers for messages that were posted by others than those with a desk.
+struct Tickets<'a> {
+    roll: &'a Roll,
+    desk: usize,
+    /// See [`Roll::number_post`].
+    taken: &'a Cell<u64>,
+}
+
+impl Tickets<'_> {
+    fn take(&self) -> Option<u64> {
+        self.roll.number_post(self.desk, MOST_POSTED_OUTSIDE, self.taken)
+    }
+}
+
 /// All senders of a thread.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
     listener: Option<PrivateFd>,
+    /// For other users.
+    door: Option<Door>,
+    taken: Cell<u64>,
     /// How many knocks have been heard.
     heard: u32,
     /// Those that have connected and said nothing yet.
-    fresh: Vec<(PrivateFd, Identity)>,
+    fresh: Vec<Fresh>,
     lanes: Vec<Incoming>,
     /// Which lane is looked at first.
     first: usize,
@@ -221,6 +341,25 @@ impl Senders {
     pub(super) fn listen(&mut self, key: &str) -> Result<()> {
         self.listener = Some(socket::listen(key)?);
         Ok(())
+    }
+
+    /// Where other users come in; there is one from the first window on that is open to them.
+    pub(super) fn door(&mut self) -> Option<&mut Door> {
+        self.door.as_mut()
+    }
+
+    /// The same, made if there is none.
+    pub(super) fn open_door(&mut self) -> Result<&mut Door> {
+        Ok(match &mut self.door {
+            Some(door) => door,
+            none => none.insert(Door::make()?),
+        })
+    }
+
+    /// The bells at which this thread sleeps for those who came in by the open socket.
+    pub(super) fn outside(&self) -> impl Iterator<Item = &Arc<LaneBell>> {
+        let bells = self.lanes.iter().filter_map(|lane| lane.from.outside());
+        bells.map(|bells| &bells.receiver)
     }
 
     /// Whether there is something to look at.
@@ -257,15 +396,25 @@ impl Senders {
 
     /// The next message that was sent. When there is none all lanes have been gone through, and what had been posted has
     /// been put in the queue.
-    pub(super) fn next(&mut self, roll: &Arc<Roll>, knocks: u32, queue: &mut Queue) -> Option<Sent> {
+    pub(super) fn next(
+        &mut self,
+        (roll, desk): (&Arc<Roll>, usize),
+        knocks: u32,
+        queue: &mut Queue,
+    ) -> Option<Sent> {
         self.answer(roll, knocks);
+        let tickets = Tickets {
+            roll,
+            desk,
+            taken: &self.taken,
+        };
         let mut index = 0;
         while index < self.lanes.len() {
             let mut at = self.first + index;
             if at >= self.lanes.len() {
                 at %= self.lanes.len();
             }
-            match self.lanes[at].next(queue, &mut self.spare) {
+            match self.lanes[at].next(queue, &mut self.spare, &tickets) {
                 Ok(Some(sent)) => {
                     self.first = at + 1;
                     return Some(sent);
@@ -301,37 +450,47 @@ impl Senders {
     }
 
     /// Lets in those who have connected.
-    fn hear(&mut self, roll: &Arc<Roll>) {
-        if let Some(listener) = &self.listener {
+    pub(super) fn hear(&mut self, roll: &Arc<Roll>) {
+        let doors = [
+            (self.listener.as_ref(), Access::CurrentUser),
+            (self.door.as_ref().map(|door| &door.socket), Access::Everyone),
+        ];
+        for (listener, access) in doors {
+            let Some(listener) = listener else { continue };
             // What fails, with the table of descriptors full, is tried again when the next one knocks, and now and then.
-            while let Ok(Some((socket, identity))) = socket::accept(listener) {
-                self.fresh.push((socket, identity));
+            while let Ok(Some((socket, sender))) = socket::accept(listener, access) {
+                self.fresh.push(Fresh {
+                    socket,
+                    sender,
+                    access,
+                });
             }
         }
-        for (socket, sender) in std::mem::take(&mut self.fresh) {
-            match socket::hear_hello(&socket) {
-                Hello::NotYet if !socket::is_hung_up(&socket) => self.fresh.push((socket, sender)),
-                Hello::From(desk, file) => {
-                    if let Ok((ring, answers)) = lane::take(&file) {
-                        let from = From {
-                            sender,
-                            answers,
-                            roll: roll.clone(),
-                            desk,
-                        };
-                        self.lanes.push(Incoming {
-                            socket,
-                            from: Rc::new(from),
-                            ring,
-                            shuttle: None,
-                            coming: None,
-                            stalled: false,
-                        });
-                    }
-                }
+        for fresh in std::mem::take(&mut self.fresh) {
+            match socket::hear_hello(&fresh.socket) {
+                Hello::NotYet if !socket::is_hung_up(&fresh.socket) => self.fresh.push(fresh),
+                // What makes no sense is heard no more.
+                Hello::From(desk, file) => self.lanes.extend(fresh.come_in(desk, &file, roll)),
                 _ => {}
             }
         }
+        self.turn_away();
+    }
+
+    /// Turns away those who are too many of those who came in by the open socket.
+    fn turn_away(&mut self) {
+        if self.door.is_none() {
+            return;
+        }
+        let mut room = MOST_OUTSIDE;
+        let mut has_room = |is_outside: bool| {
+            let stays = !is_outside || room > 0;
+            room = room.saturating_sub(is_outside.into());
+            stays
+        };
+        self.lanes.retain(|lane| has_room(lane.is_outside));
+        self.fresh
+            .retain(|fresh| has_room(fresh.access == Access::Everyone));
     }
 
     /// Forgets senders that have gone and left nothing whole, and memory that nobody uses.

@@ -18,16 +18,22 @@
 //! records for that, just as they are written. So the sender says in a line of its own which record was the last that is not
 //! for the queue. While the receiver has nothing to serve it looks at the records and not there, so that line stays with the sender.
 //!
+//! # Bells
+//! Who has a desk has a bell there. Between two users, who have no memory but the lane, each side sleeps at a bell in it.
+//!
 //! A ring that gets full is followed by a larger one: the sender hands over its memory, and says so in a last record,
 //! for which there is always room.
 
 use super::words::Words;
-use crate::os::atomic::{AtomicU64, Ordering};
+use crate::doorbell::Bell;
+use crate::os::atomic::{AtomicU64, Ordering, fence};
 use crate::os::copy;
+use crate::os::linux::parking;
 use crate::os::step::step;
 use crate::os::types::MapMode;
 use crate::{Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
+use std::sync::Arc;
 
 /// Words of a line.
 const LINE: usize = 8;
@@ -204,6 +210,8 @@ pub(super) struct RingOut {
     head: u64,
     /// Where the last bytes end; 0 if there never were any.
     bytes_end: u64,
+    /// How many lines had not been read of earlier rings, when this one followed.
+    before: u64,
 }
 
 impl RingOut {
@@ -215,6 +223,7 @@ impl RingOut {
             next,
             head: 0,
             bytes_end: 0,
+            before: 0,
         }
     }
 
@@ -236,6 +245,11 @@ impl RingOut {
         if self.at + need <= self.head + self.lines as u64 {
             return Ok(true);
         }
+        self.look_how_far()?;
+        Ok(self.at + need <= self.head + self.lines as u64)
+    }
+
+    fn look_how_far(&mut self) -> Result<()> {
         let head = self.words.all()[HEAD].load(Ordering::Acquire);
         if head < self.head || head > self.at {
             return Err(Error::new(
@@ -244,7 +258,7 @@ impl RingOut {
             ));
         }
         self.head = head;
-        Ok(self.at + need <= self.head + self.lines as u64)
+        Ok(())
     }
 
     /// Puts a record there, for which there is room: its number.
@@ -300,11 +314,27 @@ impl RingOut {
         let len = words_of_ring(lines);
         let (words, file) = Words::make(len, len)?;
         // After the record that says so.
-        Ok(Some((RingOut::new(words, lines, self.next + 1), file)))
+        let mut larger = RingOut::new(words, lines, self.next + 1);
+        larger.before = self.unread();
+        Ok(Some((larger, file)))
     }
 
     pub(super) fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// Whether the receiver has not read so many lines.
+    pub(super) fn has_unread(&mut self, many: u64) -> Result<bool> {
+        if self.unread() >= many {
+            self.look_how_far()?;
+        }
+        Ok(self.unread() >= many)
+    }
+
+    /// How many lines the receiver had not read when we last looked.
+    fn unread(&self) -> u64 {
+        // Who has read here has read all before.
+        self.at - self.head + if self.head == 0 { self.before } else { 0 }
     }
 
     /// The position of the next record.
@@ -479,29 +509,75 @@ impl Answers {
     }
 }
 
+/// The bells of a lane, in a line each.
+#[derive(Debug)]
+pub(super) struct Bells {
+    /// At which the receiver sleeps.
+    pub(super) receiver: Arc<LaneBell>,
+    /// At which the sender does.
+    pub(super) sender: Arc<LaneBell>,
+}
+
+/// A bell in a lane.
+#[derive(Debug)]
+pub(super) struct LaneBell(Words);
+
+impl LaneBell {
+    /// Whether who waits there sleeps, so that he answers late.
+    pub(super) fn has_sleeper(&self) -> bool {
+        self.as_ref().has_sleepers()
+    }
+
+    /// Wakes who sleeps there, after something has been published to him.
+    #[inline]
+    pub(super) fn ring(&self) {
+        fence(Ordering::SeqCst);
+        let bell = self.as_ref();
+        if bell.has_sleepers()
+            && let Some(word) = bell.ring()
+        {
+            parking::Place::new().wake(bell.word(), word, 1);
+        }
+    }
+}
+
+impl AsRef<Bell> for LaneBell {
+    fn as_ref(&self) -> &Bell {
+        self.0.bell()
+    }
+}
+
 fn words_of_lane() -> usize {
-    words_of_ring(FIRST) + ANSWERS * ANSWER
+    words_of_ring(FIRST) + ANSWERS * ANSWER + 2 * LINE
+}
+
+/// The parts of a lane: its ring, its answers, its bells.
+fn parts(words: &Words) -> (Words, Answers, Bells) {
+    let ring = words_of_ring(FIRST);
+    let bells = ring + ANSWERS * ANSWER;
+    let bell = |at: usize| Arc::new(LaneBell(words.part(bells + at * LINE, LINE)));
+    (
+        words.part(0, ring),
+        Answers(words.part(ring, ANSWERS * ANSWER)),
+        Bells {
+            receiver: bell(0),
+            sender: bell(1),
+        },
+    )
 }
 
 /// Makes a lane: the sender's side, and the file to hand over.
-pub(super) fn make() -> Result<(RingOut, Answers, OwnedFd)> {
+pub(super) fn make() -> Result<(RingOut, Answers, Bells, OwnedFd)> {
     let (words, file) = Words::make(words_of_lane(), words_of_lane())?;
-    let ring = words_of_ring(FIRST);
-    Ok((
-        RingOut::new(words.part(0, ring), FIRST, 1),
-        Answers(words.part(ring, ANSWERS * ANSWER)),
-        file,
-    ))
+    let (ring, answers, bells) = parts(&words);
+    Ok((RingOut::new(ring, FIRST, 1), answers, bells, file))
 }
 
 /// Takes a lane from a sender: the receiver's side.
-pub(super) fn take(file: &OwnedFd) -> Result<(RingIn, Answers)> {
+pub(super) fn take(file: &OwnedFd) -> Result<(RingIn, Answers, Bells)> {
     let words = Words::take(file, words_of_lane(), MapMode::ReadWrite)?;
-    let ring = words_of_ring(FIRST);
-    Ok((
-        RingIn::new(words.part(0, ring), FIRST, 1),
-        Answers(words.part(ring, ANSWERS * ANSWER)),
-    ))
+    let (ring, answers, bells) = parts(&words);
+    Ok((RingIn::new(ring, FIRST, 1), answers, bells))
 }
 
 /// Both sides of a lane with so many lines, in a model.
@@ -549,8 +625,8 @@ mod tests {
             lens in proptest::collection::vec(0..3000usize, 1..100),
             takes in proptest::collection::vec(any::<bool>(), 1..50),
         ) {
-            let (mut out, _answers, file) = make().unwrap();
-            let (mut incoming, _) = take(&file).unwrap();
+            let (mut out, _answers, _, file) = make().unwrap();
+            let (mut incoming, ..) = take(&file).unwrap();
             let (mut put, mut taken) = (1u64, 1u64);
             // Bytes that look like records.
             let bytes = |number: u64| (number..).flat_map(u64::to_le_bytes).take(lens[number as usize - 1]);
@@ -585,8 +661,8 @@ mod tests {
         fn any_words_are_an_error_at_worst(
             writes in proptest::collection::vec((0..3 * LINE, prop_oneof![0..5u64, 0..70_000u64, any::<u64>()]), 0..60),
         ) {
-            let (_out, answers, file) = make().unwrap();
-            let (mut incoming, given) = take(&file).unwrap();
+            let (_out, answers, _, file) = make().unwrap();
+            let (mut incoming, given, _) = take(&file).unwrap();
             for (at, value) in writes {
                 let words = incoming.words.all();
                 let line = incoming.line(incoming.at) + at;
@@ -609,8 +685,8 @@ mod tests {
         /// A receiver may say that it is anywhere.
         #[test]
         fn a_wrong_head_is_an_error(head in any::<u64>()) {
-            let (mut out, _, file) = make().unwrap();
-            let (incoming, _) = take(&file).unwrap();
+            let (mut out, _, _, file) = make().unwrap();
+            let (incoming, ..) = take(&file).unwrap();
             for number in 1..=FIRST as u64 {
                 if !out.has_room(0).unwrap() {
                     break;
@@ -633,7 +709,7 @@ mod tests {
         assert_eq!(take(&file).unwrap_err().kind(), ErrorKind::Corrupt);
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
         take(&file).unwrap();
-        let (_, _, small) = make().unwrap();
+        let (.., small) = make().unwrap();
         assert_eq!(
             RingIn::take(&small, 2048, 1).unwrap_err().kind(),
             ErrorKind::Corrupt

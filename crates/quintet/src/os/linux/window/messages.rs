@@ -1,15 +1,24 @@
 //! What there is for a thread to serve, and how it waits for that: the part of a desk that `wait_any` sees too.
 
+use super::door::Door;
 use super::incoming::{Senders, Sent};
+use super::lane::LaneBell;
 use super::own::Own;
 use super::queue::Queue;
 use super::roll::{self, Roll};
-use crate::doorbell::{Readiness, Waiter};
+use crate::doorbell::{Other, Readiness, Waiter};
+use crate::os::linux::futex::{self, Sleep, announce_at};
 use crate::os::linux::parking::Place;
+use crate::os::window_types::Making;
 use crate::{Error, ErrorKind, Result};
 use std::cell::RefMut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// So many bells besides its own a thread sleeps at, with room for others that it waits for, of the 128 that the kernel takes. It looks by itself
+/// for what comes beyond them.
+const MOST_OTHERS: usize = 110;
 
 /// The messages of a thread.
 #[derive(Debug)]
@@ -56,7 +65,7 @@ impl Messages {
     #[inline]
     pub(super) fn next_sent(&self, queue: &mut Queue) -> Option<Sent> {
         let knocks = self.roll.knocks(self.desk);
-        self.senders().next(&self.roll, knocks, queue)
+        self.senders().next((&self.roll, self.desk), knocks, queue)
     }
 
     /// Whether something has come that has not been looked at.
@@ -90,6 +99,66 @@ impl Messages {
         self.senders().tidy(&self.roll);
     }
 
+    /// Lets other users reach a window of that handle; not if another one has it, which may be another user's.
+    pub(super) fn open(&self, handle: u32, making: &Making<'_>) -> Result<bool> {
+        self.senders().open_door()?.put_up(handle, making)
+    }
+
+    /// What there is for other users, if anything.
+    fn with_door(&self, act: impl FnOnce(&mut Door)) {
+        if let Some(door) = self.senders().door() {
+            act(door);
+        }
+    }
+
+    /// A window goes.
+    pub(super) fn shut(&self, handle: u32) {
+        self.with_door(|door| door.take_down(handle));
+    }
+
+    pub(super) fn retitle(&self, handle: u32, title: &str) {
+        self.with_door(|door| door.retitle(handle, title));
+    }
+
+    /// Says that its thread looks for messages.
+    pub(super) fn say_looked(&self, at: u64) {
+        self.roll.say_looked(self.desk, at);
+        self.look_outside(at);
+    }
+
+    /// The same to other users; and hears those who have connected, who could not say so where it is looked for them.
+    fn look_outside(&self, at: u64) {
+        let mut senders = self.senders();
+        if senders.door().is_some_and(|door| door.say_looked(at)) {
+            senders.hear(&self.roll);
+        }
+    }
+
+    /// Sleeps until something may have come, or for so long. `own`: a bell that may ring for this thread as well.
+    pub(super) fn sleep(
+        &self,
+        slice: Duration,
+        own: Option<&Arc<LaneBell>>,
+        is_there: impl Fn() -> Result<bool>,
+    ) -> Result<()> {
+        let waiter = self.waiter();
+        let mut others = self.others();
+        others.extend(own.map(|bell| bell.clone() as Other));
+        if others.is_empty() {
+            return match waiter.before_sleep(is_there)? {
+                Some(word) => waiter.place.sleep(waiter.bell.word(), word, slice),
+                None => Ok(()),
+            };
+        }
+        let mut words = announce_at(&others);
+        let Some(while_it_is) = waiter.before_sleep(is_there)? else {
+            return Ok(());
+        };
+        let word = waiter.bell.word_for_kernel();
+        words.push(Sleep { word, while_it_is });
+        futex::sleep_on_any(&words, slice).map(drop)
+    }
+
     /// Closes all connections.
     pub(super) fn close(&self) {
         *self.senders() = Senders::default();
@@ -104,7 +173,7 @@ impl Readiness for Messages {
                 "a window's messages can be waited for on its own thread only",
             ));
         }
-        self.roll.say_looked(self.desk, roll::now());
+        self.say_looked(roll::now());
         Ok(
             self.waiting.load(Ordering::Relaxed) > 0
                 || self.quits.load(Ordering::Relaxed)
@@ -114,5 +183,23 @@ impl Readiness for Messages {
 
     fn waiter(&self) -> Waiter<'_> {
         self.roll.waiter(self.desk, &self.place)
+    }
+
+    fn others(&self) -> Vec<Other> {
+        // Most have none, and pay nothing for it. Those who have just connected have to be among them.
+        let Some(senders) = self.senders.get() else {
+            return Vec::new();
+        };
+        let mut senders = senders.borrow_mut();
+        if senders.door().is_none() {
+            return Vec::new();
+        }
+        senders.hear(&self.roll);
+        let mut others: Vec<Other> = senders.outside().map(|bell| bell.clone() as Other).collect();
+        if let Some(door) = senders.door() {
+            others.extend(door.plates().map(|plate| plate.clone() as Other));
+        }
+        others.truncate(MOST_OTHERS);
+        others
     }
 }

@@ -50,6 +50,7 @@
 mod by_number;
 mod data;
 mod desk;
+mod door;
 #[cfg(all(test, not(loom)))]
 mod hostile;
 mod incoming;
@@ -61,21 +62,25 @@ mod models;
 mod names;
 mod outgoing;
 mod own;
+mod plate;
 mod queue;
 mod roll;
 mod shuttle;
 mod socket;
+mod texts;
 mod words;
 
 pub(crate) use messages::Messages;
 #[cfg(feature = "socket")]
 pub(super) use roll::sweep;
 
+use crate::os::types::Access;
 use crate::os::window_types::{
-    InSend, Letter, Making, Procedure, Pumped, Query, SendMode, Sight, executable_name,
+    Handle, InSend, Letter, Making, Procedure, Pumped, Query, SendMode, Sight, executable_name,
 };
 use crate::{Deadline, Result};
-use desk::Desk;
+use desk::{Desk, Owner};
+use plate::Seen;
 use roll::{Roll, no_window};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -106,7 +111,7 @@ impl Window {
     pub(crate) fn set_title(&self, title: &str) -> Result<()> {
         let desk = self.desk.upgrade().ok_or_else(no_window)?;
         desk.check_ours()?;
-        desk.roll.retitle(self.handle, title)
+        desk.retitle(self.handle, title)
     }
 
     /// What `wait_any` waits for: that its thread has messages.
@@ -150,50 +155,125 @@ fn seen_roll() -> Result<Option<Arc<Roll>>> {
     }
 }
 
-/// This thread's desk, and that of the window's thread.
-fn to_send(window: u32) -> Result<(Rc<Desk>, usize)> {
+/// This thread's desk, and whose the window is.
+fn to_send(window: Handle) -> Result<(Rc<Desk>, Owner)> {
+    if let Some(user) = window.user {
+        return Ok((Desk::here()?, Owner::User(user)));
+    }
     if let Some(desk) = Desk::existing() {
-        let owner = desk.roll.owner(window).ok_or_else(no_window)?;
-        return Ok((desk, owner));
+        let owner = desk.roll.owner(window.number).ok_or_else(no_window)?;
+        return Ok((desk, Owner::Desk(owner)));
     }
     let roll = seen_roll()?.ok_or_else(no_window)?;
-    let owner = roll.owner(window).ok_or_else(no_window)?;
-    Ok((Desk::here()?, owner))
+    let owner = roll.owner(window.number).ok_or_else(no_window)?;
+    Ok((Desk::here()?, Owner::Desk(owner)))
 }
 
-pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: Deadline) -> Result<isize> {
+pub(crate) fn send(window: Handle, letter: &Letter<'_>, mode: SendMode, deadline: Deadline) -> Result<isize> {
     let (desk, owner) = to_send(window)?;
-    desk.send(window, owner, letter, mode, deadline)
+    desk.send(window.number, owner, letter, mode, deadline)
 }
 
-pub(crate) fn send_notify(window: u32, letter: &Letter<'_>) -> Result<()> {
+pub(crate) fn send_notify(window: Handle, letter: &Letter<'_>) -> Result<()> {
     let (desk, owner) = to_send(window)?;
-    desk.send_notify(window, owner, letter)
+    desk.send_notify(window.number, owner, letter)
 }
 
-pub(crate) fn post(window: u32, letter: &Letter<'_>) -> Result<()> {
+pub(crate) fn post(window: Handle, letter: &Letter<'_>) -> Result<()> {
     let (desk, owner) = to_send(window)?;
-    desk.post(window, owner, letter)
+    desk.post(window.number, owner, letter)
 }
 
-/// Calls `found` with the handles of those meant, until it says no.
-pub(crate) fn find(query: &Query, found: &mut dyn FnMut(u32) -> bool) -> Result<()> {
-    let Some(roll) = seen_roll()? else {
-        return Ok(());
-    };
-    let is_meant = |window: &roll::Found| {
-        !(query.top_level_only && window.message_only)
-            && query.is_title(&window.title)
-            && query.is_class(&window.class)
-            && query.pid.is_none_or(|pid| pid == roll.pid(window.desk))
-            && query.is_executable(|| executable_name(&roll.process(window.desk)))
-    };
-    roll.each(is_meant, found)
+/// Calls `found` with those meant, until it says no: this user's first.
+pub(crate) fn find(query: &Query, found: &mut dyn FnMut(Handle) -> bool) -> Result<()> {
+    let mut goes_on = true;
+    if let Some(roll) = seen_roll()? {
+        let is_meant = |window: &roll::Found| {
+            !(query.top_level_only && window.message_only)
+                && query.is_title(&window.title)
+                && query.is_class(&window.class)
+                && query.pid.is_none_or(|pid| pid == roll.pid(window.desk))
+                && query.is_executable(|| executable_name(&roll.process(window.desk)))
+        };
+        roll.each(is_meant, &mut |number| {
+            goes_on = found(Handle::ours(number));
+            goes_on
+        })?;
+    }
+    if query.access == Access::Everyone && goes_on {
+        find_outside(query, found)?;
+    }
+    Ok(())
 }
 
-pub(crate) fn sight(window: u32) -> Result<Sight> {
+/// The same, of those that other users have opened.
+fn find_outside(query: &Query, found: &mut dyn FnMut(Handle) -> bool) -> Result<()> {
+    for number in plate::handles()? {
+        // What cannot be looked at is nobody's window.
+        let Ok(Some(plate)) = seen_outside(number) else {
+            continue;
+        };
+        let Ok(Some(says)) = plate.read() else { continue };
+        let process = || plate.process(&says);
+        let is_meant = !(query.top_level_only && says.message_only)
+            && query.is_title(&says.title)
+            && query.is_class(&says.class)
+            && query.pid.is_none_or(|pid| pid == process().pid)
+            && query.is_executable(|| executable_name(&process()));
+        let handle = Handle {
+            number,
+            user: Some(plate.user),
+        };
+        if is_meant && !found(handle) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The plate of a window that another user has opened.
+fn seen_outside(number: u32) -> Result<Option<Seen>> {
+    let this_user = rustix::process::geteuid().as_raw();
+    Ok(Seen::open(number)?.filter(|plate| plate.user != this_user))
+}
+
+/// The window of that number, of another user if it has to be and that is asked for.
+pub(crate) fn resolve(number: u32, access: Access) -> Result<Handle> {
+    if access == Access::Everyone
+        && plate::is_open(number)
+        && let Some(plate) = seen_outside(number)?
+    {
+        return Ok(Handle {
+            number,
+            user: Some(plate.user),
+        });
+    }
+    Ok(Handle::ours(number))
+}
+
+/// The plate of another user's window, if it is still there.
+fn plate_of(window: Handle, user: u32) -> Result<Seen> {
+    Seen::open(window.number)?
+        .filter(|plate| plate.user == user)
+        .ok_or_else(no_window)
+}
+
+pub(crate) fn sight(window: Handle) -> Result<Sight> {
+    if let Some(user) = window.user {
+        let plate = plate_of(window, user)?;
+        let says = plate.read()?.ok_or_else(no_window)?;
+        return Ok(Sight {
+            owner: plate.process(&says),
+            class: says.class,
+            title: says.title,
+            message_only: says.message_only,
+            hung: says.is_hung,
+            queued: None,
+            access: Some(Access::Everyone),
+        });
+    }
     let roll = seen_roll()?.ok_or_else(no_window)?;
-    let found = roll.look(window)?;
+    let found = roll.look(window.number)?;
     Ok(Sight {
         class: found.class,
         title: found.title,
@@ -201,17 +281,27 @@ pub(crate) fn sight(window: u32) -> Result<Sight> {
         message_only: found.message_only,
         hung: roll.is_hung(found.desk),
         queued: Some(u32::try_from(roll.queued(found.desk)).unwrap_or(u32::MAX)),
+        access: Some(match plate::is_open(window.number) {
+            true => Access::Everyone,
+            false => Access::CurrentUser,
+        }),
     })
 }
 
-pub(crate) fn is_alive(window: u32) -> bool {
-    let is_alive = || seen_roll()?.ok_or_else(no_window)?.look(window);
+pub(crate) fn is_alive(window: Handle) -> bool {
+    if let Some(user) = window.user {
+        return plate_of(window, user).is_ok();
+    }
+    let is_alive = || seen_roll()?.ok_or_else(no_window)?.look(window.number);
     is_alive().is_ok()
 }
 
-pub(crate) fn is_hung(window: u32) -> Result<bool> {
+pub(crate) fn is_hung(window: Handle) -> Result<bool> {
+    if let Some(user) = window.user {
+        return Ok(plate_of(window, user)?.is_hung());
+    }
     let roll = seen_roll()?.ok_or_else(no_window)?;
-    let found = roll.look(window)?;
+    let found = roll.look(window.number)?;
     Ok(roll.is_hung(found.desk))
 }
 

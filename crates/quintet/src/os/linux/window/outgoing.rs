@@ -1,7 +1,8 @@
 //! What goes from a thread to another one: the lane that it has handed over.
 
 use super::data;
-use super::lane::{self, ANSWERS, Answers, Kind, MOST_INLINE, Place, Record, RingOut};
+use super::lane::{self, ANSWERS, Answers, Bells, Kind, LaneBell, MOST_INLINE, Place, Record, RingOut};
+use super::plate::Seen;
 use super::roll::{self, Roll};
 use super::shuttle::{SHUTTLE, ShuttleOut};
 use super::socket;
@@ -19,10 +20,7 @@ pub(super) const MOST_POSTED: u64 = 10_000;
 /// A thread that this one sends to.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    roll: Arc<Roll>,
-    /// Its desk, and which owner of that it is.
-    pub(super) desk: usize,
-    epoch: u32,
+    pub(super) receiver: Receiver,
     socket: PrivateFd,
     ring: RefCell<RingOut>,
     shuttle: RefCell<Option<ShuttleOut>>,
@@ -33,9 +31,85 @@ pub(super) struct Outgoing {
     pub(super) eager: Spin,
     /// When we last asked whether it lives.
     asked: Cell<u64>,
-    /// See [`Roll::number_post`].
-    taken: Cell<u64>,
     publisher: Publisher,
+}
+
+/// Where a thread is that this one sends to.
+#[derive(Debug)]
+pub(super) enum Receiver {
+    /// At a desk of this user's roll.
+    Desk {
+        roll: Arc<Roll>,
+        /// Which, and which owner of that it is.
+        desk: usize,
+        epoch: u32,
+        /// See [`Roll::number_post`].
+        taken: Cell<u64>,
+    },
+    /// Of another user, behind the plate of its window. There is a lane and nothing else between it and us.
+    Plate(Seen, Bells),
+}
+
+impl Receiver {
+    /// Whether it may still be the same thread.
+    fn is_same(&self) -> bool {
+        match self {
+            Receiver::Desk {
+                roll, desk, epoch, ..
+            } => roll.epoch(*desk) == *epoch,
+            // The socket tells.
+            Receiver::Plate(..) => true,
+        }
+    }
+
+    fn has_left(&self) -> bool {
+        match self {
+            Receiver::Desk {
+                roll, desk, epoch, ..
+            } => roll.has_left(*desk, *epoch),
+            Receiver::Plate(plate, _) => plate.has_left(),
+        }
+    }
+
+    pub(super) fn is_hung(&self) -> bool {
+        match self {
+            Receiver::Desk { roll, desk, .. } => roll.is_hung(*desk),
+            Receiver::Plate(plate, _) => plate.is_hung(),
+        }
+    }
+
+    /// Whether it sleeps, so that it answers late.
+    #[inline]
+    pub(super) fn sleeps(&self) -> bool {
+        match self {
+            Receiver::Desk { roll, desk, .. } => roll.sleeps(*desk),
+            Receiver::Plate(_, bells) => bells.receiver.has_sleeper(),
+        }
+    }
+
+    /// Wakes it, if it sleeps, after something has been published to it.
+    #[inline(always)]
+    fn ring(&self, publisher: Publisher) {
+        match self {
+            Receiver::Desk { roll, desk, .. } => roll.ring(*desk, publisher),
+            Receiver::Plate(_, bells) => bells.receiver.ring(),
+        }
+    }
+
+    /// A number for a message to be posted, if there is room for it. Of another user's thread it is that one's to give, and
+    /// as many as may wait for it wait in the lane at most.
+    #[inline(always)]
+    fn number_post(&self, ring: &mut RingOut) -> Result<u64> {
+        match self {
+            Receiver::Desk {
+                roll, desk, taken, ..
+            } => roll
+                .number_post(*desk, MOST_POSTED, taken)
+                .ok_or_else(queue_is_full),
+            Receiver::Plate(..) if ring.has_unread(MOST_POSTED)? => Err(queue_is_full()),
+            Receiver::Plate(..) => Ok(0),
+        }
+    }
 }
 
 /// Where answers may come.
@@ -59,13 +133,43 @@ impl Outgoing {
         let Some(socket) = socket::connect(&roll.socket(desk), deadline)? else {
             return Ok(None);
         };
-        let (ring, answers, file) = lane::make()?;
-        socket::say_hello(&socket, own, &file)?;
+        let (ring, answers, _, file) = lane::make()?;
+        socket::say_hello(&socket, Some(own), &file)?;
         roll.knock(desk, publisher);
-        Ok(Some(Outgoing {
+        let receiver = Receiver::Desk {
             roll: roll.clone(),
             desk,
             epoch,
+            taken: Cell::new(0),
+        };
+        Ok(Some(Outgoing::new(receiver, socket, ring, answers, publisher)))
+    }
+
+    /// As [`connect`](Self::connect), to the thread of another user's window.
+    pub(super) fn connect_openly(
+        plate: Seen,
+        publisher: Publisher,
+        deadline: Deadline,
+    ) -> Result<Option<Self>> {
+        let Some(socket) = socket::connect_openly(plate.socket()?, plate.user, deadline)? else {
+            return Ok(None);
+        };
+        let (ring, answers, bells, file) = lane::make()?;
+        socket::say_hello(&socket, None, &file)?;
+        plate.knock();
+        let receiver = Receiver::Plate(plate, bells);
+        Ok(Some(Outgoing::new(receiver, socket, ring, answers, publisher)))
+    }
+
+    fn new(
+        receiver: Receiver,
+        socket: PrivateFd,
+        ring: RingOut,
+        answers: Answers,
+        publisher: Publisher,
+    ) -> Self {
+        Outgoing {
+            receiver,
             socket,
             ring: RefCell::new(ring),
             shuttle: RefCell::default(),
@@ -77,14 +181,21 @@ impl Outgoing {
             spin: Spin::default(),
             eager: Spin::default(),
             asked: Cell::new(roll::now()),
-            taken: Cell::new(0),
             publisher,
-        }))
+        }
+    }
+
+    /// Where this thread sleeps for its answers, if not at its desk.
+    pub(super) fn bell(&self) -> Option<&Arc<LaneBell>> {
+        match &self.receiver {
+            Receiver::Desk { .. } => None,
+            Receiver::Plate(_, bells) => Some(&bells.sender),
+        }
     }
 
     /// Whether it is still the same thread, and lives, as far as has been asked in the last few milliseconds.
     pub(super) fn is_current(&self) -> bool {
-        if self.roll.epoch(self.desk) != self.epoch {
+        if !self.receiver.is_same() {
             return false;
         }
         let now = roll::now();
@@ -97,7 +208,7 @@ impl Outgoing {
 
     /// Why it has hung up.
     pub(super) fn why_hung_up(&self) -> Error {
-        if self.roll.has_left(self.desk, self.epoch) {
+        if self.receiver.has_left() {
             roll::no_window()
         } else {
             Error::new(
@@ -165,7 +276,7 @@ impl Outgoing {
             let gone = shuttle.gone();
             let number = self.put_record(kind, window, letter, answer, Place::Shuttle, gone)?;
             shuttle.until = self.ring.borrow().position();
-            shuttle.fill(bytes, || self.roll.ring(self.desk, self.publisher));
+            shuttle.fill(bytes, || self.receiver.ring(self.publisher));
             return Ok(number);
         }
         drop(shuttle);
@@ -193,10 +304,7 @@ impl Outgoing {
             socket::attach(&self.socket, ring.next(), &data::file_of(bytes)?)?;
         }
         let ticket = match kind {
-            Kind::Post => self
-                .roll
-                .number_post(self.desk, MOST_POSTED, &self.taken)
-                .ok_or_else(queue_is_full)?,
+            Kind::Post => self.receiver.number_post(&mut ring)?,
             _ => gone,
         };
         let record = Record {
@@ -215,7 +323,7 @@ impl Outgoing {
             ring.hurry();
         }
         drop(ring);
-        self.roll.ring(self.desk, self.publisher);
+        self.receiver.ring(self.publisher);
         Ok(number)
     }
 

@@ -5,11 +5,12 @@
 //! and how often that was used before are the window's handle. What a dead thread had is free: nobody sees its windows, and
 //! who takes its desk next clears them away.
 
+use super::plate;
+use super::texts::{Texts, check_title};
 use crate::cleanup::Registration;
 use crate::doorbell::{Bell, Waiter};
 use crate::layout::{Extent, Header, Layout};
-use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-use crate::os::copy;
+use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::os::fence::Publisher;
 use crate::os::linux::parking::Place;
 use crate::os::linux::process::{Identity, UserId};
@@ -18,7 +19,7 @@ use crate::os::per_process::PerProcess;
 use crate::os::segment::{self, Segment, Spec};
 use crate::os::step::step;
 use crate::os::token::Token;
-use crate::os::types::{ObjectOptions, Opening};
+use crate::os::types::{Access, ObjectOptions, Opening};
 use crate::os::window_types::Making;
 use crate::participants::{self, Seat, Slot};
 use crate::{Error, ErrorKind, Name, Result, Scheme};
@@ -33,17 +34,16 @@ const WINDOWS: usize = 1 << PLACE_BITS;
 const PLACE_BITS: u32 = 12;
 /// How often a place is used before a handle comes again: 18 bits.
 const USES: u64 = 1 << 18;
-/// Bytes of a class and a title.
-const CLASS: usize = 128;
-const TITLE: usize = 320;
+/// This bit of a handle says that other users may reach the window.
+pub(super) const IS_OPEN: u32 = 1 << 30;
 
 static LAYOUT: Layout = Layout {
     scheme: Scheme::Window,
     // The lanes between those who share it are of this version, too.
-    version: 2,
+    version: 3,
     text: "header; line: places 4, doubted 4; 2048 slots; 2048 desks of 192 bytes: bell 4, fences 4, knocks 4, epoch 4, left 4, line; posted 8, line; \
-        taken 8, looked 8, line; 4096 entries of 832 bytes: tag 8, version 4, class 4, titles 4 4, line, 128 bytes, 320 bytes twice; \
-        tag: uses 18, used bit 20, shown bit 21, message-only bit 22, desk from bit 32",
+        taken 8, looked 8, line; 4096 entries of 832 bytes: tag 8, version 4, class 4, titles 4 4, 128 bytes, 320 bytes twice; \
+        tag: uses 18, used bit 20, shown bit 21, message-only bit 22, open bit 23, desk from bit 32",
     size: size_of::<Memory>(),
     extent: Extent::Fixed,
     participants: DESKS as u32,
@@ -113,19 +113,7 @@ struct Own {
 #[derive(Debug)]
 struct Entry {
     tag: AtomicU64,
-    /// How often the title was changed: the last bit says which of the two it is now, and the next one goes to the other. So
-    /// nobody waits for a thread that is stopped while it changes it.
-    version: AtomicU32,
-    class_len: AtomicU32,
-    title_lens: [AtomicU32; 2],
     texts: Texts,
-}
-
-#[repr(C, align(64))]
-#[derive(Debug)]
-struct Texts {
-    class: [AtomicU64; CLASS / 8],
-    titles: [[AtomicU64; TITLE / 8]; 2],
 }
 
 #[cfg(not(loom))]
@@ -134,6 +122,8 @@ const _: () = assert!(size_of::<Desk>() == 192 && size_of::<Entry>() == 832);
 const USED: u64 = 1 << 20;
 const SHOWN: u64 = 1 << 21;
 const MESSAGE_ONLY: u64 = 1 << 22;
+/// Other users may reach it: see `plate.rs`.
+const OPEN: u64 = 1 << 23;
 const DESK: u32 = 32;
 
 /// What an entry's tag says.
@@ -142,8 +132,9 @@ struct Tag(u64);
 
 impl Tag {
     fn handle(self, place: usize) -> u32 {
-        // 18 bits and 12 bits.
-        ((self.0 % USES) as u32) << PLACE_BITS | place as u32
+        // 18 bits and 12 bits, and one.
+        let open = if self.0 & OPEN != 0 { IS_OPEN } else { 0 };
+        ((self.0 % USES) as u32) << PLACE_BITS | place as u32 | open
     }
 
     fn is_used(self) -> bool {
@@ -178,7 +169,13 @@ pub(super) fn now() -> u64 {
 
 /// After so many milliseconds a thread is hung.
 const HUNG: u64 = 5000;
-/// After so many changes in between an entry is not as it should be.
+
+/// Whether a thread is hung that looked for messages at that time, and not since.
+pub(super) fn is_long_ago(looked: u64) -> bool {
+    now().saturating_sub(looked) > HUNG
+}
+
+/// After so many changes by others in between a number is not as it should be.
 const PATIENCE: u32 = 1000;
 
 /// What is said of a window.
@@ -245,6 +242,7 @@ impl Drop for Inner {
 /// Removes the sockets of desks if there is no roll any more: all of their processes are dead. Otherwise the next roll does.
 #[cfg(feature = "socket")]
 pub(in crate::os::linux) fn sweep() {
+    plate::sweep();
     // A socket that is listed now and is of a living process has a roll, which is there as long as that lives. So this order.
     let sockets = runtime::keys(SOCKETS);
     if !sockets.is_empty() && matches!(Roll::existing(), Ok(None)) {
@@ -301,6 +299,7 @@ impl Roll {
                 // Of earlier rolls nobody is there any more.
                 let ours = sockets_of(inner.seed);
                 Inner::clear_folder(|key| !key.starts_with(&ours));
+                plate::sweep();
             }
             Ok(Arc::new(inner))
         };
@@ -444,6 +443,9 @@ impl Roll {
                 if making.message_only {
                     new |= MESSAGE_ONLY;
                 }
+                if making.access == Access::Everyone {
+                    new |= OPEN;
+                }
                 step();
                 if entry
                     .tag
@@ -454,7 +456,7 @@ impl Roll {
                 }
                 let places = u32::try_from(place).unwrap_or(u32::MAX - 1) + 1;
                 memory.control.places.fetch_max(places, Ordering::AcqRel);
-                entry.write(Some(making.class), making.title);
+                entry.texts.write(Some(making.class), making.title);
                 return Ok(Tag(new).handle(place));
             }
             if !swept {
@@ -519,7 +521,7 @@ impl Roll {
     pub(super) fn retitle(&self, handle: u32, title: &str) -> Result<()> {
         check_title(title)?;
         let (entry, _) = self.entry(handle).ok_or_else(no_window)?;
-        entry.write(None, title);
+        entry.texts.write(None, title);
         Ok(())
     }
 
@@ -544,7 +546,7 @@ impl Roll {
         let entry = &self.memory().entries[place];
         let tag = Tag(entry.tag.load(Ordering::Acquire));
         let desk = tag.desk().filter(|_| tag.0 & SHOWN != 0)?;
-        let (class, title) = entry.read()?;
+        let (class, title) = entry.texts.read()?;
         // Another window's by now, with other texts.
         (Tag(entry.tag.load(Ordering::Acquire)) == tag).then(|| Found {
             handle: tag.handle(place),
@@ -586,8 +588,7 @@ impl Roll {
 
     /// Whether its thread has not looked for messages for long.
     pub(super) fn is_hung(&self, desk: usize) -> bool {
-        let looked = self.desk(desk).own.looked.load(Ordering::Relaxed);
-        now().saturating_sub(looked) > HUNG
+        is_long_ago(self.desk(desk).own.looked.load(Ordering::Relaxed))
     }
 
     /// Says that this desk's thread looks for messages.
@@ -683,62 +684,6 @@ impl Roll {
             own: None,
         }
     }
-}
-
-impl Entry {
-    /// For the window's own thread; a class while nobody sees it yet.
-    fn write(&self, class: Option<&str>, title: &str) {
-        if let Some(class) = class {
-            copy::into_words(class.as_bytes(), &self.texts.class);
-            self.class_len.store(class.len() as u32, Ordering::Relaxed);
-        }
-        let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
-        let which = next as usize % 2;
-        // Who still reads what was there before sees that there has been another since.
-        fence(Ordering::SeqCst);
-        step();
-        copy::into_words(title.as_bytes(), &self.texts.titles[which]);
-        self.title_lens[which].store(title.len() as u32, Ordering::Relaxed);
-        step();
-        self.version.store(next, Ordering::Release);
-    }
-
-    /// Class and title; `None` if the title changes again and again.
-    fn read(&self) -> Option<(String, String)> {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        for _ in 0..PATIENCE {
-            let version = self.version.load(Ordering::Acquire);
-            let which = version as usize % 2;
-            let title = read_text(&self.texts.titles[which], &self.title_lens[which]);
-            fence(Ordering::SeqCst);
-            if self.version.load(Ordering::Relaxed) == version {
-                let class = read_text(&self.texts.class, &self.class_len);
-                return Some((text(class), text(title)));
-            }
-            std::thread::yield_now();
-        }
-        None
-    }
-}
-
-fn read_text(from: &[AtomicU64], len: &AtomicU32) -> Vec<u8> {
-    let len = (len.load(Ordering::Relaxed) as usize).min(from.len() * 8);
-    let mut bytes = Vec::new();
-    copy::append(from, len, &mut bytes);
-    bytes
-}
-
-fn check_title(title: &str) -> Result<()> {
-    if title.len() > TITLE {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!(
-                "the title of a window has at most {TITLE} bytes, not {}",
-                title.len()
-            ),
-        ));
-    }
-    Ok(())
 }
 
 /// The error of who means a window that is not there.

@@ -4,9 +4,10 @@ use super::roll;
 use crate::os::linux::anonymous::poll;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::linux::pipe::message;
-use crate::os::linux::process::Identity;
-use crate::os::linux::{no_descriptor, peer, runtime};
+use crate::os::linux::process::{Identity, UserId};
+use crate::os::linux::{clock, no_descriptor, peer, runtime};
 use crate::os::step::call;
+use crate::os::types::Access;
 use crate::{Deadline, Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{BorrowedFd, OwnedFd};
@@ -25,6 +26,7 @@ const BACKLOG: i32 = 4096;
 /// Bytes of a packet.
 const PACKET: usize = 16;
 const HELLO: u64 = u64::from_le_bytes(*b"QUINTETw");
+const NO_DESK: u64 = u64::MAX;
 
 const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
@@ -46,8 +48,36 @@ pub(super) fn listen(key: &str) -> Result<PrivateFd> {
     Ok(socket)
 }
 
-/// One who has connected, and who it is; `None` if there is nobody. Those whom we do not trust are turned away.
-pub(super) fn accept(listener: &PrivateFd) -> Result<Option<(PrivateFd, Identity)>> {
+/// Lets other users connect: the number of the socket, by which they find it. It is a name in no folder, which is gone with the
+/// process. (So both have to be in one network namespace.)
+pub(super) fn listen_openly() -> Result<(PrivateFd, u64)> {
+    const TRIES: u64 = 1000;
+    let socket = new()?;
+    // Somebody may have taken one name or the other, but not all: who connects asks whose it is.
+    let first = clock::since_start() ^ u64::from(std::process::id()) << 32;
+    for number in (0..TRIES).map(|more| first.wrapping_add(more)) {
+        match call(|| rustix::net::bind(&socket, &open_address(number)?)) {
+            Ok(()) => {
+                let listening = call(|| rustix::net::listen(&socket, BACKLOG));
+                listening.map_err(|error| Error::os("cannot listen", error))?;
+                return Ok((socket, number));
+            }
+            Err(Errno::ADDRINUSE) => {}
+            Err(error) => return Err(Error::os("cannot name a socket for other users", error)),
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Full,
+        "all names for a socket for other users are taken",
+    ))
+}
+
+fn open_address(number: u64) -> rustix::io::Result<SocketAddrUnix> {
+    SocketAddrUnix::new_abstract_name(format!("quintet-window-{number:016x}").as_bytes())
+}
+
+/// One who has connected, and who it is; `None` if there is nobody. Those to whom it is not open are turned away.
+pub(super) fn accept(listener: &PrivateFd, access: Access) -> Result<Option<(PrivateFd, Identity)>> {
     loop {
         let accept = || call(|| rustix::net::accept_with(listener, FLAGS));
         let socket = match PrivateFd::open(accept) {
@@ -59,7 +89,7 @@ pub(super) fn accept(listener: &PrivateFd) -> Result<Option<(PrivateFd, Identity
         let Ok(identity) = peer::identity(&socket) else {
             continue;
         };
-        if identity.user.as_ref().is_some_and(|user| user.is_trusted()) {
+        if access == Access::Everyone || identity.user.as_ref().is_some_and(|user| user.is_trusted()) {
             return Ok(Some((socket, identity)));
         }
     }
@@ -67,19 +97,34 @@ pub(super) fn accept(listener: &PrivateFd) -> Result<Option<(PrivateFd, Identity
 
 /// Connects to a desk: `None` if nobody is there.
 pub(super) fn connect(key: &str, deadline: Deadline) -> Result<Option<PrivateFd>> {
-    let socket = new()?;
     let path = runtime::path().join(key);
     let address = SocketAddrUnix::new(&path)
         .map_err(|error| Error::os("its path does not fit a socket address", error))?;
+    connect_to(&address, UserId::is_trusted, deadline)
+}
+
+/// Connects to the thread of another user that listens openly.
+pub(super) fn connect_openly(number: u64, user: u32, deadline: Deadline) -> Result<Option<PrivateFd>> {
+    let address = open_address(number).map_err(|error| Error::os("cannot address its socket", error))?;
+    connect_to(&address, |there| *there == UserId::from_uid(user), deadline)
+}
+
+/// Connects, if it is one of those users who answers.
+fn connect_to(
+    address: &SocketAddrUnix,
+    is_he: impl Fn(&UserId) -> bool,
+    deadline: Deadline,
+) -> Result<Option<PrivateFd>> {
+    let socket = new()?;
     // While too many have connected and wait nothing can be slept on. That many are never seen unless the machine's limit
     // is low, or the thread is stopped and somebody means harm.
     const TRIES: u32 = 2000;
     for _ in 0..TRIES {
-        match call(|| rustix::net::connect(&socket, &address)) {
+        match call(|| rustix::net::connect(&socket, address)) {
             Ok(()) => {
                 let cannot = |error| Error::os("cannot see whose window it is", error);
                 let there = call(|| peer::credentials(&socket)).map_err(cannot)?;
-                if !peer::user(&there).is_trusted() {
+                if !is_he(&peer::user(&there)) {
                     return Err(Error::new(
                         ErrorKind::PermissionDenied,
                         format!("who answers there is another user (uid {})", there.uid),
@@ -99,9 +144,9 @@ pub(super) fn connect(key: &str, deadline: Deadline) -> Result<Option<PrivateFd>
     ))
 }
 
-/// Says hello: from which desk, and with which lane.
-pub(super) fn say_hello(socket: &PrivateFd, desk: usize, lane: &OwnedFd) -> Result<()> {
-    hand_over(socket, HELLO, desk as u64, lane)
+/// Says hello: from which desk (none of another user's that has one), and with which lane.
+pub(super) fn say_hello(socket: &PrivateFd, desk: Option<usize>, lane: &OwnedFd) -> Result<()> {
+    hand_over(socket, HELLO, desk.map_or(NO_DESK, |desk| desk as u64), lane)
 }
 
 /// Hands over a file that the record of that number speaks of, before that.
@@ -140,8 +185,8 @@ fn hand_over(socket: &PrivateFd, first: u64, second: u64, file: &OwnedFd) -> Res
 /// What a sender said first.
 #[derive(Debug)]
 pub(super) enum Hello {
-    /// Its desk, and its lane.
-    From(usize, OwnedFd),
+    /// Its desk, if it has one, and its lane.
+    From(Option<usize>, OwnedFd),
     /// Nothing yet.
     NotYet,
     /// Nothing that makes sense; or it has gone.
@@ -150,7 +195,8 @@ pub(super) enum Hello {
 
 pub(super) fn hear_hello(socket: &PrivateFd) -> Hello {
     match take(socket) {
-        Ok(Some((HELLO, desk, lane))) if desk < roll::DESKS as u64 => Hello::From(desk as usize, lane),
+        Ok(Some((HELLO, NO_DESK, lane))) => Hello::From(None, lane),
+        Ok(Some((HELLO, desk, lane))) if desk < roll::DESKS as u64 => Hello::From(Some(desk as usize), lane),
         Ok(None) => Hello::NotYet,
         _ => Hello::No,
     }

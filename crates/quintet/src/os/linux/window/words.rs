@@ -1,5 +1,6 @@
 //! Memory that two threads share: files in memory that can be neither shortened nor lengthened.
 
+use crate::doorbell::Bell;
 use crate::os::atomic::AtomicU64;
 #[cfg(not(loom))]
 use crate::os::linux::memory::Map;
@@ -79,6 +80,21 @@ impl Words {
             start: self.start + start,
             len,
         }
+    }
+
+    /// The first word, as a bell.
+    #[cfg(not(loom))]
+    pub(super) fn bell(&self) -> &Bell {
+        let word: *const AtomicU64 = &self.all()[0];
+        // SAFETY: a bell is one atomic number of half a word's size, for which any bytes will do, and which is aligned as the word is
+        // at least. It stays as long as `self` is borrowed, as the word does. That word is used as a bell alone, by both sides, so
+        // nobody goes there with another size.
+        unsafe { &*word.cast::<Bell>() }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn bell(&self) -> &Bell {
+        unreachable!("in the models all have desks")
     }
 
     #[cfg(loom)]

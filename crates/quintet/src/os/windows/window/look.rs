@@ -3,7 +3,8 @@
 use super::no_window;
 use crate::Result;
 use crate::os::process::Identity;
-use crate::os::window_types::{Query, Sight};
+use crate::os::types::Access;
+use crate::os::window_types::{Handle, Query, Sight};
 use crate::os::windows::{call, error};
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -60,12 +61,17 @@ pub(super) fn is_this_threads(window: HWND) -> bool {
     owner(window).is_ok_and(|(thread, _)| thread == this)
 }
 
-pub(crate) fn is_alive(window: u32) -> bool {
-    handle(window).is_ok_and(is_there)
+pub(crate) fn is_alive(window: Handle) -> bool {
+    handle(window.number).is_ok_and(is_there)
 }
 
-pub(crate) fn is_hung(window: u32) -> Result<bool> {
-    let window = handle(window)?;
+/// There are no windows of one user's here.
+pub(crate) fn resolve(number: u32, _access: Access) -> Result<Handle> {
+    Ok(Handle::ours(number))
+}
+
+pub(crate) fn is_hung(window: Handle) -> Result<bool> {
+    let window = handle(window.number)?;
     if !is_there(window) {
         return Err(no_window());
     }
@@ -77,8 +83,8 @@ pub(super) fn hangs(window: HWND) -> bool {
     unsafe { IsHungAppWindow(window) != 0 }
 }
 
-pub(crate) fn sight(window: u32) -> Result<Sight> {
-    let window = handle(window)?;
+pub(crate) fn sight(window: Handle) -> Result<Sight> {
+    let window = handle(window.number)?;
     let (_, pid) = owner(window)?;
     let sight = Sight {
         class: class(window),
@@ -87,6 +93,7 @@ pub(crate) fn sight(window: u32) -> Result<Sight> {
         message_only: is_message_only(window),
         hung: hangs(window),
         queued: None,
+        access: None,
     };
     // Else what we have may be of nobody.
     if is_there(window) {
@@ -134,7 +141,7 @@ fn text_of(units: &[u16], len: i32) -> String {
 }
 
 /// Calls `found` with the handles of those meant, until it says no.
-pub(crate) fn find(query: &Query, found: &mut dyn FnMut(u32) -> bool) -> Result<()> {
+pub(crate) fn find(query: &Query, found: &mut dyn FnMut(Handle) -> bool) -> Result<()> {
     let mut windows = top_level()?;
     if !query.top_level_only {
         windows.extend(message_only());
@@ -146,7 +153,7 @@ pub(crate) fn find(query: &Query, found: &mut dyn FnMut(u32) -> bool) -> Result<
             && (query.title.is_none() || query.is_title(&title(window)))
             && (query.class.is_none() || query.is_class(&class(window)))
             && query.is_executable(|| names.entry(pid).or_insert_with(|| file_name(pid)).clone());
-        if is_meant && !found(number(window)) {
+        if is_meant && !found(Handle::ours(number(window))) {
             break;
         }
     }

@@ -4,7 +4,7 @@ use super::look::{self, hangs, is_there};
 use super::parcel::{Parcel, Sending};
 use super::{desk, doing, no_window};
 use crate::os::step;
-use crate::os::window_types::{Letter, SendMode};
+use crate::os::window_types::{Handle, Letter, SendMode};
 use crate::os::windows::call::{self, Code};
 use crate::os::windows::error;
 use crate::os::windows::event::milliseconds;
@@ -185,8 +185,8 @@ pub(super) fn failed(what: &'static str, code: Code) -> Error {
     }
 }
 
-pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: Deadline) -> Result<isize> {
-    let window = look::handle(window)?;
+pub(crate) fn send(window: Handle, letter: &Letter<'_>, mode: SendMode, deadline: Deadline) -> Result<isize> {
+    let window = look::handle(window.number)?;
     if let Some(result) = desk::run_own(window, letter) {
         return result;
     }
@@ -228,8 +228,8 @@ pub(crate) fn send(window: u32, letter: &Letter<'_>, mode: SendMode, deadline: D
     unsafe { target.send(number, wparam, place, mode, deadline) }
 }
 
-pub(crate) fn send_notify(window: u32, letter: &Letter<'_>) -> Result<()> {
-    let window = look::handle(window)?;
+pub(crate) fn send_notify(window: Handle, letter: &Letter<'_>) -> Result<()> {
+    let window = look::handle(window.number)?;
     if let Some(result) = desk::run_own(window, letter) {
         return result.map(drop);
     }
@@ -238,8 +238,8 @@ pub(crate) fn send_notify(window: u32, letter: &Letter<'_>) -> Result<()> {
         .map_err(|code| failed("cannot send to it", code))
 }
 
-pub(crate) fn post(window: u32, letter: &Letter<'_>) -> Result<()> {
-    let window = look::handle(window)?;
+pub(crate) fn post(window: Handle, letter: &Letter<'_>) -> Result<()> {
+    let window = look::handle(window.number)?;
     // SAFETY: as above.
     call::done(|| unsafe { PostMessageW(window, letter.number, letter.wparam, letter.lparam) })
         .map_err(|code| failed("cannot post to it", code))
