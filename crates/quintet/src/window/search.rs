@@ -157,6 +157,10 @@ impl WindowSearch {
                 ErrorKind::NotFound,
                 format!("there is no window {}", self.in_words()),
             );
+            if self.others_have_one() {
+                return error
+                    .hint("another user has opened one to everyone: look for it with access everyone");
+            }
             match self.nearest_title() {
                 Some(title) => error.hint(format!("did you mean {title:?}?")),
                 None => error.hint("quintet ls window shows those there are"),
@@ -203,6 +207,21 @@ impl WindowSearch {
             found(handle);
         }
         Ok(())
+    }
+
+    /// Whether there is one of another user, when those were not meant.
+    fn others_have_one(&self) -> bool {
+        let mut found = false;
+        let looked = self.query.access == Access::CurrentUser
+            && self
+                .clone()
+                .access(Access::Everyone)
+                .each(&mut |_| {
+                    found = true;
+                    false
+                })
+                .is_ok();
+        looked && found
     }
 
     /// The title that was probably meant, if there are not too many.

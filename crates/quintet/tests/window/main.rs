@@ -46,7 +46,9 @@ use rules::registers;
 use steps::{dies_sending, dies_serving, fails_at_any_call};
 
 #[cfg(target_os = "linux")]
-use another_user::looks_as_another;
+use another_user::{
+    has_an_open_window, looks_as_another, sends_as_another, sends_when_told, serves_everyone,
+};
 #[cfg(target_os = "linux")]
 use forks::forks;
 #[cfg(target_os = "linux")]
@@ -63,6 +65,7 @@ quintet_testkit::peers!(
     dies_serving,
     fails_at_any_call,
     forks,
+    has_an_open_window,
     has_windows,
     looks_as_another,
     is_scribbled_over,
@@ -71,8 +74,11 @@ quintet_testkit::peers!(
     registers,
     registers_alone,
     sends_and_waits,
+    sends_as_another,
     sends_many,
+    sends_when_told,
     serves,
+    serves_everyone,
     serves_when_told,
 );
 #[cfg(windows)]

@@ -37,11 +37,10 @@ impl Door {
         Ok(made.map(|made| self.plates.insert(handle, made)).is_some())
     }
 
-    /// Takes it down, as the window goes.
-    pub(super) fn take_down(&mut self, handle: u32) {
-        if let Some((plate, _)) = self.plates.remove(&handle) {
-            plate.say_left();
-        }
+    /// Takes it down, as the window goes: whether it had one.
+    pub(super) fn take_down(&mut self, handle: u32) -> bool {
+        let had = self.plates.remove(&handle);
+        had.map(|(plate, _)| plate.say_left()).is_some()
     }
 
     pub(super) fn retitle(&self, handle: u32, title: &str) {

@@ -477,6 +477,15 @@ impl Senders {
         self.turn_away();
     }
 
+    /// Says to those who came in by the open socket that a window has been closed, as its plate says already. Who comes after this has
+    /// seen that.
+    pub(super) fn say_closed(&mut self, roll: &Arc<Roll>) {
+        self.hear(roll);
+        for bells in self.lanes.iter().filter_map(|lane| lane.from.outside()) {
+            bells.say_closed();
+        }
+    }
+
     /// Turns away those who are too many of those who came in by the open socket.
     fn turn_away(&mut self) {
         if self.door.is_none() {

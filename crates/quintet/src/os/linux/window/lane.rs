@@ -18,8 +18,9 @@
 //! records for that, just as they are written. So the sender says in a line of its own which record was the last that is not
 //! for the queue. While the receiver has nothing to serve it looks at the records and not there, so that line stays with the sender.
 //!
-//! # Bells
-//! Who has a desk has a bell there. Between two users, who have no memory but the lane, each side sleeps at a bell in it.
+//! # Two users
+//! Who has a desk has a bell there. Between two users, who have no memory but the lane, each side sleeps at a bell in it; and there
+//! the receiver counts the windows that it has closed, so that who sends need not ask each time whether his is still there.
 //!
 //! A ring that gets full is followed by a larger one: the sender hands over its memory, and says so in a last record,
 //! for which there is always room.
@@ -509,13 +510,27 @@ impl Answers {
     }
 }
 
-/// The bells of a lane, in a line each.
+/// What a lane has between two users, in a line each.
 #[derive(Debug)]
 pub(super) struct Bells {
     /// At which the receiver sleeps.
     pub(super) receiver: Arc<LaneBell>,
     /// At which the sender does.
     pub(super) sender: Arc<LaneBell>,
+    closed: Words,
+}
+
+impl Bells {
+    /// How many windows the receiver has closed.
+    #[inline]
+    pub(super) fn closed(&self) -> u64 {
+        self.closed.all()[0].load(Ordering::Acquire)
+    }
+
+    /// Says that it has closed another one.
+    pub(super) fn say_closed(&self) {
+        self.closed.all()[0].fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// A bell in a lane.
@@ -548,20 +563,21 @@ impl AsRef<Bell> for LaneBell {
 }
 
 fn words_of_lane() -> usize {
-    words_of_ring(FIRST) + ANSWERS * ANSWER + 2 * LINE
+    words_of_ring(FIRST) + ANSWERS * ANSWER + 3 * LINE
 }
 
-/// The parts of a lane: its ring, its answers, its bells.
+/// The parts of a lane: its ring, its answers, and what two users have there.
 fn parts(words: &Words) -> (Words, Answers, Bells) {
     let ring = words_of_ring(FIRST);
     let bells = ring + ANSWERS * ANSWER;
-    let bell = |at: usize| Arc::new(LaneBell(words.part(bells + at * LINE, LINE)));
+    let line = |at: usize| words.part(bells + at * LINE, LINE);
     (
         words.part(0, ring),
         Answers(words.part(ring, ANSWERS * ANSWER)),
         Bells {
-            receiver: bell(0),
-            sender: bell(1),
+            receiver: Arc::new(LaneBell(line(0))),
+            sender: Arc::new(LaneBell(line(1))),
+            closed: line(2),
         },
     )
 }

@@ -1,6 +1,5 @@
 //! What there is for a thread to serve, and how it waits for that: the part of a desk that `wait_any` sees too.
 
-use super::door::Door;
 use super::incoming::{Senders, Sent};
 use super::lane::LaneBell;
 use super::own::Own;
@@ -104,20 +103,18 @@ impl Messages {
         self.senders().open_door()?.put_up(handle, making)
     }
 
-    /// What there is for other users, if anything.
-    fn with_door(&self, act: impl FnOnce(&mut Door)) {
-        if let Some(door) = self.senders().door() {
-            act(door);
+    /// A window goes.
+    pub(super) fn shut(&self, handle: u32) {
+        let mut senders = self.senders();
+        if senders.door().is_some_and(|door| door.take_down(handle)) {
+            senders.say_closed(&self.roll);
         }
     }
 
-    /// A window goes.
-    pub(super) fn shut(&self, handle: u32) {
-        self.with_door(|door| door.take_down(handle));
-    }
-
     pub(super) fn retitle(&self, handle: u32, title: &str) {
-        self.with_door(|door| door.retitle(handle, title));
+        if let Some(door) = self.senders().door() {
+            door.retitle(handle, title);
+        }
     }
 
     /// Says that its thread looks for messages.

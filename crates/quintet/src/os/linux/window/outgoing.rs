@@ -47,7 +47,12 @@ pub(super) enum Receiver {
         taken: Cell<u64>,
     },
     /// Of another user, behind the plate of its window. There is a lane and nothing else between it and us.
-    Plate(Seen, Bells),
+    Plate {
+        plate: Seen,
+        bells: Bells,
+        /// How many windows it had closed when we last saw this one's plate.
+        closed: Cell<u64>,
+    },
 }
 
 impl Receiver {
@@ -57,8 +62,11 @@ impl Receiver {
             Receiver::Desk {
                 roll, desk, epoch, ..
             } => roll.epoch(*desk) == *epoch,
-            // The socket tells.
-            Receiver::Plate(..) => true,
+            // Whether it is there at all, the socket tells.
+            Receiver::Plate { plate, bells, closed } => {
+                let now = bells.closed();
+                closed.replace(now) == now || !plate.has_left()
+            }
         }
     }
 
@@ -67,14 +75,14 @@ impl Receiver {
             Receiver::Desk {
                 roll, desk, epoch, ..
             } => roll.has_left(*desk, *epoch),
-            Receiver::Plate(plate, _) => plate.has_left(),
+            Receiver::Plate { plate, .. } => plate.has_left(),
         }
     }
 
     pub(super) fn is_hung(&self) -> bool {
         match self {
             Receiver::Desk { roll, desk, .. } => roll.is_hung(*desk),
-            Receiver::Plate(plate, _) => plate.is_hung(),
+            Receiver::Plate { plate, .. } => plate.is_hung(),
         }
     }
 
@@ -83,7 +91,7 @@ impl Receiver {
     pub(super) fn sleeps(&self) -> bool {
         match self {
             Receiver::Desk { roll, desk, .. } => roll.sleeps(*desk),
-            Receiver::Plate(_, bells) => bells.receiver.has_sleeper(),
+            Receiver::Plate { bells, .. } => bells.receiver.has_sleeper(),
         }
     }
 
@@ -92,7 +100,7 @@ impl Receiver {
     fn ring(&self, publisher: Publisher) {
         match self {
             Receiver::Desk { roll, desk, .. } => roll.ring(*desk, publisher),
-            Receiver::Plate(_, bells) => bells.receiver.ring(),
+            Receiver::Plate { bells, .. } => bells.receiver.ring(),
         }
     }
 
@@ -106,8 +114,8 @@ impl Receiver {
             } => roll
                 .number_post(*desk, MOST_POSTED, taken)
                 .ok_or_else(queue_is_full),
-            Receiver::Plate(..) if ring.has_unread(MOST_POSTED)? => Err(queue_is_full()),
-            Receiver::Plate(..) => Ok(0),
+            Receiver::Plate { .. } if ring.has_unread(MOST_POSTED)? => Err(queue_is_full()),
+            Receiver::Plate { .. } => Ok(0),
         }
     }
 }
@@ -157,7 +165,15 @@ impl Outgoing {
         let (ring, answers, bells, file) = lane::make()?;
         socket::say_hello(&socket, None, &file)?;
         plate.knock();
-        let receiver = Receiver::Plate(plate, bells);
+        // From here on it says in the lane if it closes the window; before, on the plate.
+        if plate.has_left() {
+            return Ok(None);
+        }
+        let receiver = Receiver::Plate {
+            plate,
+            bells,
+            closed: Cell::new(0),
+        };
         Ok(Some(Outgoing::new(receiver, socket, ring, answers, publisher)))
     }
 
@@ -189,7 +205,7 @@ impl Outgoing {
     pub(super) fn bell(&self) -> Option<&Arc<LaneBell>> {
         match &self.receiver {
             Receiver::Desk { .. } => None,
-            Receiver::Plate(_, bells) => Some(&bells.sender),
+            Receiver::Plate { bells, .. } => Some(&bells.sender),
         }
     }
 

@@ -171,7 +171,10 @@ impl Plate {
 
     /// Says, before the window goes, that it was not left alone by a death.
     pub(super) fn say_left(&self) {
-        self.state().left.store(1, Ordering::Release);
+        // A forked child, which drops what it has of ours, is not asked.
+        if self.hold.token.is_ours() {
+            self.state().left.store(1, Ordering::Release);
+        }
     }
 
     fn take_down(&self) {
