@@ -2,18 +2,24 @@
 
 use super::*;
 use quintet::test_hooks;
+use quintet::window::{Access, WindowSearch};
 use quintet_testkit::start_with_deadline;
 
-/// Sends to the window `arg(0)` in all ways; dies before its step number `arg(1)`.
+/// Sends to the window `arg(0)`, which may be another user's, in all ways; dies before its step number `arg(1)`.
 pub(crate) fn dies_sending(p: &mut Role) {
-    let window = WindowHandle::from_raw(p.arg(0).parse().unwrap());
+    let number = WindowHandle::from_raw(p.arg(0).parse().unwrap());
+    let search = WindowSearch::new().handle(number).access(Access::Everyone);
+    let window = search.find().unwrap();
     test_hooks::die_at(p.arg(1).parse().unwrap());
     window.post(WM_APP + 1, 111, 1).unwrap();
     window.send_notify(WM_APP + 2, 222, 2).unwrap();
     assert_eq!(window.send(WM_APP + 3, 333, 3).unwrap(), 336);
     assert_eq!(window.copy_data(5, &[7; 100]).unwrap(), 5);
     assert_eq!(window.copy_data(6, &[8; 40_000]).unwrap(), 6);
-    let own = Window::create(p.arg(2), |_| 1).unwrap();
+    let own = Window::builder(p.arg(2))
+        .access(Access::Everyone)
+        .create(|_| 1)
+        .unwrap();
     own.set_title("another").unwrap();
     drop(own);
     test_hooks::disarm();
@@ -22,15 +28,17 @@ pub(crate) fn dies_sending(p: &mut Role) {
 
 /// Serves a window of title `arg(0)` until it is closed; dies before its step number `arg(1)` from then on.
 pub(crate) fn dies_serving(p: &mut Role) {
-    let window = Window::create(p.arg(0), |message| match message.number() {
-        WM_CLOSE => {
-            post_quit(0);
-            0
-        }
-        WM_COPYDATA => sum(message.copy_data().unwrap().bytes()),
-        _ => message.wparam() as isize,
-    })
-    .unwrap();
+    let window = Window::builder(p.arg(0)).access(Access::Everyone);
+    let window = window
+        .create(|message| match message.number() {
+            WM_CLOSE => {
+                post_quit(0);
+                0
+            }
+            WM_COPYDATA => sum(message.copy_data().unwrap().bytes()),
+            _ => message.wparam() as isize,
+        })
+        .unwrap();
     p.say(window.handle().raw());
     p.listen();
     test_hooks::die_at(p.arg(1).parse().unwrap());
@@ -44,9 +52,33 @@ pub(crate) fn dies_serving(p: &mut Role) {
 #[test]
 fn a_sender_that_dies_at_any_step_leaves_whole_messages_or_none() {
     let t = start_with_deadline(Duration::from_secs(300));
+    a_sender_dies_at_any_step(&t, |args| t.spawn("dies_sending", args));
+}
+
+/// The same, where both are not one user's, and have nothing but a lane between them.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_users_sender_that_dies_at_any_step_leaves_whole_messages_or_none() {
+    let t = start_with_deadline(Duration::from_secs(300));
+    if let Some(mut first) = t.spawn_as_nobody("has_an_open_window", &[&t.name("first")]) {
+        a_sender_dies_at_any_step(&t, |args| t.spawn_as_nobody("dies_sending", args).unwrap());
+        first.kill();
+        // Takes away what those who died have left.
+        let next = t.spawn_as_nobody("has_an_open_window", &[&t.name("next")]);
+        let mut next = next.unwrap();
+        next.hear();
+        next.tell("end");
+        next.finish();
+    }
+}
+
+fn a_sender_dies_at_any_step(t: &Test, spawn: impl Fn(&[&str]) -> Peer) {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let log = seen.clone();
-    let window = quiet(&t.name("w"), move |message| {
+    let window = Window::builder(t.name("w"))
+        .message_only(true)
+        .access(Access::Everyone);
+    let window = window.create(move |message| {
         let wparam = message.wparam() as isize;
         match message.number() {
             WM_COPYDATA => {
@@ -69,13 +101,11 @@ fn a_sender_that_dies_at_any_step_leaves_whole_messages_or_none() {
             }
         }
     });
+    let window = window.unwrap();
     let handle = window.handle();
     for step in 0.. {
         let title = t.name("its");
-        let mut peer = t.spawn(
-            "dies_sending",
-            &[&handle.raw().to_string(), &step.to_string(), &title],
-        );
+        let mut peer = spawn(&[&handle.raw().to_string(), &step.to_string(), &title]);
         let passed = serve_while(std::thread::spawn(move || {
             let passed = peer.hear_or_end().is_some();
             peer.wait_exit();
@@ -89,7 +119,8 @@ fn a_sender_that_dies_at_any_step_leaves_whole_messages_or_none() {
         assert!(posted.is_some() || came.is_empty(), "{here}");
         came.retain(|which| *which != 1);
         assert!(came.iter().copied().eq((2..).take(came.len())), "{here}");
-        assert!(WindowHandle::find_all(None, Some(&title)).unwrap().is_empty());
+        let its = WindowSearch::new().title(&title).access(Access::Everyone);
+        assert!(its.find_all().unwrap().is_empty());
         assert!(has_none_queued(handle), "{here}");
         // Others go on, and get their own answers.
         let answer = serve_while(std::thread::spawn(move || handle.send(WM_USER, 12, 0)));
@@ -107,9 +138,31 @@ fn a_sender_that_dies_at_any_step_leaves_whole_messages_or_none() {
 #[test]
 fn a_receiver_that_dies_at_any_step_answers_or_is_an_error() {
     let t = start_with_deadline(Duration::from_secs(300));
+    a_receiver_dies_at_any_step(&t, |args| t.spawn("dies_serving", args));
+}
+
+/// The same with one of another user, which leaves nothing that its user does not take away.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_users_receiver_that_dies_at_any_step_answers_or_is_an_error() {
+    let t = start_with_deadline(Duration::from_secs(300));
+    if t.spawn_as_nobody("has_an_open_window", &[&t.name("first")])
+        .is_some()
+    {
+        a_receiver_dies_at_any_step(&t, |args| t.spawn_as_nobody("dies_serving", args).unwrap());
+    }
+}
+
+fn a_receiver_dies_at_any_step(t: &Test, spawn: impl Fn(&[&str]) -> Peer) {
+    let mut dead: Vec<WindowHandle> = Vec::new();
     for step in 0.. {
-        let mut peer = t.spawn("dies_serving", &[&t.name("w"), &step.to_string()]);
-        let window = WindowHandle::from_raw(peer.hear().parse().unwrap());
+        let mut peer = spawn(&[&t.name("w"), &step.to_string()]);
+        let number = WindowHandle::from_raw(peer.hear().parse().unwrap());
+        let search = WindowSearch::new().handle(number).access(Access::Everyone);
+        let window = search.find().unwrap();
+        // Who has just opened a window has taken away what the dead had left.
+        assert!(dead.drain(..).all(|window| !has_plate(window)));
+        dead.push(window);
         let senders: Vec<_> = (0..3usize)
             .map(|number| {
                 std::thread::spawn(move || {
@@ -137,9 +190,15 @@ fn a_receiver_that_dies_at_any_step_answers_or_is_an_error() {
         if passed {
             let least = if cfg!(windows) { 5 } else { 20 };
             assert!(step > least, "it makes only {step} steps: are the hooks there?");
+            assert!(!has_plate(window));
             break;
         }
     }
+}
+
+/// Whether there is what other users see of a window.
+fn has_plate(window: WindowHandle) -> bool {
+    std::fs::exists(format!("/dev/shm/quintet.windowplate.{}", window.raw())).unwrap()
 }
 
 /// Whether no posted messages wait for a window's thread, as far as the system tells.
@@ -184,7 +243,7 @@ pub(crate) fn fails_at_any_call(p: &mut Role) {
         let used = std::thread::spawn(move || {
             test_hooks::fail_at(step, errno);
             let use_it = || {
-                let window = Window::create(&title, |_| 5)?;
+                let window = Window::builder(&title).access(Access::Everyone).create(|_| 5)?;
                 let found = WindowHandle::find(None, Some(&title))?;
                 found.post(WM_USER, 1, 1)?;
                 pump(Duration::ZERO)?;
