@@ -144,6 +144,11 @@ mod waiter {
 
         fn waiter(&self) -> Waiter<'_>;
 
+        /// Lets those in who have come to the door since, whom `is_ready` does not see before. Not between `others` and a sleep: at the
+        /// bells of those who came in nobody would sleep.
+        #[cfg(target_os = "linux")]
+        fn let_in(&self) {}
+
         /// Other bells that may ring for it, of those who have no part in the memory where the waiter's bell is.
         #[cfg(target_os = "linux")]
         fn others(&self) -> Vec<Other> {

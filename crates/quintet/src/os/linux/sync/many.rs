@@ -149,6 +149,7 @@ impl<'a> Part<'a> {
                 if slept {
                     ready.waiter().stand_in();
                 }
+                ready.let_in();
                 // Nothing is taken, so others hear of it too: see `pass_on`, which follows each look after a sleep.
                 ready.is_ready()?.then_some(Got::Nothing)
             }

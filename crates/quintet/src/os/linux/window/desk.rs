@@ -204,6 +204,8 @@ impl Desk {
         let now = roll::now();
         if self.looked.replace(now) != now {
             self.messages.say_looked(now);
+            // One that is always busy hears those who come to the door as well.
+            self.messages.let_in();
         }
     }
 
@@ -282,8 +284,9 @@ impl Desk {
         if let Some(next) = self.next() {
             return Some(next);
         }
+        self.messages.let_in();
         let given = self.roll.posted(self.number());
-        if given == self.queue.borrow().taken() {
+        if given == self.queue.borrow().taken() && !self.messages.glance() {
             return None;
         }
         let next = self.next();

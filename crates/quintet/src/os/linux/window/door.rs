@@ -1,18 +1,19 @@
 //! How other users come to a thread that has windows for them.
 
 use super::by_number::ByNumber;
+use super::entrance::Entrance;
 use super::plate::{self, Plate};
 use super::socket;
 use crate::Result;
 use crate::cleanup::Registration;
-use crate::os::linux::fork::PrivateFd;
+use crate::os::types::Access;
 use crate::os::window_types::Making;
 use std::sync::Arc;
 
 /// The socket at which they connect, and the plates of the windows that lead there.
 #[derive(Debug)]
 pub(super) struct Door {
-    pub(super) socket: PrivateFd,
+    pub(super) entrance: Entrance,
     number: u64,
     plates: ByNumber<u32, (Arc<Plate>, Registration)>,
     /// When its thread last looked.
@@ -24,7 +25,7 @@ impl Door {
         plate::sweep();
         let (socket, number) = socket::listen_openly()?;
         Ok(Door {
-            socket,
+            entrance: Entrance::new(socket, Access::Everyone),
             number,
             plates: ByNumber::default(),
             looked: 0,
@@ -49,13 +50,11 @@ impl Door {
         }
     }
 
-    /// Says that its thread looks for messages: whether that was not said at this time already.
-    pub(super) fn say_looked(&mut self, at: u64) -> bool {
-        let is_news = std::mem::replace(&mut self.looked, at) != at;
-        if is_news {
+    /// Says that its thread looks for messages.
+    pub(super) fn say_looked(&mut self, at: u64) {
+        if std::mem::replace(&mut self.looked, at) != at {
             self.plates().for_each(|plate| plate.say_looked(at));
         }
-        is_news
     }
 
     pub(super) fn plates(&self) -> impl Iterator<Item = &Arc<Plate>> {

@@ -1,16 +1,19 @@
 //! A sender that writes anything into what it shares with a receiver, while others send to it as they should: nobody but itself
 //! notices.
 
-use super::lane::{self, RingOut};
+use super::lane::{self, Bells, Kind, Outcome, RingOut};
+use super::outgoing::{MOST_POSTED, Outgoing};
+use super::plate::Seen;
 use super::roll::Roll;
 use super::shuttle::ShuttleOut;
 use super::socket;
 use crate::os::atomic::Ordering;
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
-use crate::window::{Message, WM_APP, Window, WindowHandle, pump};
-use crate::{Deadline, Error};
-use std::cell::Cell;
+use crate::os::window_types::Letter;
+use crate::window::{Access, Message, Pumped, WM_APP, WM_QUIT, Window, WindowHandle, pump};
+use crate::{Deadline, Error, ErrorKind};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
@@ -38,22 +41,36 @@ fn next(state: &mut u64) -> u64 {
 struct Scribbled {
     socket: PrivateFd,
     ring: RingOut,
+    bells: Bells,
     shuttle: ShuttleOut,
 }
 
 impl Scribbled {
-    fn connect(roll: &Roll, desk: usize) -> Self {
+    /// Comes in as this user's do, or as others'.
+    fn connect(roll: &Roll, window: WindowHandle, openly: bool) -> Self {
         let deadline = Deadline::after(PATIENCE);
-        let socket = socket::connect(&roll.socket(desk), deadline).unwrap().unwrap();
-        let (ring, _answers, _, file) = lane::make().unwrap();
-        // Any desk: its owner may be woken for nothing.
-        socket::say_hello(&socket, Some(desk), &file).unwrap();
-        roll.knock(desk, Publisher::new());
+        let desk = roll.owner(window.raw()).unwrap();
+        let (ring, _answers, bells, file) = lane::make().unwrap();
+        let socket = if openly {
+            let plate = Seen::open(window.raw()).unwrap().unwrap();
+            let socket = socket::connect_openly(plate.socket().unwrap(), plate.user, deadline);
+            let socket = socket.unwrap().unwrap();
+            socket::say_hello(&socket, None, &file).unwrap();
+            plate.knock();
+            socket
+        } else {
+            let socket = socket::connect(&roll.socket(desk), deadline).unwrap().unwrap();
+            // Any desk: its owner may be woken for nothing.
+            socket::say_hello(&socket, Some(desk), &file).unwrap();
+            roll.knock(desk, Publisher::new());
+            socket
+        };
         let mut shuttle = ShuttleOut::make().unwrap();
         shuttle.reserve(40_000).unwrap();
         Scribbled {
             socket,
             ring,
+            bells,
             shuttle,
         }
     }
@@ -78,6 +95,14 @@ impl Scribbled {
             1 => words[0].store(any, Ordering::Relaxed),
             2 => self.shuttle.words()[0].store((any % 40_000) & !7, Ordering::Relaxed),
             3 => drop(socket::attach(&self.socket, 1 + any % 8, self.shuttle.file())),
+            4 => (*self.bells.receiver)
+                .as_ref()
+                .word()
+                .store(any as u32, Ordering::Relaxed),
+            5 => (*self.bells.sender)
+                .as_ref()
+                .word()
+                .store(any as u32, Ordering::Relaxed),
             _ => words[line * 8 + field].store(value, Ordering::Release),
         }
     }
@@ -102,32 +127,43 @@ fn honest(window: WindowHandle, seed: usize, stop: &AtomicBool) -> Result<u64, E
 
 #[test]
 fn who_scribbles_over_its_lane_disturbs_nobody_else() {
+    a_lane_is_scribbled_over(false);
+}
+
+#[test]
+fn nor_does_another_user() {
+    a_lane_is_scribbled_over(true);
+}
+
+fn a_lane_is_scribbled_over(openly: bool) {
     let (say, hear) = mpsc::channel();
     let served = thread::spawn(move || {
         let counted = Rc::new(Cell::new(0_u64));
         let stopped = Rc::new(Cell::new(false));
         let (count, stop) = (counted.clone(), stopped.clone());
-        let window = Window::create("quintet-hostile-lane", move |message: &Message<'_>| {
-            match (message.number(), message.copy_data()) {
-                (_, Some(data)) => {
-                    // A scribbler's bytes are anything, but they are there and stay.
-                    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
-                    assert_eq!(sum(data.bytes()), sum(data.bytes()));
-                    data.id() as isize + data.bytes().len() as isize
+        let window = Window::builder("quintet-hostile-lane").access(Access::Everyone);
+        let window = window
+            .create(move |message: &Message<'_>| {
+                match (message.number(), message.copy_data()) {
+                    (_, Some(data)) => {
+                        // A scribbler's bytes are anything, but they are there and stay.
+                        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+                        assert_eq!(sum(data.bytes()), sum(data.bytes()));
+                        data.id() as isize + data.bytes().len() as isize
+                    }
+                    (ASK, None) => message.wparam() as isize + message.lparam(),
+                    (COUNT, None) => {
+                        count.set(count.get() + 1);
+                        0
+                    }
+                    (STOP, None) if message.wparam() == 77 => {
+                        stop.set(true);
+                        0
+                    }
+                    _ => 0,
                 }
-                (ASK, None) => message.wparam() as isize + message.lparam(),
-                (COUNT, None) => {
-                    count.set(count.get() + 1);
-                    0
-                }
-                (STOP, None) if message.wparam() == 77 => {
-                    stop.set(true);
-                    0
-                }
-                _ => 0,
-            }
-        })
-        .unwrap();
+            })
+            .unwrap();
         say.send(window.handle()).unwrap();
         while !stopped.get() {
             pump(Duration::from_millis(50)).unwrap();
@@ -137,23 +173,23 @@ fn who_scribbles_over_its_lane_disturbs_nobody_else() {
     });
     let window = hear.recv().unwrap();
     let roll = Roll::join().unwrap();
-    let desk = roll.owner(window.raw()).unwrap();
     let over = AtomicBool::new(false);
     let mut nonsense = 0;
     let posted = thread::scope(|scope| {
         let over = &over;
         let senders = [100, 300_000].map(|seed| scope.spawn(move || honest(window, seed, over)));
         let mut state = 0x9E37_79B9_7F4A_7C15;
-        let mut lane = Scribbled::connect(&roll, desk);
+        let mut lane = Scribbled::connect(&roll, window, openly);
         for write in 0_u64.. {
             lane.scribble(&mut state, window.raw());
             if write.is_multiple_of(16) {
-                roll.ring(desk, Publisher::new());
+                lane.bells.receiver.ring();
+                roll.ring(roll.owner(window.raw()).unwrap(), Publisher::new());
                 thread::yield_now();
                 // It was disconnected, as it made no sense. Or the receiver has come further than is written to.
                 let made_no_sense = socket::is_hung_up(&lane.socket);
                 if made_no_sense || write.is_multiple_of(1024) {
-                    lane = Scribbled::connect(&roll, desk);
+                    lane = Scribbled::connect(&roll, window, openly);
                     nonsense += u32::from(made_no_sense);
                 }
                 if nonsense == TIMES {
@@ -167,4 +203,141 @@ fn who_scribbles_over_its_lane_disturbs_nobody_else() {
     window.send(STOP, 77, 0).unwrap();
     assert!(posted.iter().all(|count| *count > 0), "{posted:?}");
     assert!(served.join().unwrap() >= posted.iter().sum());
+}
+
+/// Comes in by the open socket, as another user does.
+fn come_in(window: &Window) -> Outgoing {
+    let plate = Seen::open(window.handle().raw()).unwrap().unwrap();
+    let deadline = Deadline::after(PATIENCE);
+    Outgoing::connect_openly(plate, Publisher::new(), deadline)
+        .unwrap()
+        .unwrap()
+}
+
+fn letter(number: u32, wparam: usize) -> Letter<'static> {
+    Letter {
+        number,
+        wparam,
+        lparam: 0,
+        data: None,
+    }
+}
+
+/// What becomes of a message to that window, which this thread serves.
+fn outcome(from: &Outgoing, window: u32, number: u32) -> Outcome {
+    let place = from.take_place().unwrap();
+    let sent = from.put(Kind::Send, window, &letter(number, 0), place).unwrap();
+    loop {
+        pump(Duration::from_millis(10)).unwrap();
+        if let Some(outcome) = from.answers.get(place, sent).unwrap() {
+            from.leave_place(place, sent);
+            return outcome;
+        }
+    }
+}
+
+#[test]
+fn who_comes_in_by_the_open_socket_reaches_open_windows_alone_and_ends_no_loop() {
+    let title = "quintet-hostile-outsider";
+    let private = Window::create(title, |_| panic!("it is not open")).unwrap();
+    let open = Window::builder(title).access(Access::Everyone);
+    let open = open.create(|message| message.number() as isize).unwrap();
+    assert!(Seen::open(private.handle().raw()).unwrap().is_none());
+    let outsider = come_in(&open);
+    let (inside, there) = (private.handle().raw(), open.handle().raw());
+    assert_eq!(outcome(&outsider, there, ASK), Outcome::Result(ASK as isize));
+    // Nobody who uses the library can do that.
+    assert_eq!(outcome(&outsider, inside, ASK), Outcome::Gone);
+    assert_eq!(outcome(&outsider, 0, ASK), Outcome::Gone);
+    for window in [inside, there] {
+        outsider.put(Kind::Post, window, &letter(WM_QUIT, 7), 0).unwrap();
+        outsider.put(Kind::Post, window, &letter(WM_APP, 7), 0).unwrap();
+        outsider
+            .put(Kind::Notify, window, &letter(WM_QUIT, 7), 0)
+            .unwrap();
+        assert_eq!(pump(PATIENCE).unwrap(), Pumped::Served);
+    }
+    assert_eq!(outcome(&outsider, there, ASK), Outcome::Result(ASK as isize));
+    drop(open);
+    assert!(!outsider.is_current());
+    // Its thread is still there, so this is how it learns.
+    assert!(!outsider.is_hung_up());
+    assert_eq!(outcome(&outsider, there, ASK), Outcome::Gone);
+}
+
+#[test]
+fn who_comes_in_by_the_open_socket_leaves_room_for_others() {
+    let title = "quintet-hostile-many";
+    let came = Rc::new(RefCell::new(Vec::new()));
+    let log = came.clone();
+    let open = Window::builder(title).access(Access::Everyone);
+    let open = open.create(move |message| {
+        log.borrow_mut()
+            .push((message.sender().is_some(), message.wparam()));
+        0
+    });
+    let open = open.unwrap();
+    let there = open.handle();
+    let outsider = come_in(&open);
+    let mut posted = 0;
+    let full = loop {
+        match outsider.put(Kind::Post, there.raw(), &letter(ASK, posted), 0) {
+            Ok(_) => posted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((full.kind(), posted as u64), (ErrorKind::Full, MOST_POSTED));
+    // This looks at what has come, and serves some of it.
+    assert_eq!(pump(Duration::ZERO).unwrap(), Pumped::Served);
+    assert!(came.borrow().len() <= posted);
+    for own in 0..MOST_POSTED as usize / 2 {
+        there.post(ASK, own, 0).unwrap();
+    }
+    while came.borrow().len() < posted + MOST_POSTED as usize / 2 {
+        assert_eq!(pump(PATIENCE).unwrap(), Pumped::Served);
+    }
+    for (theirs, all) in [(true, posted), (false, MOST_POSTED as usize / 2)] {
+        let came = came.borrow();
+        let in_order = came.iter().filter(|(is_theirs, _)| *is_theirs == theirs);
+        assert!(in_order.map(|(_, which)| *which).eq(0..all));
+    }
+    // Who comes when there are as many as may be is turned away, and the others stay.
+    let others: Vec<_> = (0..200).map(|_| come_in(&open)).collect();
+    assert_eq!(outcome(&outsider, there.raw(), ASK), Outcome::Result(0));
+    let stay = others.iter().filter(|other| !other.is_hung_up()).count();
+    assert_eq!(stay, 95);
+    drop(others);
+    // When they have gone there is room again.
+    loop {
+        let next = come_in(&open);
+        pump(Duration::from_millis(10)).unwrap();
+        if !next.is_hung_up() {
+            assert_eq!(outcome(&next, there.raw(), ASK), Outcome::Result(0));
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_handle_of_one_user_is_not_that_of_another() {
+    let open = Window::builder("quintet-hostile-owner").access(Access::Everyone);
+    let open = open
+        .create(|_| panic!("it is another user's that is meant"))
+        .unwrap();
+    let meant = super::Handle {
+        number: open.handle().raw(),
+        user: Some(12_345),
+    };
+    let no_window = |error: Error| error.kind() == ErrorKind::NotFound;
+    let deadline = Deadline::after(PATIENCE);
+    let mode = crate::window::SendMode::Normal;
+    assert!(super::send(meant, &letter(ASK, 0), mode, deadline).is_err_and(no_window));
+    assert!(super::post(meant, &letter(ASK, 0)).is_err_and(no_window));
+    assert!(super::sight(meant).is_err_and(no_window));
+    assert!(!super::is_alive(meant));
+    // And who answers at a socket has to be that user.
+    let plate = Seen::open(meant.number).unwrap().unwrap();
+    let number = plate.socket().unwrap();
+    let refused = socket::connect_openly(number, 12_345, deadline).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
 }

@@ -2,20 +2,20 @@
 
 use super::data::Data;
 use super::door::Door;
+use super::entrance::{Entrance, Guest};
 use super::lane::{self, Answers, Bells, Kind, LaneBell, Outcome, Place, Record, RingIn, nonsense};
 use super::outgoing::MOST_POSTED;
 use super::plate;
 use super::queue::{Posted, Queue};
 use super::roll::Roll;
 use super::shuttle::{SHUTTLE, ShuttleIn};
-use super::socket::{self, Hello};
+use super::socket;
 use crate::Result;
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::linux::process::Identity;
 use crate::os::types::Access;
 use crate::os::window_types::WM_QUIT;
-use rustix::fd::OwnedFd;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -105,6 +105,22 @@ struct Coming {
 }
 
 impl Incoming {
+    fn new(guest: Guest, ring: RingIn, answers: Answers, bell: SenderBell) -> Self {
+        Incoming {
+            socket: guest.socket,
+            is_outside: matches!(bell, SenderBell::Lane(_)),
+            from: Rc::new(From {
+                sender: guest.identity,
+                answers,
+                bell,
+            }),
+            ring,
+            shuttle: None,
+            coming: None,
+            stalled: false,
+        }
+    }
+
     /// Whether it is worth to look at.
     #[inline(always)]
     fn has_news(&self) -> bool {
@@ -247,40 +263,6 @@ impl Incoming {
     }
 }
 
-/// One who has connected and said nothing yet.
-#[derive(Debug)]
-struct Fresh {
-    socket: PrivateFd,
-    sender: Identity,
-    /// Who may come in there.
-    access: Access,
-}
-
-impl Fresh {
-    /// It has said hello, with a lane; `None` if that makes no sense.
-    fn come_in(self, desk: Option<usize>, lane: &OwnedFd, roll: &Arc<Roll>) -> Option<Incoming> {
-        let (ring, answers, bells) = lane::take(lane).ok()?;
-        let bell = match (self.access, desk) {
-            (Access::CurrentUser, Some(desk)) => SenderBell::Desk(roll.clone(), desk),
-            (Access::Everyone, None) => SenderBell::Lane(bells),
-            _ => return None,
-        };
-        Some(Incoming {
-            socket: self.socket,
-            from: Rc::new(From {
-                sender: self.sender,
-                answers,
-                bell,
-            }),
-            ring,
-            shuttle: None,
-            coming: None,
-            stalled: false,
-            is_outside: self.access == Access::Everyone,
-        })
-    }
-}
-
 /// The memory of bytes that are not needed any more.
 fn emptied(spare: &mut Vec<u8>) -> Vec<u8> {
     let mut bytes = std::mem::take(spare);
@@ -315,14 +297,12 @@ impl Tickets<'_> {
 /// All senders of a thread.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
-    listener: Option<PrivateFd>,
+    entrance: Option<Entrance>,
     /// For other users.
     door: Option<Door>,
     taken: Cell<u64>,
     /// How many knocks have been heard.
     heard: u32,
-    /// Those that have connected and said nothing yet.
-    fresh: Vec<Fresh>,
     lanes: Vec<Incoming>,
     /// Which lane is looked at first.
     first: usize,
@@ -335,11 +315,11 @@ pub(super) struct Senders {
 
 impl Senders {
     pub(super) fn is_listening(&self) -> bool {
-        self.listener.is_some()
+        self.entrance.is_some()
     }
 
     pub(super) fn listen(&mut self, key: &str) -> Result<()> {
-        self.listener = Some(socket::listen(key)?);
+        self.entrance = Some(Entrance::new(socket::listen(key)?, Access::CurrentUser));
         Ok(())
     }
 
@@ -449,62 +429,44 @@ impl Senders {
         }
     }
 
-    /// Lets in those who have connected.
-    pub(super) fn hear(&mut self, roll: &Arc<Roll>) {
-        let doors = [
-            (self.listener.as_ref(), Access::CurrentUser),
-            (self.door.as_ref().map(|door| &door.socket), Access::Everyone),
-        ];
-        for (listener, access) in doors {
-            let Some(listener) = listener else { continue };
-            // What fails, with the table of descriptors full, is tried again when the next one knocks, and now and then.
-            while let Ok(Some((socket, sender))) = socket::accept(listener, access) {
-                self.fresh.push(Fresh {
-                    socket,
-                    sender,
-                    access,
-                });
+    /// Lets in those of this user's who have connected.
+    fn hear(&mut self, roll: &Arc<Roll>) {
+        let Some(entrance) = &mut self.entrance else {
+            return;
+        };
+        for guest in entrance.guests(usize::MAX) {
+            if let (Some(desk), Ok((ring, answers, _))) = (guest.desk, lane::take(&guest.lane)) {
+                let bell = SenderBell::Desk(roll.clone(), desk);
+                self.lanes.push(Incoming::new(guest, ring, answers, bell));
             }
         }
-        for fresh in std::mem::take(&mut self.fresh) {
-            match socket::hear_hello(&fresh.socket) {
-                Hello::NotYet if !socket::is_hung_up(&fresh.socket) => self.fresh.push(fresh),
-                // What makes no sense is heard no more.
-                Hello::From(desk, file) => self.lanes.extend(fresh.come_in(desk, &file, roll)),
-                _ => {}
+    }
+
+    /// Lets in those who have come to the door.
+    pub(super) fn let_in(&mut self) {
+        let Some(door) = &mut self.door else { return };
+        let inside = self.lanes.iter().filter(|lane| lane.is_outside).count();
+        for guest in door.entrance.guests(MOST_OUTSIDE.saturating_sub(inside)) {
+            if let (None, Ok((ring, answers, bells))) = (guest.desk, lane::take(&guest.lane)) {
+                let bell = SenderBell::Lane(bells);
+                self.lanes.push(Incoming::new(guest, ring, answers, bell));
             }
         }
-        self.turn_away();
     }
 
     /// Says to those who came in by the open socket that a window has been closed, as its plate says already. Who comes after this has
     /// seen that.
-    pub(super) fn say_closed(&mut self, roll: &Arc<Roll>) {
-        self.hear(roll);
+    pub(super) fn say_closed(&mut self) {
+        self.let_in();
         for bells in self.lanes.iter().filter_map(|lane| lane.from.outside()) {
             bells.say_closed();
         }
     }
 
-    /// Turns away those who are too many of those who came in by the open socket.
-    fn turn_away(&mut self) {
-        if self.door.is_none() {
-            return;
-        }
-        let mut room = MOST_OUTSIDE;
-        let mut has_room = |is_outside: bool| {
-            let stays = !is_outside || room > 0;
-            room = room.saturating_sub(is_outside.into());
-            stays
-        };
-        self.lanes.retain(|lane| has_room(lane.is_outside));
-        self.fresh
-            .retain(|fresh| has_room(fresh.access == Access::Everyone));
-    }
-
     /// Forgets senders that have gone and left nothing whole, and memory that nobody uses.
     pub(super) fn tidy(&mut self, roll: &Arc<Roll>) {
         self.hear(roll);
+        self.let_in();
         self.lanes
             .retain(|lane| lane.stalled || lane.has_news() || !socket::is_hung_up(&lane.socket));
         if !std::mem::take(&mut self.spare_is_used) {

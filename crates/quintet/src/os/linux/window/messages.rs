@@ -107,7 +107,7 @@ impl Messages {
     pub(super) fn shut(&self, handle: u32) {
         let mut senders = self.senders();
         if senders.door().is_some_and(|door| door.take_down(handle)) {
-            senders.say_closed(&self.roll);
+            senders.say_closed();
         }
     }
 
@@ -120,14 +120,8 @@ impl Messages {
     /// Says that its thread looks for messages.
     pub(super) fn say_looked(&self, at: u64) {
         self.roll.say_looked(self.desk, at);
-        self.look_outside(at);
-    }
-
-    /// The same to other users; and hears those who have connected, who could not say so where it is looked for them.
-    fn look_outside(&self, at: u64) {
-        let mut senders = self.senders();
-        if senders.door().is_some_and(|door| door.say_looked(at)) {
-            senders.hear(&self.roll);
+        if let Some(door) = self.senders().door() {
+            door.say_looked(at);
         }
     }
 
@@ -182,8 +176,14 @@ impl Readiness for Messages {
         self.roll.waiter(self.desk, &self.place)
     }
 
+    fn let_in(&self) {
+        if let Some(senders) = self.senders.get() {
+            senders.borrow_mut().let_in();
+        }
+    }
+
     fn others(&self) -> Vec<Other> {
-        // Most have none, and pay nothing for it. Those who have just connected have to be among them.
+        // Most have none, and pay nothing for it.
         let Some(senders) = self.senders.get() else {
             return Vec::new();
         };
@@ -191,7 +191,7 @@ impl Readiness for Messages {
         if senders.door().is_none() {
             return Vec::new();
         }
-        senders.hear(&self.roll);
+        senders.let_in();
         let mut others: Vec<Other> = senders.outside().map(|bell| bell.clone() as Other).collect();
         if let Some(door) = senders.door() {
             others.extend(door.plates().map(|plate| plate.clone() as Other));

@@ -51,6 +51,7 @@ mod by_number;
 mod data;
 mod desk;
 mod door;
+mod entrance;
 #[cfg(all(test, not(loom)))]
 mod hostile;
 mod incoming;

@@ -363,3 +363,139 @@ fn memory(map: &Map) -> &Memory {
     // from (see the threat model), or a copy of another's: never the map of another's, which `Seen` keeps for the kernel.
     unsafe { map.start().cast::<Memory>().as_ref() }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::window::{Window, WindowHandle, WindowSearch};
+    use proptest::prelude::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn making(title: &str) -> Making<'_> {
+        Making {
+            class: "Plate",
+            title,
+            message_only: true,
+            visible: false,
+            admit_lower_integrity: false,
+            access: Access::Everyone,
+        }
+    }
+
+    /// The plate of a handle that nobody has: the tests of this process go up from here, those of another from elsewhere.
+    fn make(title: &str) -> (u32, Arc<Plate>, Registration) {
+        let from = roll::IS_OPEN | std::process::id() << 12;
+        for handle in from.. {
+            if let Some((plate, registration)) = Plate::make(handle, 5, &making(title)).unwrap() {
+                return (handle, plate, registration);
+            }
+        }
+        unreachable!("there are 2^31 more")
+    }
+
+    #[test]
+    fn a_plate_says_what_its_window_is_called_until_it_goes() {
+        let (handle, plate, _registration) = make("one");
+        let seen = Seen::open(handle).unwrap().unwrap();
+        let says = seen.read().unwrap().unwrap();
+        assert_eq!((says.class.as_str(), says.title.as_str()), ("Plate", "one"));
+        assert!(says.message_only && !says.is_hung && !seen.has_left());
+        assert_eq!(
+            (says.pid, seen.process(&says).pid),
+            (std::process::id(), std::process::id())
+        );
+        for title in ["two", "", "成功"] {
+            plate.retitle(title);
+            assert_eq!(seen.read().unwrap().unwrap().title, title);
+        }
+        assert!(Plate::make(handle, 5, &making("three")).unwrap().is_none());
+        assert!(handles().unwrap().contains(&handle));
+        plate.say_looked(roll::now().saturating_sub(6000));
+        assert!(seen.is_hung() && seen.read().unwrap().unwrap().is_hung);
+        plate.say_left();
+        assert!(seen.has_left() && seen.is_alive().unwrap());
+        drop(plate);
+        assert!(!seen.is_alive().unwrap());
+        assert!(Seen::open(handle).unwrap().is_none() && !handles().unwrap().contains(&handle));
+    }
+
+    /// Others can read the file, and so lock it, shared.
+    #[test]
+    fn what_others_lock_keeps_no_plate_there() {
+        use crate::os::linux::lock::{Range, try_shared};
+        let (handle, plate, _registration) = make("locked");
+        let (file, _) = named_file::open_to_read(&path(handle)).unwrap().unwrap();
+        assert!(try_shared(&file, Range::byte(1 << 62)).unwrap());
+        drop(plate);
+        assert!(!fs::exists(path(handle)).unwrap());
+        assert!(try_shared(&file, Range::WHOLE_FILE).unwrap());
+        assert!(!Token::is_participant_who_writes(&file, 0).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_plate_is_no_window() {
+        let class = "what is no plate";
+        let window = Window::builder("").class(class).access(Access::Everyone);
+        let window = window.create(|_| 0).unwrap();
+        let (handle, plate, registration) = make("no plate");
+        drop((plate, registration));
+        let path = path(handle);
+        let found = || {
+            let search = WindowSearch::new().access(Access::Everyone);
+            let all = search.find_all().unwrap();
+            assert!(all.contains(&window.handle()));
+            all.contains(&WindowHandle::from_raw(handle))
+        };
+        let is_none = || {
+            let opened = Seen::open(handle);
+            let none = !matches!(opened, Ok(Some(_))) && !found();
+            sweep();
+            none
+        };
+        symlink("/etc/passwd", &path).unwrap();
+        assert!(is_none());
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(is_none());
+        fs::remove_dir(&path).unwrap();
+        for len in [0, 1, LAYOUT.size - 1, LAYOUT.size, LAYOUT.size + 1, 1 << 16] {
+            fs::write(&path, vec![1; len]).unwrap();
+            assert!(is_none(), "{len}");
+            assert!(
+                !fs::exists(&path).unwrap(),
+                "{len}: nobody holds it, so it was removed"
+            );
+        }
+        assert!(handle_in("quintet.windowplate.1").is_none());
+        assert!(handle_in("quintet.windowplate.01073741825").is_none());
+        assert_eq!(handle_in("quintet.windowplate.1073741825"), Some(1_073_741_825));
+        assert!(handle_in("quintet.windowplate.99999999999").is_none());
+    }
+
+    proptest! {
+        /// Its owner may write anything there, at any time.
+        #[test]
+        fn any_words_are_an_error_at_worst(
+            writes in proptest::collection::vec((0..LAYOUT.size / 8, prop_oneof![0..500u64, any::<u64>()]), 0..40),
+        ) {
+            let (handle, plate, _registration) = make("any");
+            let seen = Seen::open(handle).unwrap().unwrap();
+            // SAFETY: the map is that long, and all of it is atomics, of which any of that size will do for a test.
+            let words = unsafe {
+                std::slice::from_raw_parts(plate.map.start().as_ptr().cast::<AtomicU64>(), LAYOUT.size / 8)
+            };
+            for (at, value) in writes {
+                words[at].store(value, Ordering::Relaxed);
+                if let Ok(Some(says)) = seen.read() {
+                    seen.process(&says);
+                }
+                let _ = (seen.is_hung(), seen.has_left(), seen.socket());
+                seen.knock();
+                if let Err(error) = Seen::open(handle) {
+                    prop_assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported));
+                }
+            }
+        }
+    }
+}
