@@ -35,7 +35,6 @@ pub(crate) fn is_for_procedures(number: u32) -> bool {
 pub(crate) struct Handle {
     pub(crate) number: u32,
     /// `None`: this user's.
-    #[cfg_attr(windows, expect(dead_code, reason = "there is no other user there"))]
     pub(crate) user: Option<u32>,
 }
 
@@ -211,7 +210,6 @@ pub(crate) struct Query {
     /// Whether message-only windows, which get no broadcasts, are left out.
     pub(crate) top_level_only: bool,
     /// Whose windows are meant.
-    #[cfg_attr(windows, expect(dead_code, reason = "all windows are the desktop's there"))]
     pub(crate) access: Access,
 }
 

@@ -334,7 +334,7 @@ fn who_waits_for_several_things_hears_another_user() {
     let t = start();
     let title = t.name("w");
     let window = open_window(&title);
-    let over = Arc::new(Event::create_new(&t.name("over"), Reset::Manual).unwrap());
+    let over = Arc::new(Event::create_new(t.name("over"), Reset::Manual).unwrap());
     let Some(mut peer) = t.spawn_as_nobody("sends_when_told", &[&title]) else {
         return skipped().unwrap_or_default();
     };

@@ -186,6 +186,7 @@ unsafe extern "system" fn receive(window: HWND, number: u32, wparam: WPARAM, lpa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::types::Access;
     use std::rc::Rc;
 
     fn making(class: &str) -> Making<'_> {
@@ -195,6 +196,7 @@ mod tests {
             message_only: true,
             visible: false,
             admit_lower_integrity: false,
+            access: Access::CurrentUser,
         }
     }
 

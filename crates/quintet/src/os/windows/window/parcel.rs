@@ -160,7 +160,8 @@ pub(super) fn left_for(window: HWND) -> usize {
 mod tests {
     use super::super::{Window, pump, send};
     use super::*;
-    use crate::os::window_types::{Letter, Making, Pumped, SendMode, WM_COPYDATA};
+    use crate::os::types::Access;
+    use crate::os::window_types::{Handle, Letter, Making, Pumped, SendMode, WM_COPYDATA};
     use crate::{Deadline, ErrorKind};
     use std::rc::Rc;
     use std::time::Duration;
@@ -190,6 +191,7 @@ mod tests {
             message_only: true,
             visible: false,
             admit_lower_integrity: false,
+            access: Access::CurrentUser,
         };
         let window = Window::create(&making, Rc::new(|_| 0)).unwrap();
         let handle = window.handle();
@@ -204,7 +206,7 @@ mod tests {
                     data: Some(&[7; 1000]),
                 };
                 let soon = Deadline::after(Duration::from_millis(1));
-                let late = send(handle, &letter, SendMode::Normal, soon).unwrap_err();
+                let late = send(Handle::ours(handle), &letter, SendMode::Normal, soon).unwrap_err();
                 assert_eq!(late.kind(), ErrorKind::TimedOut);
                 left_for(place as HWND)
             });

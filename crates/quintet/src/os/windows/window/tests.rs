@@ -1,7 +1,8 @@
 //! Windows of ours among other code on the same thread, and in the same program: code that makes user32's calls itself.
 
 use super::*;
-use crate::os::window_types::{Arrival, InSend, Letter, Pumped, SendMode};
+use crate::os::types::Access;
+use crate::os::window_types::{Arrival, Handle, InSend, Letter, Pumped, SendMode};
 use crate::{Deadline, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -26,6 +27,7 @@ fn window(title: &str, procedure: impl Fn(&Arrival<'_>) -> isize + 'static) -> W
         message_only: true,
         visible: false,
         admit_lower_integrity: false,
+        access: Access::CurrentUser,
     };
     Window::create(&making, Rc::new(procedure)).unwrap()
 }
@@ -41,7 +43,7 @@ fn letter(number: u32) -> Letter<'static> {
 
 fn ask(window: u32, number: u32) -> Result<isize> {
     send(
-        window,
+        Handle::ours(window),
         &letter(number),
         SendMode::Normal,
         Deadline::after(PATIENCE),
@@ -142,9 +144,9 @@ fn a_window_is_not_destroyed_by_who_says_so() {
     }
     assert_eq!(pump(Deadline::now()).unwrap(), Pumped::Nothing);
     assert_eq!(ask(handle, WM_USER).unwrap(), WM_USER as isize);
-    assert_eq!(look::sight(handle).unwrap().title, "told so");
+    assert_eq!(look::sight(Handle::ours(handle)).unwrap().title, "told so");
     drop(window);
-    assert!(!is_alive(handle));
+    assert!(!is_alive(Handle::ours(handle)));
 }
 
 /// While a window is made, who says that another one is made does not get its procedure.
@@ -372,7 +374,13 @@ fn data_for_other_codes_window_is_taken_away_when_it_has_answered() {
             lparam: 1,
             data: Some(&bytes),
         };
-        let sum = send(handle, &letter, SendMode::Normal, Deadline::after(PATIENCE)).unwrap();
+        let sum = send(
+            Handle::ours(handle),
+            &letter,
+            SendMode::Normal,
+            Deadline::after(PATIENCE),
+        )
+        .unwrap();
         assert_eq!(sum, 3 * len as isize);
         assert_eq!(parcel::left_for(look::handle(handle).unwrap()), 0);
     }
