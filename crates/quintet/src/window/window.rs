@@ -236,9 +236,9 @@ impl WindowBuilder {
     ///
     /// # let title = format!("access-doc-{}", std::process::id());
     /// let window = Window::builder(&title).access(Access::Everyone).create(|message| {
-    ///     match message.sender().and_then(|sender| sender.user()) {
-    ///         Some(user) => println!("from user {user}"),
-    ///         None => println!("from this thread, or the system does not say"),
+    ///     // This thread's own messages have no sender, and on Windows none has.
+    ///     if let Some(sender) = message.sender() {
+    ///         println!("from process {} of user {:?}", sender.pid(), sender.user());
     ///     }
     ///     0
     /// })?;

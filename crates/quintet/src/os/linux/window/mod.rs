@@ -8,6 +8,10 @@
 //! - A thread that sends to another connects to its socket once, hands over a **lane** (`lane.rs`) of memory of its own, and
 //!   *knocks*: counts up a number at the other's desk, and rings. That works also while the other is busy. By the socket the
 //!   kernel tells each who the other is, and when it has died.
+//! - **Other users** have no part in the roll. A window that is opened to them has a *plate* (`plate.rs`), a file that they can read;
+//!   its thread has a *door* (`door.rs`), a second socket. Who comes in there hands over a lane as well, and that is all that he can
+//!   write to: each side sleeps at a bell in it, besides its own, and numbers for what he posts are taken by the receiver as it
+//!   finds it. So other senders are not disturbed by him, and the receiver looks for nothing else of his.
 //! - The windows themselves, the queue of posted messages and all connections are the thread's own (`desk.rs`), and in no
 //!   shared memory.
 //!
@@ -38,8 +42,10 @@
 //! | receiver | before it serves, while, or after it has answered | the kernel closes the connection; who waits looks at it after each slice (50 ms), after a last look for the answer |
 //! | receiver | at any time | its desk is free, its windows are not seen; who takes the desk next clears them away |
 //! | thread that ends | | it answers all who wait that the window is gone, then closes its connections |
+//! | another user's sender | before it knocks at the plate, or while the receiver is just about to sleep | the receiver looks at its door within a slice |
 //! | any | before it rings | who sleeps looks by itself within a slice |
 //! | any | while it enters a window, or changes a title | the entry is a dead one's, as above |
+//! | any | while it has plates | nobody takes them for windows; its user's next door removes them |
 //!
 //! # What is not believed
 //! Words in lanes and in the roll are read once, checked, and used: indexes masked, lengths bounded, loops counted. A sender whose
