@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::note;
 use crate::record;
 use crate::stat;
+use crate::text::visible;
 use quintet::named::{self, Entry};
 use quintet::{Address, Scheme};
 use serde_json::{Value, json};
@@ -93,6 +94,7 @@ fn changes(args: &LsArgs, before: Option<&BTreeMap<String, Entry>>, entries: &[E
             object.to_string()
         } else {
             let holders = stat::holders(entry).unwrap_or_else(|| "-".into());
+            let holders = visible(&holders);
             format!("{event}  {}  {}  {holders}", entry.address, entry.liveness)
         };
         // Writing to a String cannot fail.
@@ -135,6 +137,7 @@ fn table(entries: &[Entry]) -> String {
             entry.created.and_then(stat::age).unwrap_or_else(|| "-".into()),
             stat::holders(entry).unwrap_or_else(|| "-".into()),
         ]
+        .map(|cell| visible(&cell).into_owned())
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths: [usize; HEADINGS.len()] = std::array::from_fn(width);

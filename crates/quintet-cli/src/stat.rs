@@ -5,6 +5,7 @@ use crate::endpoint;
 use crate::failure::Failure;
 use crate::object;
 use crate::record;
+use crate::text::visible;
 use crate::verbs;
 use quintet::Scheme;
 use quintet::named::{self, Entry, Owner};
@@ -92,7 +93,10 @@ fn lines(entry: &Entry) -> String {
     let width = fields.iter().map(|(key, _)| key.len()).max().unwrap_or(0) + 2;
     fields
         .iter()
-        .map(|(key, value)| format!("{:width$}{value}\n", format!("{}:", key.replace('_', " "))))
+        .map(|(key, value)| {
+            let key = format!("{}:", key.replace('_', " "));
+            format!("{key:width$}{}\n", visible(value))
+        })
         .collect()
 }
 

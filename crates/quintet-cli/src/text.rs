@@ -6,6 +6,19 @@ use std::borrow::Cow;
 /// The most bytes in UTF-8 of which another encoding makes one.
 pub(crate) const WIDEST: u64 = 4;
 
+/// Text for people as it is, but for what would do something to their terminal or begin a line: programs, also of other users, call
+/// things as they like.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let shown = text.chars().map(|one| match one {
+        one if one.is_control() => one.escape_default().to_string(),
+        one => one.into(),
+    });
+    shown.collect::<String>().into()
+}
+
 /// An encoding of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Encoding {

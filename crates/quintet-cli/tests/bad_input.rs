@@ -127,9 +127,8 @@ mod linux {
     use super::*;
     use quintet_testkit::Test;
     use std::fs;
-    use std::os::unix::fs::{FileExt, PermissionsExt};
+    use std::os::unix::fs::FileExt;
     use std::path::{Path, PathBuf};
-    use std::process::Command;
 
     /// The file of an object of Quintet's.
     fn file(kind: &str, name: &str) -> PathBuf {
@@ -223,26 +222,6 @@ mod linux {
         assert_eq!(fs::read_to_string(plain).unwrap(), "text");
     }
 
-    /// A copy of the command that another user may run; `None` where nobody else can be.
-    fn for_nobody(t: &Test) -> Option<PathBuf> {
-        let can = t.run(Command::new("setpriv").args(["--reuid=65534", "--clear-groups", "true"]));
-        if !can.status.success() {
-            return None;
-        }
-        let folder = t.temp_dir();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        let program = folder.join("quintet");
-        // By another process: while this one had it open to write, a child of another test's could have it open as well, and
-        // nobody can run what is open to be written.
-        t.run(
-            Command::new("install")
-                .args(["-m", "755", env!("CARGO_BIN_EXE_quintet")])
-                .arg(&program),
-        )
-        .succeeded();
-        Some(program)
-    }
-
     #[test]
     fn another_user_is_told_whose_it_is() {
         let t = start_test();
@@ -259,14 +238,8 @@ mod linux {
             let address = format!("{scheme}://{}", t.name("theirs"));
             run(&t, &[&["create", &address], size].concat()).succeeded();
             for verb in [verb, &["stat"], &["rm"]] {
-                let mut command = Command::new("setpriv");
-                command
-                    .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-                    .arg(&program)
-                    .arg(verb[0])
-                    .arg(&address)
-                    .args(&verb[1..]);
-                let said = t.run(&mut command).failed(1);
+                let args = [&[verb[0], &address], &verb[1..]].concat();
+                let said = t.run(&mut as_nobody(&program, &args)).failed(1);
                 says(&said, &[&address, "another user", "--access everyone"]);
             }
             run(&t, &["rm", &address]).succeeded();

@@ -748,3 +748,77 @@ fn the_library_means_the_same_window_by_an_address() {
     assert_eq!(by_handle.find_all().unwrap(), []);
     assert!(Deadline::NEVER.is_never());
 }
+
+/// Any program may give a window any title and class.
+#[test]
+fn what_a_window_is_called_does_nothing_to_a_terminal() {
+    let t = start_test();
+    let title = format!("{}\u{1b}[2J\nquintet", t.name("title"));
+    let class = format!("{}\u{1b}]0;x\u{7}\r\nwindow://x", t.name("class"));
+    let served = serve(&title, &class, false, |_| 0);
+    let handle = served.handle.raw().to_string();
+    let by_handle = format!("window://?hwnd={handle}");
+    for said in [run(&t, &["ls", "window"]), run(&t, &["stat", &by_handle])] {
+        let said = said.succeeded();
+        let of_it: Vec<&str> = said.lines().filter(|line| line.contains("\\u{1b}")).collect();
+        assert!(!of_it.is_empty(), "{said}");
+        assert!(!said.contains(['\u{1b}', '\r', '\u{7}']), "{said:?}");
+        assert!(
+            !said
+                .lines()
+                .any(|line| line.starts_with("quintet") || line.starts_with("window://x"))
+        );
+    }
+    let json = json(&t, &["stat", "--json", &by_handle]);
+    assert_eq!((&json["title"], &json["class"]), (&title.into(), &class.into()));
+    served.close();
+}
+
+/// What another user's programs say to a window that is open to them, on Linux.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_users_command_reaches_a_window_that_is_open_to_everyone() {
+    let t = start_test();
+    let Some(program) = for_nobody(&t) else {
+        eprintln!("skipped: only root can be another user");
+        return;
+    };
+    let place = place(&t);
+    let recv = start(
+        &t,
+        &[
+            "recv", "--access", "everyone", "--format", "lines", "--count", "3", &place,
+        ],
+    );
+    eventually("it is there", || run(&t, &["find", &place]).status.success());
+    let nobody = |args: &[&str]| t.run(&mut as_nobody(&program, args));
+    let said = nobody(&["send", &place, "x"]).failed(1);
+    says(&said, &["no window", "--access everyone"]);
+    let found = nobody(&["find", "--access", "everyone", &place]).succeeded();
+    let handle = found.trim();
+    nobody(&["send", "--access", "everyone", &place, "one"]).succeeded_with("0\n");
+    nobody(&["send", "--hwnd", handle, "window://", "x"]).failed(1);
+    let by_handle = [
+        "send",
+        "--hwnd",
+        handle,
+        "--access",
+        "everyone",
+        "window://",
+        "two",
+    ];
+    nobody(&by_handle).succeeded_with("0\n");
+    for listed in [nobody(&["ls", "window"]), nobody(&["stat", &place])] {
+        let listed = listed.succeeded();
+        assert!(listed.contains(&format!("{place}?access=everyone")), "{listed}");
+    }
+    nobody(&["post", "--access", "everyone", "--msg", "WM_APP+1", &place]).succeeded_with("");
+    assert_eq!(recv.wait_output().succeeded(), "one\ntwo\n0x8001 0 0\n");
+    // And the other way around, where it is the other user's window.
+    let mut theirs = as_nobody(&program, &["rep", "--access", "everyone", "--reply", "7", &place]);
+    let rep = t.start_command(&mut theirs);
+    let req = ["req", "--access", "everyone", "--timeout", SOON, &place, "?"];
+    run(&t, &req).succeeded_with("7\n");
+    run(&t, &["post", "--access", "everyone", "--msg", "WM_CLOSE", &place]).succeeded();
+    rep.wait_output().succeeded();
+}

@@ -189,3 +189,36 @@ pub(crate) fn says(text: &str, words: &[&str]) {
         assert!(text.contains(word), "no {word:?} in: {text}");
     }
 }
+
+/// A copy of the command that another user may run; `None` where nobody else can be.
+#[cfg(target_os = "linux")]
+pub(crate) fn for_nobody(t: &Test) -> Option<std::path::PathBuf> {
+    let can = t.run(Command::new("setpriv").args(["--reuid=65534", "--clear-groups", "true"]));
+    if !can.status.success() {
+        return None;
+    }
+    let folder = t.temp_dir();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&folder, open).unwrap();
+    let program = folder.join("quintet");
+    // By another process: while this one had it open to write, a child of another test's could have it open as well, and
+    // nobody can run what is open to be written.
+    t.run(
+        Command::new("install")
+            .args(["-m", "755", env!("CARGO_BIN_EXE_quintet")])
+            .arg(&program),
+    )
+    .succeeded();
+    Some(program)
+}
+
+/// That command, to be run by another user.
+#[cfg(target_os = "linux")]
+pub(crate) fn as_nobody(program: &std::path::Path, args: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(program)
+        .args(args);
+    command
+}

@@ -312,7 +312,11 @@ fn search(class: Option<&str>, title: Option<&str>) -> WindowSearch {
 
 impl fmt::Display for WindowHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "window://?hwnd={}", self.0.number)
+        write!(f, "window://?hwnd={}", self.0.number)?;
+        if self.0.user.is_some() {
+            write!(f, "&access={}", Access::Everyone)?;
+        }
+        Ok(())
     }
 }
 

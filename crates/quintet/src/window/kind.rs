@@ -31,8 +31,8 @@ impl NamedKind for Windows {
         let mut entries = Vec::new();
         for window in everyones(WindowSearch::new()).find_all()? {
             match entry(window) {
-                // It has gone meanwhile.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // It has gone meanwhile, or another user lets us see no more of it.
+                Err(error) if error.kind() == ErrorKind::NotFound || window.inner().user.is_some() => {}
                 entry => entries.push(entry?),
             }
         }

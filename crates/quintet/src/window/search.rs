@@ -105,7 +105,7 @@ impl WindowSearch {
     }
 
     /// Of processes that run a file of this name, with or without `.exe`. On Linux it is the file's name, as
-    /// `/proc/PID/exe` has it, not the 15 bytes of `comm`.
+    /// `/proc/PID/exe` has it, not the 15 bytes of `comm`; other users' processes do not let us see it (unless we are root).
     #[must_use]
     pub fn executable(mut self, file_name: impl Into<String>) -> Self {
         self.query.executable = Some(file_name.into());
@@ -189,9 +189,7 @@ impl WindowSearch {
         // One that was found with others knows whose it is.
         let handle = match handle.inner().user {
             Some(_) => handle,
-            None => window::resolve(handle.raw(), self.query.access)
-                .map(WindowHandle::new)
-                .map_err(|error| error.about(handle))?,
+            None => WindowHandle::new(window::resolve(handle.raw(), self.query.access)),
         };
         let sight = match window::sight(handle.inner()) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -211,17 +209,11 @@ impl WindowSearch {
 
     /// Whether there is one of another user, when those were not meant.
     fn others_have_one(&self) -> bool {
-        let mut found = false;
-        let looked = self.query.access == Access::CurrentUser
-            && self
-                .clone()
-                .access(Access::Everyone)
-                .each(&mut |_| {
-                    found = true;
-                    false
-                })
-                .is_ok();
-        looked && found
+        self.query.access == Access::CurrentUser
+            && match self.handle {
+                Some(handle) => window::resolve(handle.raw(), Access::Everyone).user.is_some(),
+                None => window::others_have_one(&self.query),
+            }
     }
 
     /// The title that was probably meant, if there are not too many.

@@ -221,11 +221,13 @@ impl WindowBuilder {
     /// [look for other users' windows](super::WindowSearch::access); otherwise it is this user's alone. What comes from others is a
     /// message like any other: [`Message::sender`] says whose process sent it, by the kernel's word.
     ///
-    /// Others reach this window and no other one of its thread. All they can write to is memory that they have handed over themselves, and
-    /// what they do there disturbs nobody else. What they can do is keep the thread busy: 96 of their threads may be connected to it at a
-    /// time (more get [`PeerDied`](crate::ErrorKind::PeerDied)), and of the 10,000 posted messages that may wait for it 5,000 may be theirs,
-    /// beside 10,000 in each one's own memory. A [`WM_QUIT`](super::WM_QUIT) of theirs ends no loop. Both have to be in one network namespace,
-    /// and numbers of [registered messages](super::register_message) are each user's own: use those from
+    /// Others reach this window, and of its thread's other windows those that are open, too. All they can write to is memory that they have
+    /// handed over themselves, and what they do there disturbs nobody else. What they can do is keep the thread busy, so that it comes to
+    /// nothing else. A thread takes 96 connections of theirs at a time, 32 of one user; each of their threads has one to each window that it
+    /// sends to. Who is one too many is turned away: a `send` gets [`PeerDied`](crate::ErrorKind::PeerDied), and what is posted is lost.
+    /// Of the 10,000 posted messages that may wait for the thread 5,000 may be theirs, beside 10,000 in each one's own memory, behind
+    /// which waits what he sends. A [`WM_QUIT`](super::WM_QUIT) of theirs ends no loop. Both have to be in one
+    /// network namespace, and numbers of [registered messages](super::register_message) are each user's own: use those from
     /// [`WM_APP`](super::WM_APP) on.
     ///
     /// On Windows every program of the desktop finds and reaches every window, so this changes nothing there: see

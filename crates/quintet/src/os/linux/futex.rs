@@ -111,10 +111,10 @@ pub(super) fn wake(word: &AtomicU32, count: u32, mask: Mask) {
     let _ = call(|| futex::wake_bitset(word, Flags::empty(), count, mask));
 }
 
-/// Wakes one who sleeps on a word of another user's file, so many bytes behind the start of a map of it. The word is not looked at
-/// here, where it may not even be there any more.
+/// Wakes all who sleep on a word of another user's file, so many bytes behind the start of a map of it: anybody can sleep there, and
+/// one of them is meant. The word is not looked at here, where it may not even be there any more.
 pub(super) fn wake_at(start: NonNull<u8>, offset: usize) {
-    const ONE: libc::c_int = 1;
+    const ALL: libc::c_int = i32::MAX;
     // SAFETY: the call has no effect on this process's memory. The kernel reads at the address, if anything is there, to find
     // who sleeps; else it says EFAULT.
     let _ = unsafe {
@@ -122,7 +122,7 @@ pub(super) fn wake_at(start: NonNull<u8>, offset: usize) {
             libc::SYS_futex,
             start.as_ptr().wrapping_add(offset),
             libc::FUTEX_WAKE,
-            ONE,
+            ALL,
         )
     };
 }

@@ -67,6 +67,12 @@ impl Data {
             .filter(|_| (1..=MOST).contains(&len))
             .ok_or_else(nonsense)?;
         check_sealed(file, SEALS, len)?;
+        // A hole would be filled when it is read, at the reader's cost.
+        let has_holes =
+            |stat: rustix::fs::Stat| u64::try_from(stat.st_blocks).unwrap_or(0) * 512 < len as u64;
+        if call(|| rustix::fs::fstat(file)).map_or(true, has_holes) {
+            return Err(nonsense());
+        }
         // Not shared: before Linux 6.7 the kernel takes any shared mapping of such a file for one that could be written.
         let map = Map::with(file, len, MapMode::CopyOnWrite)
             .map_err(|error| Error::os("cannot map the data", error))?;
@@ -81,5 +87,31 @@ impl Data {
             // is not handed out otherwise.
             Data::Mapped(map) => unsafe { std::slice::from_raw_parts(map.start().as_ptr(), map.len()) },
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_if_it_is_whole_and_can_never_change() {
+        let bytes = vec![0; 10_000];
+        let file = file_of(&bytes).unwrap();
+        assert_eq!(Data::of_file(&file, 10_000).unwrap().bytes(), bytes);
+        let refused = |file: &OwnedFd, len| {
+            assert_eq!(Data::of_file(file, len).unwrap_err().kind(), ErrorKind::Corrupt);
+        };
+        for len in [0, 1, 9_999, 10_001, MOST + 1, u64::MAX] {
+            refused(&file, len);
+        }
+        let unsealed = create().unwrap();
+        write(&unsealed, &bytes).unwrap();
+        refused(&unsealed, 10_000);
+        // What is missing would be made when it is read.
+        let sparse = create().unwrap();
+        rustix::fs::ftruncate(&sparse, 1 << 30).unwrap();
+        rustix::fs::fcntl_add_seals(&sparse, SEALS).unwrap();
+        refused(&sparse, 1 << 30);
     }
 }

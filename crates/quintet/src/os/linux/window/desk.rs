@@ -44,9 +44,9 @@ pub(super) struct Desk {
     seat: Seat,
     pub(super) messages: Rc<Messages>,
     windows: RefCell<ByNumber<u32, Procedure>>,
-    /// By the desks of those who have one, and by the windows of the other users'.
+    /// By the desks of those who have one, and by user and window of the others.
     outgoing: RefCell<ByNumber<usize, Rc<Outgoing>>>,
-    outside: RefCell<ByNumber<u32, Rc<Outgoing>>>,
+    outside: RefCell<ByNumber<u64, Rc<Outgoing>>>,
     queue: RefCell<Queue>,
     /// The procedures that are running, the innermost last.
     running: RefCell<Vec<Running>>,
@@ -204,8 +204,9 @@ impl Desk {
         let now = roll::now();
         if self.looked.replace(now) != now {
             self.messages.say_looked(now);
-            // One that is always busy hears those who come to the door as well.
+            // Also by one that is always busy, or only looks.
             self.messages.let_in();
+            self.tidy();
         }
     }
 
@@ -408,7 +409,9 @@ impl Desk {
             self.messages.tidy();
             let tidy = |outgoing: &Rc<Outgoing>| outgoing.tidy();
             self.outgoing.borrow().values().for_each(tidy);
-            self.outside.borrow().values().for_each(tidy);
+            let mut outside = self.outside.borrow_mut();
+            outside.retain(|_, outgoing| outgoing.is_current());
+            outside.values().for_each(tidy);
         }
     }
 
@@ -429,7 +432,7 @@ impl Desk {
             sender: Some(&sent.from.sender),
             posted: false,
         };
-        self.run(&arrival, Some(how), sent.reply);
+        self.run(&arrival, Some(how), sent.reply, sent.from.is_outside());
         if let Some(Data::Copied(bytes)) = sent.data {
             self.messages.keep(bytes);
         }
@@ -466,12 +469,19 @@ impl Desk {
             sender: posted.from.as_ref().map(|from| &from.sender),
             posted: true,
         };
-        self.run(&arrival, None, None);
+        let is_outside = posted.from.as_ref().is_some_and(|from| from.is_outside());
+        self.run(&arrival, None, None, is_outside);
     }
 
     /// Runs the procedure of a window, and answers.
     #[inline(always)]
-    fn run(&self, arrival: &Arrival<'_>, how: Option<InSend>, reply: Option<Reply>) -> Outcome {
+    fn run(
+        &self,
+        arrival: &Arrival<'_>,
+        how: Option<InSend>,
+        reply: Option<Reply>,
+        is_outside: bool,
+    ) -> Outcome {
         /// Whatever happens, a panic included, who waits gets an answer.
         struct Runs<'a>(&'a Desk, Outcome);
         impl Drop for Runs<'_> {
@@ -486,10 +496,12 @@ impl Desk {
         let mut runs = Runs(self, Outcome::Panicked);
         let procedure = self.windows.borrow().get(&arrival.window).cloned();
         let depth = self.running.borrow().len();
+        // Others leave room for this user's own.
+        let deepest = if is_outside { DEEPEST / 2 } else { DEEPEST };
         let is_data = arrival.letter.data.is_some();
         runs.1 = match procedure {
             None => Outcome::Gone,
-            Some(_) if depth > DEEPEST => Outcome::TooDeep,
+            Some(_) if depth > deepest => Outcome::TooDeep,
             // Who wrote that did not use this library.
             Some(_) if is_data != (arrival.letter.number == WM_COPYDATA) => Outcome::Result(0),
             Some(_) if !is_for_procedures(arrival.letter.number) => Outcome::Result(0),
@@ -511,7 +523,7 @@ impl Desk {
             sender: None,
             posted: false,
         };
-        result_of(self.run(&arrival, None, None))
+        result_of(self.run(&arrival, None, None, false))
     }
 
     /// The connection to the thread of that window. `deadline`: asked for if it has to be made.
@@ -526,12 +538,17 @@ impl Desk {
             Owner::Desk(desk) => current(&self.outgoing, desk, || {
                 Outgoing::connect(&self.roll, desk, self.number(), self.publisher, deadline())
             }),
-            Owner::User(user) => current(&self.outside, window, || {
-                match Seen::open(window)?.filter(|plate| plate.user == user) {
-                    Some(plate) => Outgoing::connect_openly(plate, self.publisher, deadline()),
-                    None => Ok(None),
-                }
-            }),
+            Owner::User(user) => {
+                let number = u64::from(user) << 32 | u64::from(window);
+                current(&self.outside, number, || {
+                    // Whoever opens and closes windows all the time leaves us with none of them.
+                    self.outside.borrow_mut().retain(|_, other| other.is_current());
+                    match Seen::of_user(window, user) {
+                        Some(plate) => Outgoing::connect_openly(plate, self.publisher, deadline()),
+                        None => Ok(None),
+                    }
+                })
+            }
         }
     }
 
@@ -604,7 +621,9 @@ impl Desk {
                 return Ok(Some(outcome));
             }
             if serves {
-                while let Some(sent) = self.next_sent() {
+                // There may always be another one, and a deadline has an end.
+                for _ in 0..MANY {
+                    let Some(sent) = self.next_sent() else { break };
                     self.serve(sent);
                     self.say_looked();
                     if let Some(outcome) = to.answers.get(place, number)? {
@@ -763,8 +782,12 @@ impl Drop for Desk {
             self.roll.strike(*handle, self.number());
         }
         self.roll.say_left(self.number());
-        // Who has sent to them waits no longer than this.
-        while let Some(sent) = self.messages.next_sent(&mut Queue::new(0)) {
+        self.messages.shut_door();
+        // Who has sent to them waits no longer than this. (Whoever sends more than that does not wait.)
+        for _ in 0..MOST_SERVED {
+            let Some(sent) = self.messages.next_sent(&mut Queue::new(0)) else {
+                break;
+            };
             if let Some(reply) = sent.reply {
                 reply.give(Outcome::Gone, self.publisher);
             }

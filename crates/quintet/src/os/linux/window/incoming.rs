@@ -1,5 +1,6 @@
 //! What comes to a thread from others: the senders that have connected, and their lanes.
 
+use super::closing::{self, Connection};
 use super::data::Data;
 use super::door::Door;
 use super::entrance::{Entrance, Guest};
@@ -12,7 +13,6 @@ use super::shuttle::{SHUTTLE, ShuttleIn};
 use super::socket;
 use crate::Result;
 use crate::os::fence::Publisher;
-use crate::os::linux::fork::PrivateFd;
 use crate::os::linux::process::Identity;
 use crate::os::types::Access;
 use crate::os::window_types::WM_QUIT;
@@ -38,7 +38,13 @@ enum SenderBell {
 }
 
 impl From {
-    /// The bells of its lane, if it came in by the open socket.
+    /// Whether it came in by the open socket.
+    #[inline(always)]
+    pub(super) fn is_outside(&self) -> bool {
+        self.outside().is_some()
+    }
+
+    /// The bells of its lane, then.
     #[inline(always)]
     fn outside(&self) -> Option<&Bells> {
         match &self.bell {
@@ -83,7 +89,7 @@ impl Reply {
 /// A sender.
 #[derive(Debug)]
 struct Incoming {
-    socket: PrivateFd,
+    socket: Connection,
     from: Rc<From>,
     ring: RingIn,
     shuttle: Option<ShuttleIn>,
@@ -128,6 +134,16 @@ impl Incoming {
             (Some(coming), Some(shuttle)) => shuttle.has_more(coming.record.ticket, coming.bytes.len()),
             _ => !self.stalled && !self.ring.is_empty(),
         }
+    }
+
+    /// Whether it has gone and left nothing whole.
+    fn is_done(&self) -> bool {
+        !self.stalled && !self.has_news() && socket::is_hung_up(&self.socket)
+    }
+
+    /// How much has come of a message whose bytes are coming; `None`: there is none.
+    fn has_come(&self) -> Option<usize> {
+        self.coming.as_ref().map(|coming| coming.bytes.len())
     }
 
     /// Goes through its records up to one that was sent, which it takes; what is posted goes to the queue, as long as there is
@@ -177,11 +193,14 @@ impl Incoming {
             let data = match (record.kind, record.place) {
                 (Kind::Moved, Place::Attached) => {
                     let file = socket::take_attached(&self.socket, number).ok_or_else(nonsense)?;
-                    self.ring = RingIn::take(&file, record.len, number)?;
+                    self.ring = self.ring.follow(&file, record.len, number)?;
                     continue;
                 }
                 (Kind::Lend, Place::Attached) => {
                     let file = socket::take_attached(&self.socket, number).ok_or_else(nonsense)?;
+                    if self.shuttle.is_some() {
+                        return Err(nonsense());
+                    }
                     self.shuttle = Some(ShuttleIn::take(&file)?);
                     self.ring.go_on(&record, &mut Vec::new());
                     continue;
@@ -274,8 +293,10 @@ fn emptied(spare: &mut Vec<u8>) -> Vec<u8> {
 const NO_WINDOW: u32 = 0;
 const WM_NULL: u32 = 0;
 
-/// So many may have come in by the open socket: their bells are as many words as a thread can sleep on at once, and some more.
+/// So many may have come in by the open socket, of all users and of one: their bells are about as many words as a thread can sleep on at
+/// once.
 const MOST_OUTSIDE: usize = 96;
+const MOST_OF_ONE: usize = 32;
 
 /// So many of the messages that may wait may be theirs, so that they leave room for others.
 const MOST_POSTED_OUTSIDE: u64 = MOST_POSTED / 2;
@@ -336,6 +357,11 @@ impl Senders {
         })
     }
 
+    /// Lets nobody else in there.
+    pub(super) fn shut_door(&mut self) {
+        self.door = None;
+    }
+
     /// The bells at which this thread sleeps for those who came in by the open socket.
     pub(super) fn outside(&self) -> impl Iterator<Item = &Arc<LaneBell>> {
         let bells = self.lanes.iter().filter_map(|lane| lane.from.outside());
@@ -394,13 +420,14 @@ impl Senders {
             if at >= self.lanes.len() {
                 at %= self.lanes.len();
             }
+            let had_come = self.lanes[at].has_come();
             match self.lanes[at].next(queue, &mut self.spare, &tickets) {
                 Ok(Some(sent)) => {
                     self.first = at + 1;
                     return Some(sent);
                 }
                 Ok(None) => {
-                    self.grown |= self.lanes[at].coming.is_some();
+                    self.grown |= self.lanes[at].has_come() > had_come;
                     index += 1;
                 }
                 // It is heard no more, and notices by its socket.
@@ -434,7 +461,7 @@ impl Senders {
         let Some(entrance) = &mut self.entrance else {
             return;
         };
-        for guest in entrance.guests(usize::MAX) {
+        for guest in entrance.guests(|_, _, _| true) {
             if let (Some(desk), Ok((ring, answers, _))) = (guest.desk, lane::take(&guest.lane)) {
                 let bell = SenderBell::Desk(roll.clone(), desk);
                 self.lanes.push(Incoming::new(guest, ring, answers, bell));
@@ -445,8 +472,22 @@ impl Senders {
     /// Lets in those who have come to the door.
     pub(super) fn let_in(&mut self) {
         let Some(door) = &mut self.door else { return };
-        let inside = self.lanes.iter().filter(|lane| lane.is_outside).count();
-        for guest in door.entrance.guests(MOST_OUTSIDE.saturating_sub(inside)) {
+        if closing::is_behind() {
+            return;
+        }
+        let lanes = &mut self.lanes;
+        let has_room = |guest: &Identity, same: usize, fresh: usize| {
+            let has_room = |lanes: &[Incoming]| {
+                let outside = || lanes.iter().filter(|lane| lane.is_outside);
+                let of_his = outside().filter(|lane| lane.from.sender.user == guest.user);
+                outside().count() + fresh < MOST_OUTSIDE && of_his.count() + same < MOST_OF_ONE
+            };
+            if !has_room(lanes) {
+                lanes.retain(|lane| !lane.is_outside || !lane.is_done());
+            }
+            has_room(lanes)
+        };
+        for guest in door.entrance.guests(has_room) {
             if let (None, Ok((ring, answers, bells))) = (guest.desk, lane::take(&guest.lane)) {
                 let bell = SenderBell::Lane(bells);
                 self.lanes.push(Incoming::new(guest, ring, answers, bell));
@@ -467,8 +508,7 @@ impl Senders {
     pub(super) fn tidy(&mut self, roll: &Arc<Roll>) {
         self.hear(roll);
         self.let_in();
-        self.lanes
-            .retain(|lane| lane.stalled || lane.has_news() || !socket::is_hung_up(&lane.socket));
+        self.lanes.retain(|lane| !lane.is_done());
         if !std::mem::take(&mut self.spare_is_used) {
             self.spare = Vec::new();
         }

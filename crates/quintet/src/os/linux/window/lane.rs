@@ -379,6 +379,14 @@ impl RingIn {
         Ok(RingIn::new(words, lines, moved + 1))
     }
 
+    /// As [`take`](Self::take), of one that follows this one, which is a larger one then.
+    pub(super) fn follow(&self, file: &OwnedFd, lines: u64, moved: u64) -> Result<Self> {
+        if lines <= self.lines as u64 {
+            return Err(nonsense());
+        }
+        RingIn::take(file, lines, moved)
+    }
+
     fn line(&self, at: u64) -> usize {
         (BEFORE + (at as usize & (self.lines - 1))) * LINE
     }

@@ -150,6 +150,10 @@ impl Messages {
         futex::sleep_on_any(&words, slice).map(drop)
     }
 
+    pub(super) fn shut_door(&self) {
+        self.senders().shut_door();
+    }
+
     /// Closes all connections.
     pub(super) fn close(&self) {
         *self.senders() = Senders::default();

@@ -54,6 +54,7 @@
 //! socket goes, and each names its window, which the receiver looks up among its own.
 
 mod by_number;
+mod closing;
 mod data;
 mod desk;
 mod door;
@@ -208,14 +209,25 @@ pub(crate) fn find(query: &Query, found: &mut dyn FnMut(Handle) -> bool) -> Resu
         })?;
     }
     if query.access == Access::Everyone && goes_on {
-        find_outside(query, found)?;
+        find_outside(query, usize::MAX, found)?;
     }
     Ok(())
 }
 
-/// The same, of those that other users have opened.
-fn find_outside(query: &Query, found: &mut dyn FnMut(Handle) -> bool) -> Result<()> {
-    for number in plate::handles()? {
+/// Whether another user has opened one of those that are meant, among the first few: anybody can put many there.
+pub(crate) fn others_have_one(query: &Query) -> bool {
+    const FEW: usize = 64;
+    let mut found = false;
+    let looked = find_outside(query, FEW, &mut |_| {
+        found = true;
+        false
+    });
+    looked.is_ok() && found
+}
+
+/// As [`find`], of those that other users have opened, among the first so many.
+fn find_outside(query: &Query, most: usize, found: &mut dyn FnMut(Handle) -> bool) -> Result<()> {
+    for number in plate::handles()?.into_iter().take(most) {
         // What cannot be looked at is nobody's window.
         let Ok(Some(plate)) = seen_outside(number) else {
             continue;
@@ -245,24 +257,22 @@ fn seen_outside(number: u32) -> Result<Option<Seen>> {
 }
 
 /// The window of that number, of another user if it has to be and that is asked for.
-pub(crate) fn resolve(number: u32, access: Access) -> Result<Handle> {
+pub(crate) fn resolve(number: u32, access: Access) -> Handle {
     if access == Access::Everyone
         && plate::is_open(number)
-        && let Some(plate) = seen_outside(number)?
+        && let Ok(Some(plate)) = seen_outside(number)
     {
-        return Ok(Handle {
+        return Handle {
             number,
             user: Some(plate.user),
-        });
+        };
     }
-    Ok(Handle::ours(number))
+    Handle::ours(number)
 }
 
 /// The plate of another user's window, if it is still there.
 fn plate_of(window: Handle, user: u32) -> Result<Seen> {
-    Seen::open(window.number)?
-        .filter(|plate| plate.user == user)
-        .ok_or_else(no_window)
+    Seen::of_user(window.number, user).ok_or_else(no_window)
 }
 
 pub(crate) fn sight(window: Handle) -> Result<Sight> {

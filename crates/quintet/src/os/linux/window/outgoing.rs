@@ -6,6 +6,7 @@ use super::plate::Seen;
 use super::roll::{self, Roll};
 use super::shuttle::{SHUTTLE, ShuttleOut};
 use super::socket;
+use crate::os::atomic::{Ordering, fence};
 use crate::os::fence::Publisher;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::window_types::Letter;
@@ -114,7 +115,7 @@ impl Receiver {
             } => roll
                 .number_post(*desk, MOST_POSTED, taken)
                 .ok_or_else(queue_is_full),
-            Receiver::Plate { .. } if ring.has_unread(MOST_POSTED)? => Err(queue_is_full()),
+            Receiver::Plate { .. } if ring.has_unread(MOST_POSTED)? => Err(ring_is_full()),
             Receiver::Plate { .. } => Ok(0),
         }
     }
@@ -153,6 +154,20 @@ impl Outgoing {
         Ok(Some(Outgoing::new(receiver, socket, ring, answers, publisher)))
     }
 
+    /// Says that bytes come through the shuttle, of which none ever come.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn put_without_bytes(&self, window: u32) {
+        let letter = Letter {
+            number: crate::os::window_types::WM_COPYDATA,
+            wparam: 0,
+            lparam: 0,
+            data: Some(&[1; 40_000]),
+        };
+        let gone = self.shuttle.borrow().as_ref().unwrap().gone();
+        self.put_record(Kind::Send, window, &letter, 0, Place::Shuttle, gone)
+            .unwrap();
+    }
+
     /// As [`connect`](Self::connect), to the thread of another user's window.
     pub(super) fn connect_openly(
         plate: Seen,
@@ -166,6 +181,7 @@ impl Outgoing {
         socket::say_hello(&socket, None, &file)?;
         plate.knock();
         // From here on it says in the lane if it closes the window; before, on the plate.
+        fence(Ordering::SeqCst);
         if plate.has_left() {
             return Ok(None);
         }
@@ -348,10 +364,7 @@ impl Outgoing {
     fn move_on(&self, ring: &mut RingOut, inline: usize) -> Result<()> {
         while !ring.has_room(inline)? {
             let Some((larger, file)) = ring.larger()? else {
-                return Err(Error::new(
-                    ErrorKind::Full,
-                    "too many messages of this thread wait for the window's thread",
-                ));
+                return Err(ring_is_full());
             };
             socket::attach(&self.socket, ring.next(), &file)?;
             let record = Record::with_file(Kind::Moved, larger.lines() as u64);
@@ -402,6 +415,14 @@ impl Outgoing {
             shuttle.tidy();
         }
     }
+}
+
+#[cold]
+fn ring_is_full() -> Error {
+    Error::new(
+        ErrorKind::Full,
+        "too many messages of this thread wait for the window's thread",
+    )
 }
 
 #[cold]

@@ -17,7 +17,7 @@ use super::texts::Texts;
 use crate::cleanup::Registration;
 use crate::doorbell::Bell;
 use crate::layout::{Extent, Header, Layout};
-use crate::os::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::linux::memory::Map;
 use crate::os::linux::named_file::{self, FOLDER, Hold, Kind};
 use crate::os::linux::process::{Identity, UserId};
@@ -28,7 +28,7 @@ use crate::os::types::{Access, MapMode, Opening};
 use crate::os::window_types::Making;
 use crate::{Error, ErrorKind, Result, Scheme};
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, Stat};
+use rustix::fs::{AtFlags, CWD, Mode, Stat};
 use std::mem::offset_of;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -136,6 +136,10 @@ impl Plate {
         making: &Making<'_>,
     ) -> Result<Option<(Arc<Plate>, Registration)>> {
         let path = path(handle);
+        // What another user has put there he may also keep us from opening.
+        if owner(&path).is_some_and(|owner| owner != UserId::current()) {
+            return Ok(None);
+        }
         let new = New { making, socket };
         let make = || {
             let (map, hold, _) = named_file::open(&new, &path, Opening::CreateNew)?;
@@ -174,6 +178,8 @@ impl Plate {
         // A forked child, which drops what it has of ours, is not asked.
         if self.hold.token.is_ours() {
             self.state().left.store(1, Ordering::Release);
+            // Who connects from here on, and is not told in his lane, sees it.
+            fence(Ordering::SeqCst);
         }
     }
 
@@ -246,6 +252,14 @@ impl Seen {
         Ok(Some(seen))
     }
 
+    /// The plate of that handle, if it is that user's. Whatever else is there is no window of his.
+    pub(super) fn of_user(handle: u32, user: u32) -> Option<Seen> {
+        Seen::open(handle)
+            .ok()
+            .flatten()
+            .filter(|plate| plate.user == user)
+    }
+
     /// Whether its process lives, by the kernel's word.
     pub(super) fn is_alive(&self) -> Result<bool> {
         Token::is_participant_who_writes(&self.file, 0)
@@ -261,9 +275,9 @@ impl Seen {
     pub(super) fn read(&self) -> Result<Option<Words>> {
         const TRIES: u32 = 100;
         for _ in 0..TRIES {
-            let (copy, after) = (self.copy()?, self.copy()?);
-            let (memory, after) = (memory(&copy), memory(&after));
-            if let Some((class, title)) = memory.texts.read_copies(&after.texts) {
+            let copies = [self.copy()?, self.copy()?, self.copy()?];
+            let [before, memory, after] = copies.each_ref().map(memory);
+            if let Some((class, title)) = memory.texts.read_copy([&before.texts, &after.texts]) {
                 return Ok(Some(Words {
                     class,
                     title,
@@ -330,8 +344,8 @@ pub(super) fn sweep() {
     for handle in handles().unwrap_or_default() {
         // What cannot be looked at or removed takes a page, and nobody takes it for a window.
         let path = path(handle);
-        if let Ok(Some((file, stat))) = named_file::open_to_read(&path)
-            && UserId::from_uid(stat.st_uid) == UserId::current()
+        if owner(&path) == Some(UserId::current())
+            && let Ok(Some((file, _))) = named_file::open_to_read(&path)
             && Token::is_participant_who_writes(&file, 0).is_ok_and(|lives| !lives)
         {
             let _ = named_file::remove(&path, false, None);
@@ -344,6 +358,12 @@ const PREFIX: &str = "quintet.windowplate.";
 
 fn path(handle: u32) -> PathBuf {
     Path::new(FOLDER).join(format!("{PREFIX}{handle}"))
+}
+
+/// Whose a file is, whatever it is.
+fn owner(path: &Path) -> Option<UserId> {
+    let there = call(|| rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW));
+    there.ok().map(|stat| UserId::from_uid(stat.st_uid))
 }
 
 fn handle_in(name: &str) -> Option<u32> {

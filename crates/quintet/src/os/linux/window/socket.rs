@@ -1,5 +1,6 @@
 //! The sockets by which a sender comes to a receiver: to say who it is, by the kernel's word, and to hand over memory.
 
+use super::closing::{self, Connection};
 use super::roll;
 use crate::os::linux::anonymous::poll;
 use crate::os::linux::fork::PrivateFd;
@@ -77,16 +78,16 @@ fn open_address(number: u64) -> rustix::io::Result<SocketAddrUnix> {
 }
 
 /// One who has connected, and who it is; `None` if there is nobody. Those to whom it is not open are turned away.
-pub(super) fn accept(listener: &PrivateFd, access: Access) -> Result<Option<(PrivateFd, Identity)>> {
+pub(super) fn accept(listener: &PrivateFd, access: Access) -> Result<Option<(Connection, Identity)>> {
     loop {
         let accept = || call(|| rustix::net::accept_with(listener, FLAGS));
         let socket = match PrivateFd::open(accept) {
-            Ok(socket) => socket,
+            Ok(socket) => Connection::new(socket, access == Access::Everyone),
             Err(Errno::AGAIN) => return Ok(None),
             Err(Errno::CONNABORTED) => continue,
             Err(error) => return Err(no_descriptor("cannot accept a sender", error)),
         };
-        let Ok(identity) = peer::identity(&socket) else {
+        let Ok(identity) = peer::identity(&*socket) else {
             continue;
         };
         if access == Access::Everyone || identity.user.as_ref().is_some_and(|user| user.is_trusted()) {
@@ -133,7 +134,13 @@ fn connect_to(
                 return Ok(Some(socket));
             }
             Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
-            Err(Errno::AGAIN) if deadline.has_passed() => break,
+            Err(Errno::AGAIN) if deadline.is_try() => break,
+            Err(Errno::AGAIN) if deadline.has_passed() => {
+                return Err(Error::new(
+                    ErrorKind::TimedOut,
+                    "there was no place before the deadline to connect to the window's thread",
+                ));
+            }
             Err(Errno::AGAIN) => std::thread::sleep(deadline.slice(Duration::from_millis(1))),
             Err(error) => return Err(Error::os("cannot connect to the window's thread", error)),
         }
@@ -221,18 +228,46 @@ fn take(socket: &PrivateFd) -> Result<Option<(u64, u64, OwnedFd)>> {
         Err(Errno::AGAIN) => return Ok(None),
         Err(error) => return Err(Error::os("cannot hear a sender", error)),
     };
-    let mut fds = received.fds.into_iter();
-    match (received.len, received.cut, fds.next(), fds.next()) {
-        (PACKET, false, Some(file), None) => {
-            let word = |at: usize| {
-                let mut word = [0; 8];
-                word.copy_from_slice(&packet[at..at + 8]);
-                u64::from_le_bytes(word)
-            };
-            Ok(Some((word(0), word(8), file)))
+    let is_one = received.fds.len() == 1 && received.len == PACKET && !received.cut;
+    let mut file = None;
+    for other in received.fds {
+        match other {
+            // What is no memory is looked at no further, and not closed here.
+            other if !is_one || !is_sealed_memory(&other) => closing::close_file(other),
+            memory => file = Some(memory),
         }
-        _ => Err(super::lane::nonsense()),
     }
+    let file = file.ok_or_else(super::lane::nonsense)?;
+    let word = |at: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&packet[at..at + 8]);
+        u64::from_le_bytes(word)
+    };
+    Ok(Some((word(0), word(8), file)))
+}
+
+/// Whether it is a file in memory, of the kind that can be sealed, and small pages: a store to those does not fail where there is room for
+/// them.
+fn is_sealed_memory(file: &OwnedFd) -> bool {
+    // In this order: the first asks no file system of the other's.
+    call(|| rustix::fs::fcntl_get_seals(file)).is_ok()
+        && call(|| rustix::fs::fstatfs(file)).is_ok_and(|of| of.f_type as u64 == libc::TMPFS_MAGIC as u64)
+}
+
+/// Takes from a connection what it has still to give, of which no more comes: to be closed after it.
+pub(super) fn emptied(socket: PrivateFd) -> Vec<OwnedFd> {
+    let mut files = Vec::new();
+    let _ = call(|| rustix::net::shutdown(&socket, rustix::net::Shutdown::Both));
+    loop {
+        let mut packet = [0; PACKET];
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        match message::receive(&socket, &mut parts, RecvFlags::DONTWAIT) {
+            Ok(received) if received.len > 0 || !received.fds.is_empty() => files.extend(received.fds),
+            _ => break,
+        }
+    }
+    drop(socket);
+    files
 }
 
 /// Whether the other side has closed, as all do that die.

@@ -56,11 +56,11 @@ impl Texts {
         None
     }
 
-    /// The same, of a copy that was made while the title may have been changed, with a second one that was made after it.
-    pub(super) fn read_copies(&self, after: &Texts) -> Option<(String, String)> {
-        let version = self.version.load(Ordering::Relaxed);
+    /// The same, of a copy that was made while the title may have been changed, with others that were made before it and after it.
+    pub(super) fn read_copy(&self, around: [&Texts; 2]) -> Option<(String, String)> {
+        let [version, after] = around.map(|copy| copy.version.load(Ordering::Relaxed));
         // The words of a title are changed only when the next one is there already.
-        (after.version.load(Ordering::Relaxed) == version).then(|| (self.class(), self.title_of(version)))
+        (version == after).then(|| (self.class(), self.title_of(version)))
     }
 
     fn class(&self) -> String {

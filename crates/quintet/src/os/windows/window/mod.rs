@@ -36,7 +36,7 @@ mod text;
 use class::Class;
 use desk::Birth;
 pub(crate) use doing::{in_send, reply};
-pub(crate) use look::{find, is_alive, is_hung, resolve, sight};
+pub(crate) use look::{find, is_alive, is_hung, others_have_one, resolve, sight};
 pub(crate) use messages::Messages;
 pub(crate) use pump::{post_quit, pump};
 pub(crate) use sending::{post, send, send_notify};
