@@ -2,7 +2,7 @@
 
 use super::by_number::ByNumber;
 use super::data::Data;
-use super::incoming::{Reply, Sent};
+use super::incoming::{From, Reply, Sent};
 use super::lane::{Kind, LaneBell, Outcome};
 use super::lead::Lead;
 use super::messages::Messages;
@@ -432,7 +432,7 @@ impl Desk {
             sender: Some(&sent.from.sender),
             posted: false,
         };
-        self.run(&arrival, Some(how), sent.reply, sent.from.is_outside());
+        self.run(&arrival, Some(how), sent.reply, Some(&sent.from));
         if let Some(Data::Copied(bytes)) = sent.data {
             self.messages.keep(bytes);
         }
@@ -469,8 +469,7 @@ impl Desk {
             sender: posted.from.as_ref().map(|from| &from.sender),
             posted: true,
         };
-        let is_outside = posted.from.as_ref().is_some_and(|from| from.is_outside());
-        self.run(&arrival, None, None, is_outside);
+        self.run(&arrival, None, None, posted.from.as_deref());
     }
 
     /// Runs the procedure of a window, and answers.
@@ -480,7 +479,7 @@ impl Desk {
         arrival: &Arrival<'_>,
         how: Option<InSend>,
         reply: Option<Reply>,
-        is_outside: bool,
+        from: Option<&From>,
     ) -> Outcome {
         /// Whatever happens, a panic included, who waits gets an answer.
         struct Runs<'a>(&'a Desk, Outcome);
@@ -496,12 +495,12 @@ impl Desk {
         let mut runs = Runs(self, Outcome::Panicked);
         let procedure = self.windows.borrow().get(&arrival.window).cloned();
         let depth = self.running.borrow().len();
-        // Others leave room for this user's own.
-        let deepest = if is_outside { DEEPEST / 2 } else { DEEPEST };
+        // Other users leave room for this one's own.
+        let is_too_deep = || depth > DEEPEST || from.is_some_and(From::is_outside);
         let is_data = arrival.letter.data.is_some();
         runs.1 = match procedure {
             None => Outcome::Gone,
-            Some(_) if depth > deepest => Outcome::TooDeep,
+            Some(_) if depth > DEEPEST / 2 && is_too_deep() => Outcome::TooDeep,
             // Who wrote that did not use this library.
             Some(_) if is_data != (arrival.letter.number == WM_COPYDATA) => Outcome::Result(0),
             Some(_) if !is_for_procedures(arrival.letter.number) => Outcome::Result(0),
@@ -523,7 +522,7 @@ impl Desk {
             sender: None,
             posted: false,
         };
-        result_of(self.run(&arrival, None, None, false))
+        result_of(self.run(&arrival, None, None, None))
     }
 
     /// The connection to the thread of that window. `deadline`: asked for if it has to be made.

@@ -164,6 +164,7 @@ fn seen_roll() -> Result<Option<Arc<Roll>>> {
 }
 
 /// This thread's desk, and whose the window is.
+#[inline(always)]
 fn to_send(window: Handle) -> Result<(Rc<Desk>, Owner)> {
     if let Some(user) = window.user {
         return Ok((Desk::here()?, Owner::User(user)));
