@@ -4,6 +4,8 @@
 //! made where the compiler cannot see them, in assembly, or one relaxed atomic at a time where there is none. What comes
 //! out may be half old and half new; whoever minds has to find out by other means.
 
+#[cfg(target_arch = "x86_64")]
+use super::processor;
 use std::ptr::NonNull;
 #[cfg(not(loom))]
 use std::sync::atomic::AtomicU64;
@@ -156,7 +158,7 @@ pub(crate) fn will_read(word: &AtomicU64) {
     let _ = word;
 }
 
-/// From here on one instruction that copies any number of bytes is as fast as many that copy a few, or faster.
+/// From here on one instruction that copies any number of bytes is as fast as many that copy a few, or faster, on most processors.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const LONG: usize = 1024;
 
@@ -175,8 +177,22 @@ fn is_close_behind(from: *const u8, to: *mut u8) -> bool {
 unsafe fn copy<const DOWN: bool>(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: as the caller says.
     unsafe {
-        if len < LONG || is_close_behind(from, to) {
+        if len < LONG {
             copy_by_moves::<DOWN>(from, to, len);
+        } else {
+            copy_long(from, to, len);
+        }
+    }
+}
+
+/// # Safety
+/// As [`copy`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: as the caller says.
+    unsafe {
+        if processor::copies_faster_by_moves() || is_close_behind(from, to) {
+            copy_by_moves::<UP>(from, to, len);
         } else {
             copy_by_one(from, to, len);
         }
@@ -376,6 +392,14 @@ mod tests {
             // SAFETY: as above.
             unsafe { out(NonNull::from(&mut shared[at..]).cast(), &mut back) };
             prop_assert_eq!(&back, &bytes);
+            // What this processor would do, and what another one would.
+            #[cfg(target_arch = "x86_64")]
+            for by in [copy_by_one, copy_by_moves::<UP>, copy_by_moves::<DOWN>] {
+                back.fill(0xbb);
+                // SAFETY: as above.
+                unsafe { by(shared[at..].as_ptr(), back.as_mut_ptr(), bytes.len()) };
+                prop_assert_eq!(&back, &bytes);
+            }
 
             let words: Vec<AtomicU64> = (0..bytes.len().div_ceil(8) + 1).map(|_| AtomicU64::new(u64::MAX)).collect();
             // One of the two begins in the middle of 16 bytes.

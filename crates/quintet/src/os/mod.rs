@@ -17,7 +17,7 @@
 //! - [`unix_socket`]: `list`, `stat`, `remove` of those that have a path
 //! - [`many`]: `Source`, `Got`, `any`, `all`; [`watch`]: `Process` (`open`, `of_child`, `has_ended`, `wait`)
 //! - [`window`]: `Window` (`create`, `handle`, `set_title`, `messages`), `Messages`; of the calling thread: `pump`, `post_quit`, `in_send`,
-//!   `reply`; `send`, `send_notify`, `post`; `find`, `sight`, `is_alive`, `is_hung`; `register_message`; `to_ansi`, `from_ansi`; `many::Source::Messages` waits for `Messages`
+//!   `reply`; `send`, `send_notify`, `post`; `find`, `resolve`, `others_have_one`, `sight`, `is_alive`, `is_hung`; `register_message`; `to_ansi`, `from_ansi`; `many::Source::Messages` waits for `Messages`
 
 pub(crate) mod atomic;
 pub(crate) mod copy;
@@ -27,6 +27,8 @@ pub(crate) mod hash;
 pub(crate) mod modelling;
 pub(crate) mod per_process;
 pub(crate) mod pipe_types;
+#[cfg(target_arch = "x86_64")]
+mod processor;
 #[cfg(feature = "socket")]
 pub(crate) mod socket;
 pub(crate) mod step;
