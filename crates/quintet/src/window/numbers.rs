@@ -46,7 +46,12 @@ pub fn register_message(name: &str) -> Result<u32> {
 
 /// Whether messages of that number are among those of the system's that carry more than two numbers: in them a number is
 /// where something is in memory, which means nothing in another process.
+#[inline]
 pub(super) fn carries_more(number: u32) -> bool {
+    number < WM_USER && is_listed(number)
+}
+
+fn is_listed(number: u32) -> bool {
     matches!(
         number,
         // Creation and its like; texts; settings.

@@ -526,7 +526,7 @@ impl Desk {
     }
 
     /// The connection to the thread of that window. `deadline`: asked for if it has to be made.
-    #[inline]
+    #[inline(always)]
     fn outgoing(
         &self,
         window: u32,
