@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// lines took a third longer.)
 const UP: bool = false;
 
-/// From the end to the beginning: what is written. What stands before the beginning is what others look at, and they may take
+/// From the end to the beginning: what is written, if it is short. What stands before the beginning is what others look at, and they may take
 /// the line that it is in away from us in the middle.
 const DOWN: bool = true;
 

@@ -15,7 +15,8 @@ const MOST_DATA: usize = 1 << 30;
 /// another window's; a message to a window that is gone is an error.
 ///
 /// On Linux a handle reaches windows of this user, unless a [search](WindowSearch::access) found it that looked for other users' as well:
-/// then it is of that user's window, and nobody else's, ever.
+/// then it is of that user's window, and nobody else's, ever. (As a number, or in an address, it does not say whose: who looks it up
+/// again gets the window that has it then.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowHandle(Handle);
 

@@ -11,6 +11,7 @@
 use crate::os::step::call;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::cell::{Cell, UnsafeCell};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -125,6 +126,16 @@ impl PrivateFd {
     pub(super) fn for_child(&self) -> rustix::io::Result<PrivateFd> {
         // Not 0, 1 or 2, which the child's own standard streams would replace.
         PrivateFd::open(|| call(|| rustix::io::fcntl_dupfd_cloexec(self, 3)))
+    }
+
+    /// It as a descriptor like any other, which a forked child keeps; `None` in a child of the process that opened it.
+    pub(super) fn into_public(self) -> Option<OwnedFd> {
+        let this = ManuallyDrop::new(self);
+        this.is_ours().then(|| {
+            held(|private| private.retain(|fd| *fd != this.fd));
+            // SAFETY: `open` made it, and nobody else closes it: it is not on the list any more, and is not dropped here.
+            unsafe { OwnedFd::from_raw_fd(this.fd) }
+        })
     }
 
     /// Lets the children that `start` forks, in this thread, have it.

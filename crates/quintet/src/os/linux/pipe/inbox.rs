@@ -286,6 +286,7 @@ fn receive_plainly(link: &Link, spill: &mut [u8], deadline: Deadline) -> Result<
     Ok(Received {
         len: len.min(room),
         cut: len > room,
+        lost: false,
         fds: Vec::new(),
     })
 }

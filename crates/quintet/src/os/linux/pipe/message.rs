@@ -12,6 +12,8 @@ pub(in crate::os::linux) struct Received {
     pub(in crate::os::linux) len: usize,
     /// It was longer than the parts.
     pub(in crate::os::linux) cut: bool,
+    /// There were more descriptors than there was room for, here or in this process's table.
+    pub(in crate::os::linux) lost: bool,
     pub(in crate::os::linux) fds: Vec<OwnedFd>,
 }
 
@@ -51,6 +53,7 @@ pub(in crate::os::linux) fn receive(
     Ok(Received {
         len,
         cut: message.msg_flags & libc::MSG_TRUNC != 0,
+        lost: message.msg_flags & libc::MSG_CTRUNC != 0,
         fds,
     })
 }

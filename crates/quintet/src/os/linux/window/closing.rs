@@ -2,92 +2,103 @@
 //!
 //! Whoever lets others in gets descriptors of them, and has to close what is not what he takes. Closing can take as long as their
 //! owner likes: a file of a file system that he serves himself (FUSE), or a connection that lingers, which may also wait
-//! unread in a socket that is closed. So a thread of its own does that, which is there while there is something to close.
+//! unread in a socket that is closed. So threads of their own do that, one for each user, which are there while there is
+//! something to close.
 
-use super::socket;
 use crate::os::linux::fork::PrivateFd;
 use crate::os::per_process::PerProcess;
+use crate::os::step::call;
 use rustix::fd::OwnedFd;
-use std::collections::VecDeque;
+use rustix::net::Shutdown;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// While more than so many wait to be closed, nobody is let in who could bring others.
+/// While more than so many of one user's wait to be closed, nobody is let in: who it is turns out when it is one more.
 const MOST: usize = 64;
 
-/// What is to be closed.
-#[derive(Debug)]
-enum Waste {
-    File(OwnedFd),
-    Socket(PrivateFd),
-}
+/// Of a user who is not known.
+pub(super) const SOMEBODY: u32 = u32::MAX;
 
+/// What is to be closed of a user's.
 #[derive(Debug, Default)]
-struct Closer {
-    waiting: VecDeque<Waste>,
-    /// Whether there is a thread that closes them.
-    is_at_it: bool,
+struct Waste {
+    waiting: VecDeque<OwnedFd>,
+    /// Whether there is a thread that closes it.
+    is_closed: bool,
 }
 
-fn closer() -> MutexGuard<'static, Closer> {
-    static CLOSER: PerProcess<Mutex<Closer>> = PerProcess::new();
-    // It is whole after every step.
-    CLOSER.get().lock().unwrap_or_else(PoisonError::into_inner)
+impl Waste {
+    fn see_to_it(&mut self, user: u32) {
+        if !self.is_closed && !self.waiting.is_empty() {
+            let thread = thread::Builder::new().name("quintet-close".into());
+            // Without a thread it waits until somebody asks again.
+            self.is_closed = thread.spawn(move || close_all(user)).is_ok();
+        }
+    }
+}
+
+fn wastes() -> MutexGuard<'static, HashMap<u32, Waste>> {
+    static WASTES: PerProcess<Mutex<HashMap<u32, Waste>>> = PerProcess::new();
+    // They are whole after every step.
+    WASTES.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether much waits to be closed.
 pub(super) fn is_behind() -> bool {
-    closer().waiting.len() > MOST
-}
-
-fn close(waste: Waste) {
-    let mut closer = closer();
-    closer.waiting.push_back(waste);
-    if !closer.is_at_it {
-        let thread = thread::Builder::new().name("quintet-close".into());
-        // Without a thread it waits for the next one.
-        closer.is_at_it = thread.spawn(close_all).is_ok();
+    let mut is_behind = false;
+    for (user, waste) in &mut *wastes() {
+        waste.see_to_it(*user);
+        is_behind |= waste.waiting.len() > MOST;
     }
+    is_behind
 }
 
-fn close_all() {
+/// Closes a file of a user's, which may be anything.
+pub(super) fn close(user: u32, file: OwnedFd) {
+    let mut wastes = wastes();
+    let waste = wastes.entry(user).or_default();
+    waste.waiting.push_back(file);
+    waste.see_to_it(user);
+}
+
+fn close_all(user: u32) {
     loop {
         let next = {
-            let mut closer = closer();
-            let next = closer.waiting.pop_front();
-            closer.is_at_it = next.is_some();
+            let mut wastes = wastes();
+            let next = wastes.get_mut(&user).and_then(|waste| waste.waiting.pop_front());
+            if next.is_none() {
+                wastes.remove(&user);
+            }
             next
         };
         match next {
+            Some(file) => drop(file),
             None => return,
-            Some(Waste::File(file)) => drop(file),
-            // What it has still to give is closed after it, as no process can fork while it is being closed.
-            Some(Waste::Socket(socket)) => drop(socket::emptied(socket)),
         }
     }
 }
 
-/// Closes a file that may be anything.
-pub(super) fn close_file(file: OwnedFd) {
-    close(Waste::File(file));
-}
-
-/// The socket of a connection.
+/// A socket that may lead to another user's process.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// `None` when it is dropped.
     socket: Option<PrivateFd>,
-    /// Whether the other side may be another user's.
-    is_strange: bool,
+    stranger: Option<u32>,
 }
 
 impl Connection {
-    pub(super) fn new(socket: PrivateFd, is_strange: bool) -> Self {
+    /// `stranger`: whose the other side is, or may be, if it may be another user's.
+    pub(super) fn new(socket: PrivateFd, stranger: Option<u32>) -> Self {
         Connection {
             socket: Some(socket),
-            is_strange,
+            stranger,
         }
+    }
+
+    pub(super) fn stranger(&self) -> Option<u32> {
+        self.stranger
     }
 }
 
@@ -101,12 +112,15 @@ impl Deref for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(socket) = self
-            .socket
-            .take()
-            .filter(|socket| self.is_strange && socket.is_ours())
-        {
-            close(Waste::Socket(socket));
+        let Some(socket) = self.socket.take() else { return };
+        let Some(user) = self.stranger.filter(|_| socket.is_ours()) else {
+            return;
+        };
+        // The other side hears of it at once, whenever it is closed. What fails was not connected.
+        let _ = call(|| rustix::net::shutdown(&socket, Shutdown::Both));
+        // Not as it is, for nobody could fork while it is being closed. A child that has it has nothing of it.
+        if let Some(socket) = socket.into_public() {
+            close(user, socket);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::os::step::call;
 use crate::os::types::MapMode;
 use crate::{Error, ErrorKind, Result};
 use rustix::fd::OwnedFd;
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::io::Errno;
 
 /// The most that a receiver takes.
@@ -68,9 +68,8 @@ impl Data {
             .ok_or_else(nonsense)?;
         check_sealed(file, SEALS, len)?;
         // A hole would be filled when it is read, at the reader's cost.
-        let has_holes =
-            |stat: rustix::fs::Stat| u64::try_from(stat.st_blocks).unwrap_or(0) * 512 < len as u64;
-        if call(|| rustix::fs::fstat(file)).map_or(true, has_holes) {
+        let first_hole = call(|| rustix::fs::seek(file, SeekFrom::Hole(0)));
+        if first_hole.map_or(true, |at| at < len as u64) {
             return Err(nonsense());
         }
         // Not shared: before Linux 6.7 the kernel takes any shared mapping of such a file for one that could be written.

@@ -765,7 +765,7 @@ fn result_of(outcome: Outcome) -> Result<isize> {
         )),
         Outcome::TooDeep => Err(Error::new(
             ErrorKind::Full,
-            format!("{DEEPEST} procedures of the window's thread run inside one another already"),
+            "too many procedures of the window's thread run inside one another already",
         )
         .hint("do windows send to each other without end?")),
     }

@@ -1,6 +1,7 @@
 //! A sender that writes anything into what it shares with a receiver, while others send to it as they should: nobody but itself
 //! notices.
 
+use super::closing::Connection;
 use super::lane::{self, Bells, Kind, Outcome, RingOut};
 use super::outgoing::{MOST_POSTED, Outgoing};
 use super::plate::Seen;
@@ -13,6 +14,7 @@ use crate::os::linux::fork::PrivateFd;
 use crate::os::window_types::Letter;
 use crate::window::{Access, Message, Pumped, WM_APP, WM_QUIT, Window, WindowHandle, pump};
 use crate::{Deadline, Error, ErrorKind};
+use rustix::fd::{AsFd, BorrowedFd};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,7 +42,7 @@ fn next(state: &mut u64) -> u64 {
 
 /// A lane that its sender scribbles over.
 struct Scribbled {
-    socket: PrivateFd,
+    socket: Connection,
     ring: RingOut,
     bells: Bells,
     shuttle: ShuttleOut,
@@ -369,6 +371,49 @@ fn who_stops_in_the_middle_of_a_message_keeps_nobody_awake_and_goes() {
     assert_eq!(outcome(&last, there, ASK), Outcome::Result(ASK as isize));
 }
 
+/// Says hello with more than belongs to it.
+fn hand_over_many(socket: &PrivateFd, files: &[BorrowedFd<'_>]) {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+    let mut packet = [0xFF; 16];
+    packet[..8].copy_from_slice(b"QUINTETw");
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(files)));
+    let parts = [rustix::io::IoSlice::new(&packet)];
+    rustix::net::sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL).unwrap();
+}
+
+#[test]
+fn who_is_let_in_when_a_window_has_been_closed_learns_of_it() {
+    let title = "quintet-hostile-closed";
+    let make = || {
+        Window::builder(title)
+            .access(Access::Everyone)
+            .create(|_| 0)
+            .unwrap()
+    };
+    let (one, other) = (make(), make());
+    let to_one = come_in(&one);
+    assert!(to_one.is_current());
+    // Nobody has been let in yet.
+    drop(one);
+    eventually(|| {
+        pump(Duration::ZERO).unwrap();
+        !to_one.is_current()
+    });
+    assert!(!to_one.is_hung_up() && come_in(&other).is_current());
+    // Those who wait at a door that is shut hear of it, and who has been let in.
+    let waits = std::thread::spawn(|| {
+        let window = Window::builder("quintet-hostile-shut").access(Access::Everyone);
+        let window = window.create(|_| 0).unwrap();
+        let inside = come_in(&window);
+        pump(Duration::ZERO).unwrap();
+        (inside, (0..70).map(|_| come_in(&window)).collect::<Vec<_>>())
+    });
+    let (inside, outside) = waits.join().unwrap();
+    eventually(|| inside.is_hung_up() && outside.iter().all(Outgoing::is_hung_up));
+}
+
 #[test]
 fn what_is_handed_over_and_is_no_memory_is_closed_and_its_sender_goes() {
     let open = Window::builder("quintet-hostile-files").access(Access::Everyone);
@@ -389,7 +434,20 @@ fn what_is_handed_over_and_is_no_memory_is_closed_and_its_sender_goes() {
     let socket = connect();
     socket::say_hello(&socket, None, &writer.into()).unwrap();
     pump_until(&|| socket::is_hung_up(&socket));
+    drop(socket);
     // Which would wait for ever if it were still open.
+    assert_eq!(std::io::Read::read(&mut &reader, &mut [0]).unwrap(), 0);
+    // More than one, of which the first would do.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let (.., lane) = lane::make().unwrap();
+    let socket = connect();
+    hand_over_many(
+        &socket,
+        &[lane.as_fd(), writer.as_fd(), writer.as_fd(), writer.as_fd()],
+    );
+    drop(writer);
+    pump_until(&|| socket::is_hung_up(&socket));
+    drop(socket);
     assert_eq!(std::io::Read::read(&mut &reader, &mut [0]).unwrap(), 0);
     // A second ring that is no larger, a second shuttle.
     for (kind, times, file) in [

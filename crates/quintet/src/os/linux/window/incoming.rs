@@ -138,7 +138,8 @@ impl Incoming {
 
     /// Whether it has gone and left nothing whole.
     fn is_done(&self) -> bool {
-        !self.stalled && !self.has_news() && socket::is_hung_up(&self.socket)
+        // In this order: what it has left was there before it went.
+        !self.stalled && socket::is_hung_up(&self.socket) && !self.has_news()
     }
 
     /// How much has come of a message whose bytes are coming; `None`: there is none.
@@ -321,6 +322,8 @@ pub(super) struct Senders {
     entrance: Option<Entrance>,
     /// For other users.
     door: Option<Door>,
+    /// Whether a window has been closed that was open to them.
+    has_closed: bool,
     taken: Cell<u64>,
     /// How many knocks have been heard.
     heard: u32,
@@ -476,29 +479,33 @@ impl Senders {
             return;
         }
         let lanes = &mut self.lanes;
+        let mut is_pruned = false;
         let has_room = |guest: &Identity, same: usize, fresh: usize| {
             let has_room = |lanes: &[Incoming]| {
                 let outside = || lanes.iter().filter(|lane| lane.is_outside);
                 let of_his = outside().filter(|lane| lane.from.sender.user == guest.user);
                 outside().count() + fresh < MOST_OUTSIDE && of_his.count() + same < MOST_OF_ONE
             };
-            if !has_room(lanes) {
+            if !has_room(lanes) && !std::mem::replace(&mut is_pruned, true) {
                 lanes.retain(|lane| !lane.is_outside || !lane.is_done());
             }
             has_room(lanes)
         };
         for guest in door.entrance.guests(has_room) {
             if let (None, Ok((ring, answers, bells))) = (guest.desk, lane::take(&guest.lane)) {
+                if self.has_closed {
+                    // Perhaps since he last saw its plate.
+                    bells.say_closed();
+                }
                 let bell = SenderBell::Lane(bells);
                 self.lanes.push(Incoming::new(guest, ring, answers, bell));
             }
         }
     }
 
-    /// Says to those who came in by the open socket that a window has been closed, as its plate says already. Who comes after this has
-    /// seen that.
+    /// Says to those who came in by the open socket, and to those who will, that a window has been closed, as its plate says already.
     pub(super) fn say_closed(&mut self) {
-        self.let_in();
+        self.has_closed = true;
         for bells in self.lanes.iter().filter_map(|lane| lane.from.outside()) {
             bells.say_closed();
         }

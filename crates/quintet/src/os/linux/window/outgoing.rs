@@ -1,5 +1,6 @@
 //! What goes from a thread to another one: the lane that it has handed over.
 
+use super::closing::Connection;
 use super::data;
 use super::lane::{self, ANSWERS, Answers, Bells, Kind, LaneBell, MOST_INLINE, Place, Record, RingOut};
 use super::plate::Seen;
@@ -8,7 +9,6 @@ use super::shuttle::{SHUTTLE, ShuttleOut};
 use super::socket;
 use crate::os::atomic::{Ordering, fence};
 use crate::os::fence::Publisher;
-use crate::os::linux::fork::PrivateFd;
 use crate::os::window_types::Letter;
 use crate::wait::Spin;
 use crate::{Deadline, Error, ErrorKind, Result};
@@ -22,7 +22,7 @@ pub(super) const MOST_POSTED: u64 = 10_000;
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) receiver: Receiver,
-    socket: PrivateFd,
+    socket: Connection,
     ring: RefCell<RingOut>,
     shuttle: RefCell<Option<ShuttleOut>>,
     pub(super) answers: Answers,
@@ -195,7 +195,7 @@ impl Outgoing {
 
     fn new(
         receiver: Receiver,
-        socket: PrivateFd,
+        socket: Connection,
         ring: RingOut,
         answers: Answers,
         publisher: Publisher,

@@ -22,7 +22,7 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// How many may have connected and not been heard yet. The kernel may have a lower limit.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// Bytes of a packet.
 const PACKET: usize = 16;
@@ -82,11 +82,13 @@ pub(super) fn accept(listener: &PrivateFd, access: Access) -> Result<Option<(Con
     loop {
         let accept = || call(|| rustix::net::accept_with(listener, FLAGS));
         let socket = match PrivateFd::open(accept) {
-            Ok(socket) => Connection::new(socket, access == Access::Everyone),
+            Ok(socket) => socket,
             Err(Errno::AGAIN) => return Ok(None),
             Err(Errno::CONNABORTED) => continue,
             Err(error) => return Err(no_descriptor("cannot accept a sender", error)),
         };
+        let user = peer::credentials(&socket).map_or(closing::SOMEBODY, |there| there.uid);
+        let socket = Connection::new(socket, (access == Access::Everyone).then_some(user));
         let Ok(identity) = peer::identity(&*socket) else {
             continue;
         };
@@ -97,34 +99,34 @@ pub(super) fn accept(listener: &PrivateFd, access: Access) -> Result<Option<(Con
 }
 
 /// Connects to a desk: `None` if nobody is there.
-pub(super) fn connect(key: &str, deadline: Deadline) -> Result<Option<PrivateFd>> {
+pub(super) fn connect(key: &str, deadline: Deadline) -> Result<Option<Connection>> {
     let path = runtime::path().join(key);
     let address = SocketAddrUnix::new(&path)
         .map_err(|error| Error::os("its path does not fit a socket address", error))?;
-    connect_to(&address, UserId::is_trusted, deadline)
+    connect_to(&address, None, deadline)
 }
 
 /// Connects to the thread of another user that listens openly.
-pub(super) fn connect_openly(number: u64, user: u32, deadline: Deadline) -> Result<Option<PrivateFd>> {
+pub(super) fn connect_openly(number: u64, user: u32, deadline: Deadline) -> Result<Option<Connection>> {
     let address = open_address(number).map_err(|error| Error::os("cannot address its socket", error))?;
-    connect_to(&address, |there| *there == UserId::from_uid(user), deadline)
+    connect_to(&address, Some(user), deadline)
 }
 
-/// Connects, if it is one of those users who answers.
-fn connect_to(
-    address: &SocketAddrUnix,
-    is_he: impl Fn(&UserId) -> bool,
-    deadline: Deadline,
-) -> Result<Option<PrivateFd>> {
-    let socket = new()?;
+/// Connects, if it is that user who answers, or one whom we trust.
+fn connect_to(address: &SocketAddrUnix, user: Option<u32>, deadline: Deadline) -> Result<Option<Connection>> {
+    let socket = Connection::new(new()?, user);
+    let is_he = |there: &UserId| match user {
+        Some(user) => *there == UserId::from_uid(user),
+        None => there.is_trusted(),
+    };
     // While too many have connected and wait nothing can be slept on. That many are never seen unless the machine's limit
     // is low, or the thread is stopped and somebody means harm.
     const TRIES: u32 = 2000;
     for _ in 0..TRIES {
-        match call(|| rustix::net::connect(&socket, address)) {
+        match call(|| rustix::net::connect(&*socket, address)) {
             Ok(()) => {
                 let cannot = |error| Error::os("cannot see whose window it is", error);
-                let there = call(|| peer::credentials(&socket)).map_err(cannot)?;
+                let there = call(|| peer::credentials(&*socket)).map_err(cannot)?;
                 if !is_he(&peer::user(&there)) {
                     return Err(Error::new(
                         ErrorKind::PermissionDenied,
@@ -200,7 +202,7 @@ pub(super) enum Hello {
     No,
 }
 
-pub(super) fn hear_hello(socket: &PrivateFd) -> Hello {
+pub(super) fn hear_hello(socket: &Connection) -> Hello {
     match take(socket) {
         Ok(Some((HELLO, NO_DESK, lane))) => Hello::From(None, lane),
         Ok(Some((HELLO, desk, lane))) if desk < roll::DESKS as u64 => Hello::From(Some(desk as usize), lane),
@@ -210,34 +212,40 @@ pub(super) fn hear_hello(socket: &PrivateFd) -> Hello {
 }
 
 /// The file that the record of that number speaks of; `None` if the next one handed over is another.
-pub(super) fn take_attached(socket: &PrivateFd, number: u64) -> Option<OwnedFd> {
+pub(super) fn take_attached(socket: &Connection, number: u64) -> Option<OwnedFd> {
     match take(socket) {
         Ok(Some((first, _, file))) if first == number => Some(file),
         _ => None,
     }
 }
 
-/// The next packet and what came with it; `None` if there is none.
-fn take(socket: &PrivateFd) -> Result<Option<(u64, u64, OwnedFd)>> {
+/// The next packet and what came with it; `None` if there is none. What makes no sense stays there: for who closes the connection.
+fn take(socket: &Connection) -> Result<Option<(u64, u64, OwnedFd)>> {
     let mut packet = [0; PACKET];
-    let received = match call(|| {
-        let mut parts = [IoSliceMut::new(&mut packet)];
-        message::receive(socket, &mut parts, RecvFlags::DONTWAIT)
-    }) {
+    let mut receive = |flags| {
+        call(|| {
+            let mut parts = [IoSliceMut::new(&mut packet)];
+            message::receive(&**socket, &mut parts, flags | RecvFlags::DONTWAIT)
+        })
+    };
+    // Looked at first: what there may be besides what is taken would be closed by taking it.
+    let received = match receive(RecvFlags::PEEK) {
         Ok(received) => received,
         Err(Errno::AGAIN) => return Ok(None),
         Err(error) => return Err(Error::os("cannot hear a sender", error)),
     };
-    let is_one = received.fds.len() == 1 && received.len == PACKET && !received.cut;
+    let is_one = received.fds.len() == 1 && received.len == PACKET && !received.cut && !received.lost;
     let mut file = None;
     for other in received.fds {
-        match other {
-            // What is no memory is looked at no further, and not closed here.
-            other if !is_one || !is_sealed_memory(&other) => closing::close_file(other),
-            memory => file = Some(memory),
+        match (other, socket.stranger()) {
+            (memory, _) if is_one && is_sealed_memory(&memory) => file = Some(memory),
+            (other, Some(user)) => closing::close(user, other),
+            (_, None) => {}
         }
     }
     let file = file.ok_or_else(super::lane::nonsense)?;
+    // The same one: nobody else takes any.
+    receive(RecvFlags::empty()).map_err(|error| Error::os("cannot hear a sender", error))?;
     let word = |at: usize| {
         let mut word = [0; 8];
         word.copy_from_slice(&packet[at..at + 8]);
@@ -252,22 +260,6 @@ fn is_sealed_memory(file: &OwnedFd) -> bool {
     // In this order: the first asks no file system of the other's.
     call(|| rustix::fs::fcntl_get_seals(file)).is_ok()
         && call(|| rustix::fs::fstatfs(file)).is_ok_and(|of| of.f_type as u64 == libc::TMPFS_MAGIC as u64)
-}
-
-/// Takes from a connection what it has still to give, of which no more comes: to be closed after it.
-pub(super) fn emptied(socket: PrivateFd) -> Vec<OwnedFd> {
-    let mut files = Vec::new();
-    let _ = call(|| rustix::net::shutdown(&socket, rustix::net::Shutdown::Both));
-    loop {
-        let mut packet = [0; PACKET];
-        let mut parts = [IoSliceMut::new(&mut packet)];
-        match message::receive(&socket, &mut parts, RecvFlags::DONTWAIT) {
-            Ok(received) if received.len > 0 || !received.fds.is_empty() => files.extend(received.fds),
-            _ => break,
-        }
-    }
-    drop(socket);
-    files
 }
 
 /// Whether the other side has closed, as all do that die.
