@@ -272,7 +272,10 @@ pub(crate) fn fails_at_any_call(p: &mut Role) {
             let (done, steps) = use_it(step, errno);
             let here = format!("error {errno} at call {step} of {steps}: {done:?}");
             assert!(!is_interruption(errno) || done.is_ok(), "{here}");
-            assert_eq!(open_files(), before, "{here}");
+            // What others may have had a part in is closed by another thread.
+            quintet_testkit::eventually(&format!("as many files are open: {here}"), || {
+                open_files() == before
+            });
             assert!(keeps.handle().is_alive(), "{here}");
             if steps <= step {
                 let least = if cfg!(windows) { 8 } else { 20 };
