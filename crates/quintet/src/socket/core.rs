@@ -130,11 +130,11 @@ impl Core {
     // Endpoints.
 
     pub(super) fn listen(&self, address: &Address) -> Result<Address> {
-        let access = self.lock().options.access;
         let place = place::of(address, true)?;
-        let door = Door::open(&place, access).map_err(|error| error.about(address))?;
-        let at = place::with_port(address, door.port())?;
+        // From before it has a name, which who ends the process takes back by what is known here.
         let mut state = self.lock();
+        let door = Door::open(&place, state.options.access).map_err(|error| error.about(address))?;
+        let at = place::with_port(address, door.port())?;
         state
             .listen(door, at.clone())
             .map_err(|error| error.about(address))?;
