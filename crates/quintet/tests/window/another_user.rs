@@ -263,12 +263,7 @@ fn a_window_of_another_user_that_dies_is_an_error_for_those_who_wait() {
     fails(late, ErrorKind::TimedOut);
     peer.kill();
     for waiting in waiting {
-        // One that had not connected yet finds no window.
-        let error = waiting.join().unwrap().unwrap_err();
-        assert!(
-            matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound),
-            "{error:?}"
-        );
+        finds_it_dead(waiting.join().unwrap());
     }
     assert!(!window.is_alive());
     fails(everyones(&title), ErrorKind::NotFound);

@@ -58,12 +58,7 @@ fn a_receiver_that_dies_before_it_serves_is_an_error_for_those_who_wait() {
     });
     peer.kill();
     for waiting in waiting {
-        // One that had not connected yet finds no window.
-        let error = waiting.join().unwrap().unwrap_err();
-        assert!(
-            matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound),
-            "{error:?}"
-        );
+        finds_it_dead(waiting.join().unwrap());
     }
     let said = far.hear();
     assert!(said == "PeerDied" || said == "NotFound", "{said}");

@@ -251,3 +251,12 @@ fn fails<T: Debug>(result: Result<T, Error>, kind: ErrorKind) {
         other => panic!("{kind:?} expected, got {other:?}"),
     }
 }
+
+/// What who waits for a window's answer gets when its process dies; one that had not connected yet finds no window.
+#[track_caller]
+fn finds_it_dead<T: Debug>(result: Result<T, Error>) {
+    match result {
+        Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound) => {}
+        other => panic!("an error of the dead expected, got {other:?}"),
+    }
+}
