@@ -50,6 +50,9 @@ enum Task {
         /// Both parts
         #[arg(long)]
         all: bool,
+        /// Run only the cases whose title contains this
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
     },
     /// Try every order of the steps of the lock-free code (loom)
     Models,
@@ -77,8 +80,8 @@ impl Cli {
             }
             Task::WindowsClippy => windows::clippy(&workspace)?,
             Task::WindowsRun { args } => return windows::run(&workspace, &args),
-            Task::Interop { windows, all } => {
-                return interop::run(&workspace, all || !windows, all || windows);
+            Task::Interop { windows, all, only } => {
+                return interop::run(&workspace, all || !windows, all || windows, only.as_deref());
             }
             Task::Models => models::run_all(&workspace)?,
             Task::Picture => picture::draw(&workspace)?,

@@ -20,9 +20,10 @@ mod win32;
 mod win32_sync;
 mod win32_window;
 
-/// Runs the chosen parts; prints a line a case, and a last line that counts them.
-pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool) -> Result<ExitCode> {
-    let mut suite = Suite::new(workspace)?;
+/// Runs the chosen parts, or of them the cases with `only` in their titles; prints a line a case, and a last line that
+/// counts them.
+pub(crate) fn run(workspace: &Workspace, linux: bool, windows: bool, only: Option<&str>) -> Result<ExitCode> {
+    let mut suite = Suite::new(workspace, only)?;
     let mut unusable = Ok(());
     if linux {
         unusable = csharp::run(workspace, &mut suite)

@@ -169,6 +169,11 @@ impl Stage {
         Ok(())
     }
 
+    /// Whether Wine, and not a program on the stage, is to blame for a case that failed.
+    pub(crate) fn fell_with_wine(&mut self) -> bool {
+        self.peers.iter_mut().any(Peer::fell_with_wine)
+    }
+
     /// What the programs were and wrote, for a report.
     pub(crate) fn transcript(&mut self) -> String {
         self.peers.iter_mut().map(Peer::transcript).collect()

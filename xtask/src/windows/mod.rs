@@ -14,7 +14,7 @@ mod test_tally;
 mod wine;
 
 pub(crate) use self::debian_cargo::DebianCargo;
-pub(crate) use self::wine::Wine;
+pub(crate) use self::wine::{WINE, Wine};
 
 /// What is built and tested for Windows; this package and the benchmark are not.
 const CRATES: [&str; 6] = ["-p", "quintet", "-p", "quintet-cli", "-p", "quintet-testkit"];
