@@ -191,6 +191,9 @@ impl Incoming {
                 });
                 continue;
             }
+            if record.kind == Kind::Send {
+                self.from.answers.will_give(record.answer);
+            }
             let data = match (record.kind, record.place) {
                 (Kind::Moved, Place::Attached) => {
                     let file = socket::take_attached(&self.socket, number).ok_or_else(nonsense)?;

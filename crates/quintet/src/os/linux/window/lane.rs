@@ -298,6 +298,13 @@ impl RingOut {
         number
     }
 
+    /// Asks for the line of the next record, which the receiver looks at again and again: it comes while we get ready to write it.
+    #[inline(always)]
+    pub(super) fn will_put(&self) {
+        let line = self.at as usize & (self.lines - 1);
+        copy::will_write(&self.words.all()[(BEFORE + line) * LINE]);
+    }
+
     /// Asks for the line that will be written a few records later, which the receiver has read one lap before: for who puts many.
     #[inline(always)]
     pub(super) fn hurry(&self) {
@@ -472,6 +479,14 @@ pub(super) enum Outcome {
 pub(super) struct Answers(Words);
 
 impl Answers {
+    /// Asks for the line of an answer that will be given, as the sender looks at it again and again.
+    #[inline(always)]
+    pub(super) fn will_give(&self, place: u16) {
+        if let Some(words) = self.at(place) {
+            copy::will_write(&words[0]);
+        }
+    }
+
     /// Answers the message of that number.
     pub(super) fn give(&self, place: u16, number: u64, outcome: Outcome) {
         let Some(words) = self.at(place) else { return };

@@ -250,8 +250,9 @@ impl Outgoing {
         }
     }
 
-    /// A place for an answer.
+    /// A place for the answer to a message that is about to be put there.
     pub(super) fn take_place(&self) -> Result<u16> {
+        self.ring.borrow().will_put();
         let mut places = self.places.borrow_mut();
         if let Some(place) = places.free.pop() {
             return Ok(place);
