@@ -45,6 +45,17 @@ pub(super) enum Awaits {
     Peer(Id),
 }
 
+/// What became of a message that was written from where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// The peer gets it, as far as the system can tell.
+    Taken,
+    /// Nobody has got it: the peer has gone, or has no room, and another one may.
+    Refused,
+    /// Nobody has got it, since the system took nothing before the deadline.
+    Late,
+}
+
 #[derive(Debug)]
 struct Driver {
     poll: Poll,
@@ -424,10 +435,14 @@ impl Core {
                     return Ok(None);
                 };
                 state.flush(id);
+                let is_only = state.peers() == 1;
                 let Some(connection) = state.hearing(id) else {
                     return Ok(None);
                 };
                 if connection.outgoing.is_empty() {
+                    if !is_only && !connection.writable {
+                        return Ok(None);
+                    }
                     connection.lent = true;
                     return Ok(Some((id, true)));
                 }
@@ -436,11 +451,11 @@ impl Core {
                 Ok(Some((id, false)))
             })?;
             match begun.ok_or_else(|| no_peer(&self.lock()))? {
-                (id, true) => {
-                    if self.write_through(id, prefix, body, deadline) {
-                        return Ok(id);
-                    }
-                }
+                (id, true) => match self.write_through(id, prefix, body, deadline) {
+                    Written::Taken => return Ok(id),
+                    Written::Refused => {}
+                    Written::Late => return Err(no_peer(&self.lock())),
+                },
                 (id, false) => {
                     ticker::soon();
                     return Ok(id);
@@ -449,16 +464,18 @@ impl Core {
         }
     }
 
-    /// Writes a message to a connection that is lent to this thread. Whether that went well; if not, nobody has got it.
-    fn write_through(&self, id: Id, prefix: &[u8], body: &[u8], deadline: Deadline) -> bool {
+    /// Writes a message to a connection that is lent to this thread.
+    fn write_through(&self, id: Id, prefix: &[u8], body: &[u8], deadline: Deadline) -> Written {
         let mut written = 0;
         let mut state = self.lock();
         loop {
+            // Who has not begun waits for whichever peer has room first.
+            let is_bound = written > 0 || state.peers() == 1;
             let Some(connection) = state.hearing(id) else {
-                return false;
+                return Written::Refused;
             };
             let mut wrote = Ok(written);
-            if CALLS_CAN_WAIT && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
+            if is_bound && CALLS_CAN_WAIT && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
                 let (wire, framing) = (connection.wire.clone(), connection.outgoing.framing());
                 drop(state);
                 let now = with_rest(framing, prefix, body, written, |parts| wire.write_waiting(parts));
@@ -472,23 +489,27 @@ impl Core {
                 wrote = connection.write_past(prefix, body, written);
             }
             let Some(connection) = state.hearing(id) else {
-                return false;
+                return Written::Refused;
             };
             match wrote {
+                Ok(0) if !is_bound => {
+                    connection.lent = false;
+                    self.tell(&mut state);
+                    return Written::Refused;
+                }
                 Ok(now) => written = now,
                 Err(reason) => {
                     connection.lent = false;
                     state.cannot_write(id, &reason);
-                    return false;
+                    return Written::Refused;
                 }
             }
             let is_whole = written == connection.frame_len(prefix, body);
             if is_whole || deadline.has_passed() {
                 connection.lent = false;
                 if written == 0 {
-                    // It has not begun, and no time is left.
                     self.tell(&mut state);
-                    return false;
+                    return Written::Late;
                 }
                 if !is_whole {
                     connection.outgoing.push_rest(prefix, body, written);
@@ -497,7 +518,7 @@ impl Core {
                 }
                 state.stats.sent += 1;
                 self.tell(&mut state);
-                return true;
+                return Written::Taken;
             }
             if !CALLS_CAN_WAIT || deadline.remaining().is_some_and(|left| left <= 2 * PATIENCE) {
                 state = self.wait(state, deadline, Awaits::Nothing);

@@ -1,6 +1,6 @@
 //! High-water marks, and the end of a socket.
 
-use super::{PATIENCE, any_port, fails, number_of, numbered};
+use super::{PATIENCE, any_port, fails, number_of, numbered, places};
 use quintet::socket::{Options, Pub, Pull, Push, Rep, Stream, Sub};
 use quintet::{Deadline, ErrorKind, test_hooks};
 use quintet_testkit::{eventually, start};
@@ -35,6 +35,62 @@ fn a_push_waits_at_its_mark_and_loses_nothing() {
         more.join().unwrap().unwrap();
     });
     assert_eq!(push.stats().sent, sent as u64 + 1);
+}
+
+/// The system takes a message in part, as a rule; of some lengths it takes one whole and nothing of the next.
+#[test]
+fn a_large_message_of_which_nothing_is_taken_keeps_to_its_deadline() {
+    let t = start();
+    for place in places(&t) {
+        for length in (64..192).map(|kib| kib * 1024) {
+            let pull = Pull::new().unwrap();
+            let push = Push::with(&Options::new().linger(Duration::ZERO)).unwrap();
+            push.dial(pull.listen(&place).unwrap()).unwrap();
+            push.wait_for_peers(1, PATIENCE).unwrap();
+            let message = vec![7; length];
+            let mut sent = 0;
+            // Nobody receives.
+            let error = loop {
+                match push.send_timeout(&message, Duration::ZERO) {
+                    Ok(()) => sent += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert!(error.to_string().contains("had room"), "{error}");
+            assert_eq!(push.stats().sent, sent);
+        }
+    }
+}
+
+#[test]
+fn a_large_message_of_which_one_peer_takes_nothing_goes_to_another() {
+    let _t = start();
+    for length in (64..128).map(|kib| kib * 1024) {
+        let push = Push::with(&Options::new().linger(Duration::ZERO)).unwrap();
+        let address = push.listen(any_port()).unwrap();
+        let (busy, stuck) = (Pull::new().unwrap(), Pull::new().unwrap());
+        stuck.dial(&address).unwrap();
+        busy.dial(&address).unwrap();
+        push.wait_for_peers(2, PATIENCE).unwrap();
+        let message = vec![7; length];
+        let mut sent = 0;
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let _ = busy.recv_timeout(Duration::from_millis(10));
+                }
+            });
+            // So much as the stuck one has no room for by far.
+            while sent < 32 << 20 {
+                push.send_timeout(&message, PATIENCE).unwrap();
+                sent += length;
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert!(busy.stats().received > stuck.stats().received);
+    }
 }
 
 #[test]
