@@ -160,10 +160,11 @@ impl Peer {
     /// ends a thread so that faults in Wine's code. Seen once in CI, and not in 7,000 starts of the same program since.)
     pub(crate) fn fell_with_wine(&mut self) -> bool {
         let text = |file: &Path| fs::read_to_string(file).unwrap_or_default();
+        let is_of_wine = |line: &str| line.contains(":err:") || line.starts_with("wine client error");
         self.under_wine
             && matches!(self.child.try_wait(), Ok(Some(status)) if status.code() == Some(1))
             && text(&self.stdout).is_empty()
-            && text(&self.stderr).lines().all(|line| line.contains(":err:"))
+            && text(&self.stderr).lines().all(is_of_wine)
     }
 
     /// What the program was and wrote, for a report.

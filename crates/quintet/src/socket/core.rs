@@ -423,7 +423,7 @@ impl Core {
         Ok(id)
     }
 
-    /// As [`send`](Self::send), from where the message is, which takes as long as the peer takes to read nearly all of it.
+    /// As [`send`](Self::send), from where the message is. To the only peer, that takes as long as it takes to read nearly all of it.
     fn send_large(&self, prefix: &[u8], body: &[u8], deadline: Deadline) -> Result<Id> {
         loop {
             let begun = self.block(deadline, |state| {
@@ -469,13 +469,14 @@ impl Core {
         let mut written = 0;
         let mut state = self.lock();
         loop {
-            // Who has not begun waits for whichever peer has room first.
-            let is_bound = written > 0 || state.peers() == 1;
+            // One of several who has stopped reading is not to keep messages from the others: of what it does not take now,
+            // nothing is begun, and what was begun waits for it in its queue.
+            let is_only = state.peers() == 1;
             let Some(connection) = state.hearing(id) else {
                 return Written::Refused;
             };
             let mut wrote = Ok(written);
-            if is_bound && CALLS_CAN_WAIT && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
+            if is_only && CALLS_CAN_WAIT && deadline.remaining().is_none_or(|left| left > 2 * PATIENCE) {
                 let (wire, framing) = (connection.wire.clone(), connection.outgoing.framing());
                 drop(state);
                 let now = with_rest(framing, prefix, body, written, |parts| wire.write_waiting(parts));
@@ -492,7 +493,7 @@ impl Core {
                 return Written::Refused;
             };
             match wrote {
-                Ok(0) if !is_bound => {
+                Ok(0) if !is_only => {
                     connection.lent = false;
                     self.tell(&mut state);
                     return Written::Refused;
@@ -505,7 +506,7 @@ impl Core {
                 }
             }
             let is_whole = written == connection.frame_len(prefix, body);
-            if is_whole || deadline.has_passed() {
+            if is_whole || !is_only || deadline.has_passed() {
                 connection.lent = false;
                 if written == 0 {
                     self.tell(&mut state);

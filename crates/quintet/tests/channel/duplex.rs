@@ -94,8 +94,8 @@ fn half_of_one_says_what_it_leaves_when_it_is_closed() {
     let mut ours = Duplex::open(theirs.address().clone().without_options()).unwrap();
     ours.wait_for_peer(PATIENCE).unwrap();
     let (mut sender, receiver) = ours.split(PATIENCE).unwrap();
-    // Nobody receives.
-    let message = vec![7; 100_000];
+    // Nobody receives. (Of larger ones the system may have taken all, and nothing of the next.)
+    let message = vec![7; 10_000];
     while sender.send_timeout(&message, SHORT).is_ok() {}
     fails(sender.close(SHORT), ErrorKind::TimedOut);
     drop((receiver, theirs));
