@@ -184,6 +184,7 @@ impl Address {
             if !known.contains(&key) {
                 let hint = match nearest(key, known.iter().copied()) {
                     Some(meant) => format!("did you mean {meant:?}?"),
+                    None if known.is_empty() => "it has none here".to_owned(),
                     None => format!("it has {}", known.join(", ")),
                 };
                 return Err(Error::new(

@@ -19,8 +19,9 @@ pub(super) fn of(address: &Address, listens: bool) -> Result<Place> {
                 .hint("sockets have tcp://HOST:PORT, unix:///PATH, ipc://PATH"),
         ),
     };
+    let place = place.map_err(|error| error.about(address))?;
     address.expect_options(&[])?;
-    place.map_err(|error| error.about(address))
+    Ok(place)
 }
 
 /// Local sockets have nng's mapping for IPC, whichever way their address is written.

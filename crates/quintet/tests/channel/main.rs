@@ -85,6 +85,11 @@ macro_rules! conformance {
             }
 
             #[test]
+            fn a_message_of_any_length_keeps_to_its_deadline() {
+                timing::full_of_any_length(&M);
+            }
+
+            #[test]
             fn receiving_ends_when_the_sender_has_closed() {
                 ends::sender_goes(&M, "close");
             }

@@ -81,3 +81,50 @@ pub(crate) fn full(m: &Mechanism) {
     peer.expect(&sent.to_string());
     end(peer);
 }
+
+/// As [`full`], with messages of which the system, or a ring, takes some in part and others only whole.
+pub(crate) fn full_of_any_length(m: &Mechanism) {
+    let t = start();
+    if m.sending == Sending::GoesOn || m.is("window") {
+        return;
+    }
+    for length in [
+        200, 4_000, 16_000, 32_768, 65_500, 65_536, 100_000, 131_072, 200_000,
+    ] {
+        if m.bound.is_some_and(|bound| length > bound) {
+            continue;
+        }
+        let mut receiver = Receiver::open(m.address(&t)).unwrap();
+        let theirs = m.theirs(receiver.address(), "");
+        let mut sender = Sender::open(&theirs).unwrap();
+        sender.wait_for_peer(PATIENCE).unwrap();
+        let message = vec![7; length];
+        let mut sent = 0;
+        // Nobody receives.
+        let mut goes = || match sender.try_send(&message) {
+            // A ring that is no longer than that.
+            Err(error) if m.is("queue") && error.kind() == ErrorKind::TooLarge => false,
+            went => went.unwrap(),
+        };
+        while goes() {
+            sent += 1;
+        }
+        if sent == 0 {
+            continue;
+        }
+        let late = loop {
+            match sender.send_timeout(&message, SHORT) {
+                Ok(()) => sent += 1,
+                late => break late,
+            }
+        };
+        fails(late, ErrorKind::TimedOut);
+        for _ in 0..sent {
+            assert_eq!(super::receive(&mut receiver), message);
+        }
+        assert!(
+            !receiver.try_recv(&mut Vec::new()).unwrap(),
+            "what was late has come"
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! Producers and consumers that die, or are stopped.
 
 use super::{PATIENCE, marked};
-use quintet::shm::{Consumer, Queue};
+use quintet::shm::{Batch, Consumer, Queue};
 use quintet::{ErrorKind, test_hooks};
 use quintet_testkit::{Role, eventually, start, start_with_deadline};
 use std::time::Duration;
@@ -93,6 +93,31 @@ fn what_a_dead_consumer_had_in_hand_is_lost_and_counted() {
     assert_eq!((received.sequence, message), (3, marked(1, 3)));
     consumer.done();
     assert_eq!((queue.stats().lost, queue.stats().in_hand), (1, 0));
+}
+
+#[test]
+fn who_asks_for_the_next_has_nothing_in_hand() {
+    let t = start();
+    let queue = Queue::create_new(t.name("q")).unwrap();
+    let (mut producer, mut consumer) = (queue.producer().unwrap(), queue.consumer().unwrap());
+    let (mut message, mut batch) = (Vec::new(), Batch::new());
+    for ask in 0..4 {
+        producer.push(b"job").unwrap();
+        consumer.pop(&mut message).unwrap();
+        assert_eq!(queue.stats().in_hand, 1);
+        // None has come.
+        let short = Duration::from_millis(1);
+        let came = match ask {
+            0 => consumer.pop_timeout(&mut message, short).is_ok(),
+            1 => consumer.pop_batch_timeout(&mut batch, 9, short).is_ok(),
+            2 => consumer.try_pop(&mut message).unwrap().is_some(),
+            _ => consumer.try_pop_batch(&mut batch, 9).unwrap() > 0,
+        };
+        assert!(!came);
+        assert_eq!(queue.stats().in_hand, 0);
+    }
+    let stats = queue.stats();
+    assert_eq!((stats.taken, stats.in_hand, stats.lost), (4, 0, 0));
 }
 
 #[test]

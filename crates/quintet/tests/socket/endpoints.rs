@@ -87,7 +87,20 @@ fn an_address_in_use_and_a_host_that_is_not_known_are_errors_at_once() {
     }
     let req = Req::new().unwrap();
     fails(req.dial("tcp://no-such-host.invalid:1"), ErrorKind::NotFound);
-    fails(req.dial("mutex://x"), ErrorKind::InvalidAddress);
+    for other in ["mutex://x", "queue://x?capacity=4096"] {
+        let error = fails(req.dial(other), ErrorKind::InvalidAddress);
+        assert!(
+            error.to_string().contains("not the address of a socket"),
+            "{error}"
+        );
+    }
+    let error = fails(req.dial("tcp://127.0.0.1:9?bogus=5"), ErrorKind::InvalidAddress);
+    assert!(
+        error
+            .to_string()
+            .ends_with("no option \"bogus\"; it has none here"),
+        "{error}"
+    );
     if cfg!(windows) {
         fails(req.dial("unix:///x"), ErrorKind::Unsupported);
     }

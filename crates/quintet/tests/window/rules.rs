@@ -427,6 +427,28 @@ fn a_destroyed_window_gets_nothing() {
     drop(quiet("", |_| 0));
 }
 
+/// The same, of a window whose thread goes on to other things, and serves nothing any more.
+#[test]
+fn who_waits_for_a_window_learns_that_it_was_destroyed() {
+    let t = start();
+    type Sends = fn(WindowHandle) -> Result<isize, Error>;
+    let sends: [Sends; 5] = [
+        |window| window.send(ADD, 1, 1),
+        |window| window.send_timeout(ADD, 1, 1, SendMode::Block, PATIENCE),
+        |window| window.copy_data(0, b"few"),
+        |window| window.copy_data(0, &[7; 100_000]),
+        |window| window.copy_data(0, &vec![7; 5 << 20]),
+    ];
+    for send in sends {
+        let window = quiet(&t.name("w"), |_| panic!("it serves nothing"));
+        let handle = window.handle();
+        let sending = thread::spawn(move || send(handle));
+        wait_any(&[(&window).into()], PATIENCE).unwrap();
+        drop(window);
+        fails(sending.join().unwrap(), ErrorKind::NotFound);
+    }
+}
+
 /// "There is a limit of 10,000 posted messages per message queue." (Which Wine does not have.)
 #[test]
 fn the_ten_thousand_and_first_is_too_many() {

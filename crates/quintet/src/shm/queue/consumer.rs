@@ -127,6 +127,8 @@ impl<T: Trust> Consumer<T> {
         {
             return Ok(received);
         }
+        // Who asks for the next has dealt with the last, however long the next takes to come.
+        taking.settle(view);
         self.parts
             .wait(deadline, |view, taking| taking.try_pop(view, message))
     }
@@ -138,10 +140,14 @@ impl<T: Trust> Consumer<T> {
     #[inline]
     pub fn try_pop(&mut self, message: &mut Vec<u8>) -> Result<Option<Received>> {
         let parts = &mut self.parts;
-        parts
+        let popped = parts
             .taking
             .try_pop(&parts.view, message)
-            .map_err(|error| parts.shared.about(error))
+            .map_err(|error| parts.shared.about(error))?;
+        if popped.is_none() {
+            parts.taking.settle(&parts.view);
+        }
+        Ok(popped)
     }
 
     /// Takes up to `most` messages that are there, as soon as there is one: how many. They are put behind those that are in the
@@ -179,10 +185,14 @@ impl<T: Trust> Consumer<T> {
     /// Those of `pop_batch`.
     pub fn try_pop_batch(&mut self, batch: &mut Batch, most: usize) -> Result<usize> {
         let parts = &mut self.parts;
-        parts
+        let count = parts
             .taking
             .try_pop_batch(&parts.view, batch, most)
-            .map_err(|error| parts.shared.about(error))
+            .map_err(|error| parts.shared.about(error))?;
+        if count == 0 && most > 0 {
+            parts.taking.settle(&parts.view);
+        }
+        Ok(count)
     }
 
     /// The next message where it is, as soon as there is one. It stays in the queue until it is [taken](Peek::take).

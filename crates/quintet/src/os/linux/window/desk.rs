@@ -594,7 +594,9 @@ impl Desk {
         };
         // Also when a procedure that runs meanwhile panics.
         let _place = Leaves(&to, place, number);
-        let outcome = self.wait_for_answer(&to, (place, number), spin, mode, deadline);
+        let mark = to.mark();
+        let is_too_late = || to.is_too_late(window, mark);
+        let outcome = self.wait_for_answer(&to, (place, number), is_too_late, spin, mode, deadline);
         if matches!(&outcome, Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::NotFound | ErrorKind::Corrupt))
         {
             self.forget(&to);
@@ -606,6 +608,7 @@ impl Desk {
         &self,
         to: &Outgoing,
         (place, number): (u16, u64),
+        is_too_late: impl Fn() -> bool,
         spin: &Spin,
         mode: SendMode,
         deadline: Deadline,
@@ -638,6 +641,9 @@ impl Desk {
                         .answers
                         .get(place, number)?
                         .map_or_else(|| Err(to.why_hung_up()), |outcome| Ok(Some(outcome)));
+                }
+                if is_too_late() {
+                    return Ok(Some(Outcome::Gone));
                 }
                 if mode == SendMode::AbortIfHung && to.receiver.is_hung() {
                     return Err(hung());

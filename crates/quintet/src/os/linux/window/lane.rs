@@ -198,11 +198,22 @@ fn runs(lines: usize, at: u64, count: usize) -> [std::ops::Range<usize>; 2] {
     ]
 }
 
+/// How far a sender was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    /// The number of the record that would be next.
+    next: u64,
+    /// The position behind the last one, in the ring of then.
+    end: u64,
+}
+
 /// The sender's side of a ring.
 #[derive(Debug)]
 pub(super) struct RingOut {
     words: Words,
     lines: usize,
+    /// The number of its first record.
+    first: u64,
     /// The position of the next record.
     at: u64,
     /// The number of the next record.
@@ -220,6 +231,7 @@ impl RingOut {
         RingOut {
             words,
             lines,
+            first: next,
             at: 0,
             next,
             head: 0,
@@ -348,6 +360,21 @@ impl RingOut {
     /// The position of the next record.
     pub(super) fn position(&self) -> u64 {
         self.at
+    }
+
+    /// Where the last record ends, for [`has_taken`](Self::has_taken).
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            next: self.next,
+            end: self.at,
+        }
+    }
+
+    /// Whether the receiver has taken what was there at the time of the mark, as far as it says.
+    pub(super) fn has_taken(&self, mark: Mark) -> bool {
+        // Of an earlier ring it has taken all when it has taken anything here, and this one's first record comes after all of that.
+        let end = if mark.next < self.first { 1 } else { mark.end };
+        self.is_passed(end)
     }
 
     /// Whether the receiver has gone on behind that position, as far as it says.

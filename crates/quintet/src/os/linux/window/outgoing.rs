@@ -2,7 +2,7 @@
 
 use super::closing::Connection;
 use super::data;
-use super::lane::{self, ANSWERS, Answers, Bells, Kind, LaneBell, MOST_INLINE, Place, Record, RingOut};
+use super::lane::{self, ANSWERS, Answers, Bells, Kind, LaneBell, MOST_INLINE, Mark, Place, Record, RingOut};
 use super::plate::Seen;
 use super::roll::{self, Roll};
 use super::shuttle::{SHUTTLE, ShuttleOut};
@@ -68,6 +68,14 @@ impl Receiver {
                 let now = bells.closed();
                 closed.replace(now) == now || !plate.has_left()
             }
+        }
+    }
+
+    /// Whether that window is not its any more.
+    fn has_closed(&self, window: u32) -> bool {
+        match self {
+            Receiver::Desk { roll, desk, .. } => roll.owner(window) != Some(*desk),
+            Receiver::Plate { plate, .. } => plate.has_left(),
         }
     }
 
@@ -236,6 +244,17 @@ impl Outgoing {
 
     pub(super) fn is_hung_up(&self) -> bool {
         socket::is_hung_up(&self.socket)
+    }
+
+    /// How far this thread is, after it has put something there.
+    pub(super) fn mark(&self) -> Mark {
+        self.ring.borrow().mark()
+    }
+
+    /// Whether the window was destroyed before what was put there at that time was taken: whoever takes it finds no window.
+    /// (What was taken before is answered, also by a procedure that destroys its window.)
+    pub(super) fn is_too_late(&self, window: u32, mark: Mark) -> bool {
+        self.receiver.has_closed(window) && !self.ring.borrow().has_taken(mark)
     }
 
     /// Why it has hung up.

@@ -4,6 +4,7 @@ use crate::os::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::os::copy;
 use crate::os::step::step;
 use crate::{Error, ErrorKind, Result};
+use std::time::{Duration, Instant};
 
 /// Bytes of a class and a title.
 const CLASS: usize = 128;
@@ -11,6 +12,9 @@ const TITLE: usize = 320;
 
 /// After so many changes in between they are not as they should be.
 const PATIENCE: u32 = 1000;
+
+/// So long a title stays at least: several times as long as it takes to read it.
+const REST: Duration = Duration::from_micros(2);
 
 #[repr(C)]
 #[derive(Debug)]
@@ -40,16 +44,26 @@ impl Texts {
         self.title_lens[which].store(title.len() as u32, Ordering::Relaxed);
         step();
         self.version.store(next, Ordering::Release);
+        if class.is_none() {
+            // Who changes titles without a pause would keep others from ever reading one.
+            let since = Instant::now();
+            while since.elapsed() < REST {
+                std::hint::spin_loop();
+            }
+        }
     }
 
     /// Class and title; `None` if the title changes again and again.
     pub(super) fn read(&self) -> Option<(String, String)> {
+        let mut bytes = Vec::with_capacity(TITLE);
         for _ in 0..PATIENCE {
+            bytes.clear();
             let version = self.version.load(Ordering::Acquire);
-            let title = self.title_of(version);
+            let which = version as usize % 2;
+            append_text(&self.titles[which], &self.title_lens[which], &mut bytes);
             fence(Ordering::SeqCst);
             if self.version.load(Ordering::Relaxed) == version {
-                return Some((self.class(), title));
+                return Some((self.class(), String::from_utf8_lossy(&bytes).into_owned()));
             }
             std::thread::yield_now();
         }
@@ -74,10 +88,14 @@ impl Texts {
 }
 
 fn read_text(from: &[AtomicU64], len: &AtomicU32) -> String {
-    let len = (len.load(Ordering::Relaxed) as usize).min(from.len() * 8);
     let mut bytes = Vec::new();
-    copy::append(from, len, &mut bytes);
+    append_text(from, len, &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn append_text(from: &[AtomicU64], len: &AtomicU32, bytes: &mut Vec<u8>) {
+    let len = (len.load(Ordering::Relaxed) as usize).min(from.len() * 8);
+    copy::append(from, len, bytes);
 }
 
 pub(super) fn check_title(title: &str) -> Result<()> {
