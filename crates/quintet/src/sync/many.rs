@@ -49,6 +49,9 @@ impl<'a> Waitable<'a> {
     /// Anything with a descriptor: until it can be read, has reached its end, or has failed (poll(2) with `POLLIN`).
     /// Linux only; on Windows see `signalled`.
     ///
+    /// Of a [`PipeStream`](crate::pipe::PipeStream) in message mode it tells of new messages: the rest of one that was read in part is with
+    /// the stream already, so read on until [`is_message_complete`](crate::pipe::PipeStream::is_message_complete) before waiting.
+    ///
     /// ```
     /// use quintet::Deadline;
     /// use quintet::sync::{Waitable, wait_any};

@@ -41,6 +41,7 @@
 //! | sender | after that, or while it waits | it is served, the answer goes nowhere; the lane goes when it is empty |
 //! | receiver | before it serves, while, or after it has answered | the kernel closes the connection; who waits looks at it after each slice (50 ms), after a last look for the answer |
 //! | receiver | at any time | its desk is free, its windows are not seen; who takes the desk next clears them away |
+//! | window, of a thread that lives | before the message is taken | who takes it finds no window, and answers so; who waits looks for himself, after each slice, whether it is there and whether his message was taken |
 //! | thread that ends | | it answers all who wait that the window is gone, then closes its connections |
 //! | another user's sender | before it knocks at the plate, or while the receiver is just about to sleep | the receiver looks at its door within a slice |
 //! | any | before it rings | who sleeps looks by itself within a slice |
